@@ -1,0 +1,2 @@
+//! Guest SDK.
+pub mod abi;
