@@ -9,6 +9,7 @@ pub mod sites;
 
 pub use error::{ImportProblem, ProgramError};
 pub use lower::Instrumentation;
+pub(crate) use lower::hooks::{self, AtomicOp, Hook};
 pub use module::{DataSegment, Export, Import, MemoryShape, ModuleInfo};
 
 use interceptors::Interceptor;

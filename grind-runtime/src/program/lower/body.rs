@@ -2,7 +2,7 @@
 
 use super::hooks::{AtomicOp, Hook};
 use super::operands::{Operands, Origin};
-use super::{Context, Instrumentation, RING_MEMORY, Shift};
+use super::{Context, Instrumentation, RING_MEMORY, SLOT_GLOBAL, Shift};
 use crate::program::ProgramError;
 use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use wasm_encoder::reencode::Reencode;
@@ -233,14 +233,14 @@ impl Body<'_> {
     }
 
     fn load_ring(&mut self, ring: u32) {
-        self.emit(&Instruction::GlobalGet(self.context.ring_global));
+        self.emit(&Instruction::GlobalGet(SLOT_GLOBAL));
         self.emit(&Instruction::LocalSet(ring));
     }
 
     fn store_ring(&mut self) {
         if let Some(ring) = self.ring {
             self.emit(&Instruction::LocalGet(ring));
-            self.emit(&Instruction::GlobalSet(self.context.ring_global));
+            self.emit(&Instruction::GlobalSet(SLOT_GLOBAL));
         }
     }
 

@@ -8,8 +8,8 @@ pub(crate) const MODULE: &str = "grind";
 pub(crate) const RING: &str = "ring";
 /// Name the guest's memory is imported under.
 pub(crate) const MEMORY: &str = "memory";
-/// Export of the global that holds the ring slot across calls.
-pub(crate) const RING_GLOBAL: &str = "grind:ring";
+/// Name the global that holds the ring slot across calls is imported under.
+pub(crate) const SLOT: &str = "slot";
 /// Export of the guest's start function.
 pub(crate) const START: &str = "grind:start";
 /// Prefix of the exports of the guest's mutable globals, followed by their index.

@@ -25,6 +25,9 @@ use wasm_encoder::reencode::{self, Reencode};
 pub(crate) const GUEST_MEMORY: u32 = 0;
 /// Index of the ring in the lowered module.
 pub(crate) const RING_MEMORY: u32 = 1;
+/// Index of the global that holds the ring slot across calls. All threads share it: the machine sets it
+/// whenever it lets a thread go on.
+pub(crate) const SLOT_GLOBAL: u32 = 0;
 
 /// What the lowered code reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,8 +57,6 @@ struct Context<'a> {
     interceptors: Vec<(u32, Interceptor)>,
     /// Type index of each hook.
     hook_types: Vec<u32>,
-    /// Global that holds the ring slot across calls.
-    ring_global: u32,
 }
 
 impl Context<'_> {
@@ -68,7 +69,8 @@ impl Context<'_> {
     }
 }
 
-/// Functions after the imports move up by the number of hooks; there is one guest memory, at 0.
+/// Functions after the imports move up by the number of hooks, globals by one; there is one guest
+/// memory, at 0.
 struct Shift<'a>(&'a ModuleInfo);
 
 impl Reencode for Shift<'_> {
@@ -80,6 +82,10 @@ impl Reencode for Shift<'_> {
         } else {
             func + Hook::COUNT
         })
+    }
+
+    fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(global + 1)
     }
 
     fn memory_index(&mut self, _: u32) -> Result<u32, reencode::Error<Self::Error>> {
@@ -104,7 +110,6 @@ pub(super) fn lower(
         instrumentation,
         silent: graph.silent,
         hook_types: (0..Hook::COUNT).map(|hook| first_hook_type + hook).collect(),
-        ring_global: info.globals,
         interceptors,
     };
     let mut sites = SiteTable::default();

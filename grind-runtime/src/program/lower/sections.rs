@@ -87,20 +87,21 @@ pub(super) fn encode(
         );
     }
 
-    globals.global(
+    // The guest imports no globals, so that this is the first.
+    imports.import(
+        hooks::MODULE,
+        hooks::SLOT,
         GlobalType {
             val_type: ValType::I32,
             mutable: true,
             shared: false,
         },
-        &ConstExpr::i32_const(0),
     );
-    exports.export(hooks::RING_GLOBAL, ExportKind::Global, context.ring_global);
     for &(index, _) in &info.mutable_globals {
         exports.export(
             &format!("{}{index}", hooks::GLOBAL_PREFIX),
             ExportKind::Global,
-            index,
+            shift.global_index(index)?,
         );
     }
     if let Some(start) = info.start {
