@@ -6,6 +6,7 @@ pub mod interceptors;
 mod lower;
 mod module;
 pub mod sites;
+pub mod symbols;
 
 pub use error::{ImportProblem, ProgramError};
 pub use lower::Instrumentation;
