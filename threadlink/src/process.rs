@@ -123,7 +123,7 @@ macro_rules! eprintln {
 ///
 /// On `wasm32-unknown-unknown` with atomics `_start` also installs a panic hook, because std writes
 /// the message of a panic nowhere on that target, and ends the run with the exit code of what `main`
-/// returned (a [`Termination`](process::Termination)). Everywhere else the macro expands
+/// returned (a [`Termination`](crate::process::Termination)). Everywhere else the macro expands
 /// to nothing, and `main` is the ordinary one.
 #[macro_export]
 macro_rules! main {
