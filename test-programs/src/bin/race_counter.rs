@@ -1,14 +1,14 @@
 //! Two threads count up the same number, and nothing orders them.
 
+use test_programs::Shared;
 use threadlink::thread;
 
-static mut COUNTER: u32 = 0;
+static COUNTER: Shared<u32> = Shared::new(0);
 
 fn count() {
     for _ in 0..4 {
-        let counter = &raw mut COUNTER;
-        // SAFETY: none; this is the bug.
-        unsafe { *counter += 1 } //~ race(1) race(1)
+        // SAFETY: none, this is the bug.
+        unsafe { *COUNTER.get() += 1 } //~ race(1) race(1)
     }
 }
 

@@ -98,7 +98,11 @@ pub(crate) fn args() -> Args {
     let args = unsafe { strings(args_sizes_get, args_get) };
     let args: Vec<String> = args
         .into_iter()
-        .map(|arg| String::from_utf8(arg).expect("an argument is not UTF-8"))
+        .map(|arg| match String::from_utf8(arg) {
+            Ok(arg) => arg,
+            // Not `expect`: a guest would have to carry the formatting of the error.
+            Err(_) => panic!("an argument is not UTF-8"),
+        })
         .collect();
     Args {
         rest: args.into_iter(),

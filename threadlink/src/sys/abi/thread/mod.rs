@@ -139,7 +139,6 @@ impl Builder {
         F: FnOnce() -> T + Send,
         T: Send,
     {
-        let inner = Inner::new(self.name);
         let packet = Arc::new(Packet {
             result: UnsafeCell::new(None),
         });
@@ -155,13 +154,24 @@ impl Builder {
         // SAFETY: the same type but for a lifetime, and the caller sees to it that the thread has
         // ended before that does.
         let main: Box<dyn FnOnce() + Send + 'static> = unsafe { core::mem::transmute(main) };
+        let (native, thread) = self.create(main)?;
+        Ok((native, thread, packet))
+    }
+
+    /// What does not depend on the closure's type, once for all closures.
+    #[inline(never)]
+    fn create(
+        self,
+        main: Box<dyn FnOnce() + Send>,
+    ) -> core::result::Result<(Native, Thread), SpawnError> {
+        let inner = Inner::new(self.name);
         let work = Work {
             main,
             inner: Arc::clone(&inner),
         };
         let native = Native::create(self.stack_size, work)?;
         let thread = Thread::new(inner, native.tid());
-        Ok((native, thread, packet))
+        Ok((native, thread))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A thread as the host knows it: a number, and the memory it runs on.
 
+use core::fmt;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,9 +44,23 @@ impl From<SpawnError> for io::Error {
             SpawnError::Host(Errno::TooManyThreads) => io::ErrorKind::WouldBlock,
             SpawnError::Host(_) => io::ErrorKind::Other,
         };
-        io::Error::new(kind, error.message())
+        io::Error::new(kind, error)
     }
 }
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl fmt::Debug for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl core::error::Error for SpawnError {}
 
 /// A thread that has not been joined. Dropping it detaches the thread.
 #[derive(Debug)]

@@ -43,6 +43,16 @@ enum State {
 }
 
 impl Scoped {
+    #[inline(never)]
+    fn add(unjoined: &Mutex<Vec<Arc<Scoped>>>, native: Native) -> Arc<Scoped> {
+        let scoped = Arc::new(Scoped {
+            tid: native.tid(),
+            state: Mutex::new(State::Unjoined(native)),
+        });
+        lock(unjoined).push(Arc::clone(&scoped));
+        scoped
+    }
+
     /// Waits for the thread's end. Returns whether it came to its end, instead of trapping.
     fn join(&self, by_handle: bool) -> bool {
         // Held while the host waits: the second to come waits here, and finds the outcome.
@@ -81,9 +91,28 @@ where
     // Should `f` panic, this thread traps here, and the stack it leaves behind is never freed: the
     // scoped threads may run on.
     let result = f(&scope);
+    join_all(&scope.unjoined);
+    result
+}
+
+/// The join of a handle. Returns whether the thread came to its end, instead of trapping.
+#[inline(never)]
+fn join_one(unjoined: &Mutex<Vec<Arc<Scoped>>>, scoped: &Arc<Scoped>) -> bool {
+    {
+        let mut unjoined = lock(unjoined);
+        if let Some(at) = unjoined.iter().position(|other| Arc::ptr_eq(other, scoped)) {
+            unjoined.swap_remove(at);
+        }
+    }
+    scoped.join(true)
+}
+
+/// The end of a scope.
+#[inline(never)]
+fn join_all(unjoined: &Mutex<Vec<Arc<Scoped>>>) {
     let mut failed = Vec::new();
     // One at a time: threads yet to be joined may add further ones.
-    while let Some(scoped) = { lock(&scope.unjoined).pop() } {
+    while let Some(scoped) = { lock(unjoined).pop() } {
         if !scoped.join(false) {
             failed.push(scoped);
         }
@@ -93,7 +122,6 @@ where
         .iter()
         .any(|scoped| matches!(*lock(&scoped.state), State::Joined { completed: false }));
     assert!(!unhandled, "a scoped thread panicked");
-    result
 }
 
 impl<'scope, 'env> Scope<'scope, 'env> {
@@ -148,11 +176,7 @@ impl Builder {
         // SAFETY: `scope` joins the thread before 'scope ends, by way of `unjoined`, unless
         // `ScopedJoinHandle::join` did.
         let (native, thread, packet) = unsafe { self.spawn_inner(f) }?;
-        let scoped = Arc::new(Scoped {
-            tid: native.tid(),
-            state: Mutex::new(State::Unjoined(native)),
-        });
-        lock(&scope.unjoined).push(Arc::clone(&scoped));
+        let scoped = Scoped::add(&scope.unjoined, native);
         Ok(ScopedJoinHandle {
             unjoined: &scope.unjoined,
             scoped,
@@ -179,16 +203,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// If the thread joins itself.
     pub fn join(self) -> Result<T> {
-        {
-            let mut unjoined = lock(self.unjoined);
-            let at = unjoined
-                .iter()
-                .position(|scoped| Arc::ptr_eq(scoped, &self.scoped));
-            if let Some(at) = at {
-                unjoined.swap_remove(at);
-            }
-        }
-        if self.scoped.join(true) {
+        if join_one(self.unjoined, &self.scoped) {
             Ok(self.packet.take())
         } else {
             Err(trapped())
