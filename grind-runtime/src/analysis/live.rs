@@ -158,13 +158,13 @@ impl LiveAnalysis {
         let mut found = match parts {
             Parts::First { candidates, others } => candidates
                 .into_iter()
-                .map(|candidate| (candidate.position, candidate.diagnose(None)))
+                .flat_map(|candidate| candidate.diagnose(Vec::new()))
                 .chain(others)
                 .collect(),
             Parts::Second(diagnoses) => diagnoses,
         };
         found.sort_by_key(|&(position, _)| position);
-        outcome.diagnoses = unify(found.into_iter().map(|(_, diagnosed)| diagnosed).collect());
+        outcome.diagnoses = unify(found);
         if outcome
             .diagnoses
             .iter()
