@@ -125,7 +125,6 @@ fn seeds(range: std::ops::Range<u64>, len: usize) {
             panic!("seed {seed}, {len} bytes: {problem}\n{}", stream.dump());
         }
     }
-    println!("{tally:?}");
     assert!(
         tally.racy > 100 && tally.clean > 100 && tally.repeats > 0,
         "{tally:?}"

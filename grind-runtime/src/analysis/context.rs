@@ -365,11 +365,11 @@ impl Contexts {
                 }
             }
             EventKind::ThreadExit(end) => {
-                if let ThreadEnd::Trapped(reason) = end {
+                if let ThreadEnd::Trapped { reason, site } = end {
                     let trap = TrappedThread {
                         thread: event.thread,
                         reason: reason.clone(),
-                        stack: context.stack(None),
+                        stack: context.stack(*site),
                         locks: self.locks(event.thread),
                     };
                     self.traps.push(trap);

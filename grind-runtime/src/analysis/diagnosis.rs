@@ -85,7 +85,7 @@ pub struct TrappedThread {
     pub thread: ThreadId,
     /// What the machine said.
     pub reason: String,
-    /// Its calls, innermost first; the trapping instruction itself is not known.
+    /// Its calls, innermost first, with the trapping instruction before them where it is known.
     pub stack: Stack,
     /// What it held then. Nobody will release these.
     pub locks: Vec<HeldLock>,
