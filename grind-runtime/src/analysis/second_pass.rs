@@ -12,7 +12,8 @@
 use super::candidates::Candidate;
 use super::context::Contexts;
 use super::diagnosis::{Access, AccessKind, Diagnosed};
-use super::happens_before::{Doing, WRITE, follow_record};
+use super::drain::{WRITE, follow_record};
+use super::happens_before::Doing;
 use super::heap::Heap;
 use super::limits::Limits;
 use super::order::{Order, granules};
