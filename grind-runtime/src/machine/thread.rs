@@ -94,9 +94,9 @@ impl Thread {
     pub(super) fn blocked_forever(&self) -> Option<BlockedOn> {
         match self.status {
             Status::Blocked {
-                on: Block::Futex { site, addr, .. },
+                on: Block::Futex { addr, .. },
                 deadline: None,
-            } => Some(BlockedOn::Futex { site, addr }),
+            } => Some(BlockedOn::Futex { addr }),
             Status::Blocked {
                 on: Block::Join { thread },
                 deadline: None,

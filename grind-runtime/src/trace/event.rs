@@ -101,8 +101,6 @@ pub enum ThreadEnd {
 pub enum BlockedOn {
     /// `memory.atomic.wait` on this address, without a deadline.
     Futex {
-        /// Where it waits.
-        site: SiteId,
         /// Address waited on.
         addr: u32,
     },
