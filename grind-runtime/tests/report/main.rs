@@ -6,3 +6,4 @@
 
 mod human;
 mod support;
+mod symbols;
