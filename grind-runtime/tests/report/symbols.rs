@@ -411,3 +411,42 @@ fn nesting_without_end_does_not_exhaust_the_stack() {
         symbolizer.warnings()
     );
 }
+
+proptest::proptest! {
+    /// What single bits do not reach. More with `PROPTEST_CASES=100000`.
+    #[test]
+    fn debug_sections_with_bytes_changed(
+        changes in proptest::collection::vec(
+            (proptest::num::u32::ANY, proptest::num::u8::ANY, proptest::bool::weighted(0.1)),
+            1..12,
+        ),
+    ) {
+        let module = fixture("race-full");
+        let sites = sites_of(&module);
+        let mut all = 0;
+        rewrite(&module, |name, data| {
+            all += if name.starts_with(".debug_") { data.len() } else { 0 };
+            None
+        });
+        let mut start = 0;
+        let module = rewrite(&module, |name, data| {
+            let mut data = data.to_vec();
+            if name.starts_with(".debug_") {
+                let end = start + data.len();
+                for (at, byte, remove) in &changes {
+                    let at = *at as usize % all;
+                    if (start..end).contains(&at) && at - start < data.len() {
+                        if *remove {
+                            data.truncate(at - start);
+                        } else {
+                            data[at - start] = *byte;
+                        }
+                    }
+                }
+                start = end;
+            }
+            Some(data)
+        });
+        ask_everything(module, &sites);
+    }
+}
