@@ -5,6 +5,9 @@
 //! See `docs/ARCHITECTURE.md` for the map and the invariants.
 
 pub mod analysis;
+pub mod host;
+pub mod machine;
 pub mod program;
 pub mod report;
+pub mod schedule;
 pub mod trace;

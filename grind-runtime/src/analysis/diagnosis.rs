@@ -78,6 +78,19 @@ pub struct ThreadInfo {
     pub created: Option<(ThreadId, Stack)>,
 }
 
+/// A thread that trapped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TrappedThread {
+    /// Which.
+    pub thread: ThreadId,
+    /// What the machine said.
+    pub reason: String,
+    /// Its calls, innermost first, with the trapping instruction before them where it is known.
+    pub stack: Stack,
+    /// What it held then. Nobody will release these.
+    pub locks: Vec<HeldLock>,
+}
+
 /// Why a blocked thread cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BlockedThread {

@@ -29,6 +29,8 @@ pub enum SiteKind {
     Atomic = 6,
     /// Bulk memory operation: reported as an event, never as a record.
     Bulk = 7,
+    /// An `unreachable` instruction is about to trap.
+    Trap = 8,
 }
 
 /// One place in the original module.

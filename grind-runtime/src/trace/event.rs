@@ -85,8 +85,13 @@ pub enum WaitOutcome {
 pub enum ThreadEnd {
     /// Its entry function returned.
     Returned,
-    /// It trapped, for this reason.
-    Trapped(String),
+    /// It trapped.
+    Trapped {
+        /// Why, as the engine words it.
+        reason: String,
+        /// The trapping instruction, where it is known; its frame is then not on the call stack.
+        site: Option<SiteId>,
+    },
     /// The run ended while it was alive.
     Cancelled,
 }
@@ -351,7 +356,7 @@ pub enum Flow {
 }
 
 /// Takes what the machine observes. It cannot change guest state or the schedule; it can only end the run.
-pub trait EventSink {
+pub trait EventSink: std::any::Any {
     /// Records of one thread, in program order, oldest first.
     fn records(&mut self, thread: ThreadId, records: &[Record]) -> Flow;
 
