@@ -14,8 +14,25 @@ const LIBRARY_CRATES: [&str; 7] = [
     "parking_lot_core",
 ];
 
-/// Whether the frame is code that the user neither wrote nor chose: the standard library, or the guest
-/// SDK and the locks under it.
+/// C functions of the toolchain that are met without debug information. Those that begin with two
+/// underscores are the implementation's by the rules of C, and need no mention.
+const LIBRARY_FUNCTIONS: [&str; 12] = [
+    "_start",
+    "wasi_thread_start",
+    "malloc",
+    "calloc",
+    "realloc",
+    "free",
+    "posix_memalign",
+    "aligned_alloc",
+    "memcpy",
+    "memmove",
+    "memset",
+    "memcmp",
+];
+
+/// Whether the frame is code that the user neither wrote nor chose: the standard library, libc, or the
+/// guest SDK and the locks under it.
 ///
 /// Where the file is known it decides, since an inlined closure of the user's may well be called
 /// `core::ops::FnOnce::call_once`.
@@ -23,10 +40,12 @@ const LIBRARY_CRATES: [&str; 7] = [
 pub(crate) fn is_library(frame: &Frame) -> bool {
     match &frame.file {
         Some(file) => is_library_path(file),
-        None => frame
-            .function
-            .as_deref()
-            .is_some_and(|name| LIBRARY_CRATES.contains(&crate_of(name))),
+        None => frame.function.as_deref().is_some_and(|name| {
+            LIBRARY_CRATES.contains(&crate_of(name))
+                || LIBRARY_FUNCTIONS.contains(&name)
+                || name.starts_with("__")
+                || name.starts_with("pthread_")
+        }),
     }
 }
 
@@ -35,7 +54,12 @@ fn is_library_path(path: &str) -> bool {
     if path.starts_with("/rustc/") || path.starts_with("/rust/deps/") {
         return true;
     }
-    if path.contains("/lib/rustlib/src/rust/library/") {
+    const PARTS: [&str; 3] = [
+        "/lib/rustlib/src/rust/library/",
+        "/src/wasi-libc/",
+        "/emscripten/system/lib/",
+    ];
+    if PARTS.iter().any(|part| path.contains(part)) {
         return true;
     }
     if let Some(rest) = path.strip_prefix("library/") {
@@ -97,6 +121,12 @@ pub(crate) fn short_path(path: &str) -> Cow<'_, str> {
     {
         return Cow::Borrowed(rest);
     }
+    // wasi-sdk's paths are URLs, which readers of debug information join to its directory, another URL.
+    if let Some((_, rest)) = path.rsplit_once("wasisdk://")
+        && let Some((_, rest)) = rest.split_once("/src/")
+    {
+        return Cow::Borrowed(rest);
+    }
     if path.contains("/./") {
         let path = path.replace("/./", "/");
         return Cow::Owned(path.strip_prefix("./").unwrap_or(&path).to_owned());
@@ -135,6 +165,15 @@ mod tests {
             ),
             ("<app::X as core::ops::Drop>::drop", None, false),
             ("main", None, false),
+            ("__wasi_thread_start_C", None, true),
+            ("pthread_create", None, true),
+            ("malloc", None, true),
+            ("malloc_trim_mine", None, false),
+            (
+                "f",
+                Some("wasisdk://v30.0/src/wasi-libc/dlmalloc/src/malloc.c"),
+                true,
+            ),
             ("stdlib::f", None, false),
             ("threadlink::sync::Mutex<T>::lock", None, true),
             ("core::ops::FnOnce::call_once", Some("src/main.rs"), false),
@@ -195,6 +234,10 @@ mod tests {
                 "library/std/src/io.rs",
             ),
             ("./src/main.rs", "src/main.rs"),
+            (
+                "wasisdk://v30.0/build/x/wasisdk://v30.0/src/wasi-libc/dlmalloc/src/malloc.c",
+                "wasi-libc/dlmalloc/src/malloc.c",
+            ),
             ("/a/./src/main.rs", "/a/src/main.rs"),
             ("src/main.rs", "src/main.rs"),
             ("/rustc", "/rustc"),

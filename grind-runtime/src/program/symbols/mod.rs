@@ -179,10 +179,10 @@ impl Symbolizer {
                 }
             } else {
                 match Dwarf::load(&self.module, layout) {
-                    Ok(dwarf) => DwarfState::Loaded(Box::new(dwarf), Vec::new()),
-                    Err(error) => DwarfState::Broken(vec![format!(
-                        "the debug information is malformed ({error}): using names instead"
-                    )]),
+                    Ok((dwarf, warning)) => {
+                        DwarfState::Loaded(Box::new(dwarf), warning.into_iter().collect())
+                    }
+                    Err(error) => DwarfState::Broken(vec![format!("{error}: using names instead")]),
                 }
             };
         }
@@ -203,9 +203,7 @@ impl Symbolizer {
         match dwarf.frames(address) {
             Ok(frames) => frames,
             Err(error) => {
-                let warning = format!(
-                    "parts of the debug information are malformed ({error}): using names there"
-                );
+                let warning = format!("{error}: using names where it fails");
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
                 }

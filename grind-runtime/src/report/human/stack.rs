@@ -94,14 +94,9 @@ pub(super) fn print(page: &mut Page, indent: usize, stack: &[Frame], options: &O
                     );
                 }
             }
-            Entry::Folded(n) => page.line(
-                left,
-                0,
-                &[(
-                    Ink::Faint,
-                    format!("... {n} frames of the standard library or the SDK"),
-                )],
-            ),
+            Entry::Folded(n) => {
+                page.line(left, 0, &[(Ink::Faint, format!("... {n} library frames"))])
+            }
             Entry::Omitted(n) => {
                 page.line(left, 0, &[(Ink::Faint, format!("... {n} frames omitted"))]);
             }
