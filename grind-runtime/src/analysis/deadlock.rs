@@ -35,6 +35,10 @@ pub(super) fn explain(contexts: &Contexts, blocked: &[(ThreadId, BlockedOn)]) ->
         for_whom.dedup();
         waits.insert(thread, for_whom);
         let context = contexts.get(thread);
+        let site = match on {
+            BlockedOn::Futex { site, .. } => Some(site),
+            BlockedOn::Join { .. } => None,
+        };
         let wants = match wanted {
             Some((lock, _)) => {
                 let mut holders: Vec<_> =
@@ -56,7 +60,7 @@ pub(super) fn explain(contexts: &Contexts, blocked: &[(ThreadId, BlockedOn)]) ->
             on,
             wants,
             stack: context
-                .map(|context| context.stack(context.waiting()))
+                .map(|context| context.stack(site))
                 .unwrap_or_default(),
             locks: contexts.locks(thread),
         });
@@ -69,7 +73,7 @@ pub(super) fn explain(contexts: &Contexts, blocked: &[(ThreadId, BlockedOn)]) ->
 
 /// The lock that a blocked thread asks for, if it does.
 fn wants(contexts: &Contexts, thread: ThreadId, on: BlockedOn) -> Option<(u32, LockMode)> {
-    let BlockedOn::Futex { addr } = on else {
+    let BlockedOn::Futex { addr, .. } = on else {
         return None;
     };
     match *contexts.get(thread)?.hook()? {

@@ -26,8 +26,18 @@ pub enum ProgramError {
     /// More than one memory.
     #[error("the module has {0} memories; grind supports one, which all threads share")]
     MultipleMemories(usize),
-    /// It does not validate, or uses a proposal that grind does not support.
-    #[error("invalid or unsupported module: {message} (at offset 0x{offset:x})")]
+    /// It uses proposals that grind does not support.
+    #[error("the module uses {}, which grind does not support: {message} (at offset 0x{offset:x})", .proposals.join(", "))]
+    Unsupported {
+        /// The proposals.
+        proposals: Vec<String>,
+        /// What the validator said.
+        message: String,
+        /// Where, in bytes from the start of the file.
+        offset: u64,
+    },
+    /// It does not validate.
+    #[error("invalid module: {message} (at offset 0x{offset:x})")]
     Invalid {
         /// What the validator said.
         message: String,
@@ -83,6 +93,27 @@ impl fmt::Display for DisplayImports<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+impl ProgramError {
+    /// Tells a module that is wrong from one that is only ahead of grind.
+    pub(super) fn naming_proposals(self, wasm: &[u8]) -> ProgramError {
+        match self {
+            ProgramError::Invalid { message, offset } => {
+                let proposals = super::unsupported_proposals(wasm);
+                if proposals.is_empty() {
+                    ProgramError::Invalid { message, offset }
+                } else {
+                    ProgramError::Unsupported {
+                        proposals,
+                        message,
+                        offset,
+                    }
+                }
+            }
+            other => other,
+        }
     }
 }
 

@@ -143,6 +143,21 @@ fn features() -> WasmFeatures {
         | WasmFeatures::MEMORY64
 }
 
+/// Proposals beyond [`features`] that the module uses; empty for a module that is valid without them, or
+/// valid with none.
+#[must_use]
+pub fn unsupported_proposals(wasm: &[u8]) -> Vec<String> {
+    let valid = |features| Validator::new_with_features(features).validate_all(wasm).is_ok();
+    if valid(features()) || !valid(WasmFeatures::all()) {
+        return Vec::new();
+    }
+    (WasmFeatures::all() - features())
+        .iter_names()
+        .filter(|&(_, feature)| !valid(WasmFeatures::all() - feature))
+        .map(|(name, _)| name.to_lowercase().replace('_', "-"))
+        .collect()
+}
+
 pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
     check_header(wasm)?;
     let mut validator = Validator::new_with_features(features());
