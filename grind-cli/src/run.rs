@@ -130,7 +130,8 @@ fn print_report(
 
 fn human_text(args: &RunArgs, report: &Report) -> String {
     let mut roots: Vec<PathBuf> = args.source.clone();
-    roots.extend(args.module.parent().map(PathBuf::from));
+    // `target/wasm32-…/release/app.wasm` lies four directories below the package its paths begin at.
+    roots.extend(args.module.ancestors().skip(1).take(5).map(PathBuf::from));
     let options = human::Options {
         color: AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
         width: terminal_size::terminal_size_of(io::stderr()).map_or(100, |(width, _)| usize::from(width.0)),
