@@ -119,7 +119,9 @@ fn entry(program: &Program, wanted: Option<&str>) -> Result<String, MachineError
         .map_or(0, |ty| ty.params().len());
     // A C or Rust `main(argc, argv)` is called without arguments.
     if params != 0 && name != "main" {
-        return Err(error(format!("`{name}` takes {params} parameters, which cannot be given")));
+        return Err(error(format!(
+            "`{name}` takes {params} parameters, which cannot be given"
+        )));
     }
     Ok(name.to_owned())
 }
@@ -129,7 +131,11 @@ fn engine_error(error: impl std::fmt::Display) -> MachineError {
 }
 
 impl<'a> Runner<'a> {
-    fn new(program: &'a Program, config: MachineConfig, entry: String) -> Result<Self, MachineError> {
+    fn new(
+        program: &'a Program,
+        config: MachineConfig,
+        entry: String,
+    ) -> Result<Self, MachineError> {
         let mut engine_config = Config::default();
         engine_config
             // In the lazy modes, fuel that runs out during translation is a hard error.
@@ -242,7 +248,10 @@ impl<'a> Runner<'a> {
                 let guest = self.threads[thread.0 as usize].guest.as_ref();
                 match guest.and_then(|guest| guest.instance.get_func(&self.store, export)) {
                     Some(function) => {
-                        let args = args.iter().map(|&arg| Val::I32(arg.cast_signed())).collect();
+                        let args = args
+                            .iter()
+                            .map(|&arg| Val::I32(arg.cast_signed()))
+                            .collect();
                         self.activation(thread).queue.push_front((function, args));
                         self.call_next(thread)
                     }
@@ -278,7 +287,9 @@ impl<'a> Runner<'a> {
         let guest = match self.spare.pop() {
             Some(guest) => {
                 for (global, value) in &guest.globals {
-                    global.set(&mut self.store, value.clone()).map_err(engine_error)?;
+                    global
+                        .set(&mut self.store, value.clone())
+                        .map_err(engine_error)?;
                 }
                 guest
             }
@@ -300,11 +311,16 @@ impl<'a> Runner<'a> {
             return Err(engine_error(format!("export `{}` vanished", entry.export)));
         };
         let params = function.ty(&self.store).params().len();
-        let mut args: Vec<Val> = entry.args.iter().map(|&arg| Val::I32(arg.cast_signed())).collect();
+        let mut args: Vec<Val> = entry
+            .args
+            .iter()
+            .map(|&arg| Val::I32(arg.cast_signed()))
+            .collect();
         args.resize(params, Val::I32(0));
         queue.push_back((function, args));
         if self.threads.len() <= thread.0 as usize {
-            self.threads.resize_with(thread.0 as usize + 1, Activation::default);
+            self.threads
+                .resize_with(thread.0 as usize + 1, Activation::default);
         }
         *self.activation(thread) = Activation {
             guest: Some(guest),
@@ -322,7 +338,9 @@ impl<'a> Runner<'a> {
                 let null = Ref::default_for_ty(ty.element());
                 let table = Table::new(&mut self.store, *ty, null).map_err(engine_error)?;
                 self.linker.allow_shadowing(true);
-                self.linker.define(import.module(), import.name(), table).map_err(engine_error)?;
+                self.linker
+                    .define(import.module(), import.name(), table)
+                    .map_err(engine_error)?;
             }
         }
         let instance = self
@@ -330,10 +348,16 @@ impl<'a> Runner<'a> {
             .instantiate_and_start(&mut self.store, &self.module)
             .map_err(engine_error)?;
         self.instances += 1;
-        let globals = self.program.info().mutable_globals.iter().filter_map(|(index, _)| {
-            let global = instance.get_global(&self.store, &format!("{}{index}", hooks::GLOBAL_PREFIX))?;
-            Some((global, global.get(&self.store)))
-        });
+        let globals = self
+            .program
+            .info()
+            .mutable_globals
+            .iter()
+            .filter_map(|(index, _)| {
+                let global = instance
+                    .get_global(&self.store, &format!("{}{index}", hooks::GLOBAL_PREFIX))?;
+                Some((global, global.get(&self.store)))
+            });
         Ok(Guest {
             instance,
             globals: globals.collect(),
@@ -382,7 +406,9 @@ impl<'a> Runner<'a> {
         call: Result<ResumableCall, Error>,
         results: Vec<Val>,
     ) -> Result<(), MachineError> {
-        let spent = self.fuel_given.saturating_sub(self.store.get_fuel().unwrap_or(0));
+        let spent = self
+            .fuel_given
+            .saturating_sub(self.store.get_fuel().unwrap_or(0));
         self.steps += spent;
         match call {
             Ok(ResumableCall::Finished) => {
@@ -413,7 +439,9 @@ impl<'a> Runner<'a> {
             }
             Ok(ResumableCall::OutOfFuel(call)) => {
                 self.drain(Filled::Scan);
-                self.activation(thread).suspended.push((Suspended::Fuel(call), results));
+                self.activation(thread)
+                    .suspended
+                    .push((Suspended::Fuel(call), results));
                 let state = self.store.data_mut();
                 state.thread_mut().status = Status::Ready(Op::Refuelled);
                 // An instruction is about a nanosecond of native time.
@@ -470,7 +498,12 @@ impl<'a> Runner<'a> {
     }
 
     fn refill(&mut self, required: u64) {
-        let left = self.store.data().limits.steps.map_or(u64::MAX, |limit| limit.saturating_sub(self.steps));
+        let left = self
+            .store
+            .data()
+            .limits
+            .steps
+            .map_or(u64::MAX, |limit| limit.saturating_sub(self.steps));
         self.fuel_given = FUEL.min(left).max(required).max(1);
         // Metering is on, the only reason for which this could fail.
         let _ = self.store.set_fuel(self.fuel_given);
@@ -532,14 +565,18 @@ impl Shared {
     fn grow(&self, caller: &mut Caller<'_, State>, pages: u32) -> i32 {
         let before = self.memory.data_size(&*caller);
         let mut allowed = false;
-        self.note(caller, |state, memory| allowed = ops::may_grow(state, memory, pages));
+        self.note(caller, |state, memory| {
+            allowed = ops::may_grow(state, memory, pages)
+        });
         if !allowed {
             return -1;
         }
         match self.memory.grow(&mut *caller, u64::from(pages)) {
             Ok(old) => {
                 let pages = self.memory.size(&*caller) as u32;
-                self.note(caller, |state, _| state.emit(EventKind::MemoryGrow { pages }));
+                self.note(caller, |state, _| {
+                    state.emit(EventKind::MemoryGrow { pages })
+                });
                 old as i32
             }
             Err(_) => {
@@ -567,11 +604,20 @@ fn from_val(value: &Val) -> u64 {
 }
 
 fn results_of(function: &Func, store: &Store<State>) -> Vec<Val> {
-    function.ty(store).results().iter().map(|&ty| Val::default_for_ty(ty)).collect()
+    function
+        .ty(store)
+        .results()
+        .iter()
+        .map(|&ty| Val::default_for_ty(ty))
+        .collect()
 }
 
 /// The active data segments, which all threads share.
-fn write_data(program: &Program, store: &mut Store<State>, memory: Memory) -> Result<(), MachineError> {
+fn write_data(
+    program: &Program,
+    store: &mut Store<State>,
+    memory: Memory,
+) -> Result<(), MachineError> {
     let bytes = memory.data_mut(store);
     for segment in &program.info().active_data {
         let data = &program.original()[segment.bytes.clone()];
@@ -612,11 +658,20 @@ fn link(
             continue;
         }
         let Some(function) = abi::find(import.module(), import.name()) else {
-            return Err(Error::new(format!("{}.{} is not implemented", import.module(), import.name())));
+            return Err(Error::new(format!(
+                "{}.{} is not implemented",
+                import.module(),
+                import.name()
+            )));
         };
         // The same function may be imported twice.
         linker.allow_shadowing(true);
-        linker.func_new(import.module(), import.name(), ty.clone(), host_function(shared, function))?;
+        linker.func_new(
+            import.module(),
+            import.name(),
+            ty.clone(),
+            host_function(shared, function),
+        )?;
     }
     Ok(linker)
 }

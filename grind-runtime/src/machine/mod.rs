@@ -134,7 +134,8 @@ impl RunResult {
     #[must_use]
     pub fn into_sink<S: EventSink>(self) -> Box<S> {
         let sink: Box<dyn std::any::Any> = self.sink;
-        sink.downcast().expect("the sink is of the type that was given")
+        sink.downcast()
+            .expect("the sink is of the type that was given")
     }
 }
 
