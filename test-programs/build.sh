@@ -62,9 +62,13 @@ else
     done
 fi
 
+# Guests that no finding is expected in, and that are mostly instances of std's generics, each with its
+# line table.
+generic=" clean_std_channel clean_thread_semantics "
+
 with_lines=() without_lines=()
 for guest in "${guests[@]}"; do
-    if grep -q '^//@ lines: none$' "src/bin/$guest.rs"; then
+    if [[ $generic == *" $guest "* ]]; then
         without_lines+=("$guest")
     else
         with_lines+=("$guest")

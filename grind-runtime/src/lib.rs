@@ -1,1 +1,13 @@
-//! Runtime.
+//! Runs multi-threaded WebAssembly, records what its threads did, and finds their data races.
+//!
+//! `app.wasm → Program → Machine (asks a Scheduler) → events → {trace, detectors} → findings → report`
+//!
+//! See `docs/ARCHITECTURE.md` for the map and the invariants.
+
+pub mod analysis;
+pub mod host;
+pub mod machine;
+pub mod program;
+pub mod report;
+pub mod schedule;
+pub mod trace;

@@ -1,5 +1,4 @@
 //! A channel of std's, of which no hook tells: what it orders is to be seen from its atomics.
-//@ lines: none
 //@ stdout: 36
 
 use std::sync::mpsc;

@@ -1,5 +1,4 @@
 //! The checks that hold natively for `std::thread` and `threadlink::thread`, on the ABI.
-//@ lines: none
 //@ stdout: join returns what the closure returned
 //@ stdout: both sides see the same id and name
 //@ stdout: a thread is finished when it has ended

@@ -1,0 +1,170 @@
+//! What a detector says, in sites and addresses; `report` turns it into something to read.
+
+use crate::program::sites::SiteId;
+use crate::trace::{BlockedOn, LockMode, ThreadId};
+use serde::{Deserialize, Serialize};
+
+/// Call stack as sites, innermost first. The first is the access or event itself, the others calls.
+pub type Stack = Vec<SiteId>;
+
+/// A lock held by a thread at some moment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HeldLock {
+    /// Address of the lock.
+    pub lock: u32,
+    /// Its name, if it was given one.
+    pub name: Option<String>,
+    /// How it is held.
+    pub mode: LockMode,
+    /// Where it was taken.
+    pub stack: Stack,
+}
+
+/// What kind of operation made an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AccessKind {
+    /// Plain load or store.
+    Plain,
+    /// Atomic load, store or read-modify-write.
+    Atomic,
+    /// `memory.copy`, `memory.fill` or `memory.init`.
+    Bulk,
+    /// A host function.
+    Host,
+    /// The end of a heap block's life.
+    Free,
+}
+
+/// One of the two accesses of a race.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Access {
+    /// Who.
+    pub thread: ThreadId,
+    /// First byte accessed.
+    pub addr: u32,
+    /// Number of bytes accessed.
+    pub len: u32,
+    /// Whether it wrote.
+    pub write: bool,
+    /// By what means.
+    pub kind: AccessKind,
+    /// Where; empty if it could not be had.
+    pub stack: Stack,
+    /// What the thread held then.
+    pub locks: Vec<HeldLock>,
+}
+
+/// A heap block as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HeapBlock {
+    /// First byte.
+    pub addr: u32,
+    /// Number of bytes.
+    pub size: u32,
+    /// Who allocated it.
+    pub thread: ThreadId,
+    /// Where.
+    pub stack: Stack,
+}
+
+/// A thread, as reports need it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ThreadInfo {
+    /// Which.
+    pub id: ThreadId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Who created it and where; none for the main thread.
+    pub created: Option<(ThreadId, Stack)>,
+}
+
+/// A thread that trapped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TrappedThread {
+    /// Which.
+    pub thread: ThreadId,
+    /// What the machine said.
+    pub reason: String,
+    /// Its calls, innermost first, with the trapping instruction before them where it is known.
+    pub stack: Stack,
+    /// What it held then. Nobody will release these.
+    pub locks: Vec<HeldLock>,
+}
+
+/// Why a blocked thread cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BlockedThread {
+    /// Which.
+    pub thread: ThreadId,
+    /// What it waits for.
+    pub on: BlockedOn,
+    /// The lock or condition variable it wants, where hooks told.
+    pub wants: Option<Wanted>,
+    /// Where it waits.
+    pub stack: Stack,
+    /// What it holds meanwhile.
+    pub locks: Vec<HeldLock>,
+}
+
+/// What a blocked thread asked for through a hook.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Wanted {
+    /// A lock, held by these threads.
+    Lock {
+        /// Address.
+        lock: u32,
+        /// Name, if it has one.
+        name: Option<String>,
+        /// Who holds it.
+        holders: Vec<ThreadId>,
+    },
+    /// A notification of a condition variable.
+    Condvar {
+        /// Address.
+        condvar: u32,
+    },
+}
+
+/// A defect of the guest, found by a detector.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Diagnosis {
+    /// Two accesses to the same bytes, at least one a write and at least one not atomic, not ordered by
+    /// happens-before.
+    DataRace {
+        /// The earlier one in this execution.
+        first: Access,
+        /// The later one.
+        second: Access,
+        /// The heap block they fall into, if known.
+        block: Option<HeapBlock>,
+    },
+    /// Every live thread is blocked forever.
+    Deadlock {
+        /// All of them.
+        blocked: Vec<BlockedThread>,
+        /// Threads that wait for each other in a circle, in order; empty for a lost wake-up.
+        cycle: Vec<ThreadId>,
+    },
+    /// A thread released a lock it does not hold.
+    UnlockNotHeld {
+        /// Address of the lock.
+        lock: u32,
+        /// Its name, if it has one.
+        name: Option<String>,
+        /// Who.
+        thread: ThreadId,
+        /// Where.
+        stack: Stack,
+        /// Who holds it, and where it was taken.
+        holders: Vec<(ThreadId, Stack)>,
+    },
+}
+
+/// A diagnosis and how often it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosed {
+    /// What.
+    pub diagnosis: Diagnosis,
+    /// How many times this execution showed it.
+    pub count: u64,
+}

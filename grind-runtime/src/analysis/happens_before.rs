@@ -1,0 +1,336 @@
+//! Data races: accesses to the same byte, one at least a write and one at least not atomic, that
+//! happens-before does not order.
+//!
+//! **Paper.** FastTrack: Flanagan & Freund, *FastTrack: efficient and precise dynamic race detection*,
+//! PLDI 2009. Deviations: bytes instead of variables (see [`shadow`](super::shadow)); atomic accesses are
+//! checked against plain ones; several unordered writes are kept, so that precision does not end with
+//! the first race.
+//!
+//! **Finds** every access that races with an earlier one in *this* interleaving, with all older accesses it
+//! races with that no newer one stands for. Repeating an access in the same epoch, with nobody else's
+//! access to the same 8 bytes in between, is not a race again.
+//!
+//! **Misses** races that this interleaving orders by chance, for example through a lock that happened to be
+//! taken in between (that is what exploring schedules is for); what is ordered by the edges listed in
+//! [`order`](super::order) beyond what wasm guarantees; what hidden regions do; and whatever a
+//! [`LimitNotice`](super::LimitNotice) tells.
+//!
+//! **Never falsely reports**: both accesses of a report were made, conflict, and are unordered, provided that
+//! the guest synchronises by means that are visible as events. A guest that synchronises by plain
+//! accesses only, or through the host, races as far as this can know.
+//!
+//! **Cost.** About 1.5 ns for an access that repeats an earlier one of its epoch; see
+//! `benches/happens_before.rs`.
+
+use super::benign::BenignRanges;
+use super::candidates::{Candidates, Earlier, Key};
+use super::cell::{Cell, OpenEpoch};
+use super::context::Contexts;
+use super::diagnosis::{Access, AccessKind};
+use super::drain::{Plain, SiteWords, WRITE, drain, follow};
+use super::heap::Heap;
+use super::limits::Limits;
+use super::order::{Order, granules};
+use super::shadow::Shadow;
+use crate::program::sites::{SiteId, SiteTable};
+use crate::trace::{AtomicKind, Event, EventKind, RangeOrigin, Record, ThreadId, WaitOutcome};
+
+/// An access about to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doing {
+    pub(super) thread: ThreadId,
+    pub(super) addr: u64,
+    pub(super) len: u64,
+    pub(super) write: bool,
+    pub(super) kind: AccessKind,
+    /// Where; the call on top if none.
+    pub(super) site: Option<SiteId>,
+    /// In the stream.
+    pub(super) position: u64,
+}
+
+impl Doing {
+    /// What an event accesses, if anything; `block` is the size of the block it frees.
+    pub(super) fn of(event: &Event, position: u64, block: Option<u32>) -> Option<Doing> {
+        let (addr, len, write, kind, site) = match event.kind {
+            EventKind::Atomic {
+                site,
+                addr,
+                width,
+                kind,
+            } => (
+                addr,
+                u32::from(width),
+                kind != AtomicKind::Load,
+                AccessKind::Atomic,
+                Some(site),
+            ),
+            EventKind::WaitBegin { site, addr, width }
+            | EventKind::WaitEnd {
+                site,
+                addr,
+                width,
+                outcome: WaitOutcome::NotEqual,
+                ..
+            } => (
+                addr,
+                u32::from(width),
+                false,
+                AccessKind::Atomic,
+                Some(site),
+            ),
+            EventKind::Range {
+                origin: RangeOrigin::Bulk(site),
+                addr,
+                len,
+                write,
+            } => (addr, len, write, AccessKind::Bulk, Some(site)),
+            EventKind::Range {
+                origin: RangeOrigin::Host,
+                addr,
+                len,
+                write,
+            } => (addr, len, write, AccessKind::Host, None),
+            EventKind::Free { addr } => (addr, block?, true, AccessKind::Free, None),
+            _ => return None,
+        };
+        let (addr, len) = (u64::from(addr), u64::from(len));
+        Some(Doing {
+            thread: event.thread,
+            addr,
+            len,
+            write,
+            kind,
+            site,
+            position,
+        })
+    }
+
+    /// As reports show it.
+    pub(super) fn describe(&self, contexts: &Contexts) -> Access {
+        Access {
+            thread: self.thread,
+            addr: self.addr as u32,
+            len: self.len as u32,
+            write: self.write,
+            kind: self.kind,
+            stack: contexts
+                .get(self.thread)
+                .map(|context| context.stack(self.site))
+                .unwrap_or_default(),
+            locks: contexts.locks(self.thread),
+        }
+    }
+
+    /// The plain access of a record.
+    #[inline]
+    pub(super) fn of_record(
+        thread: ThreadId,
+        record: Record,
+        width: u32,
+        displacement: u32,
+        write: bool,
+        position: u64,
+    ) -> Doing {
+        Doing {
+            thread,
+            addr: u64::from(record.base()) + u64::from(displacement),
+            len: u64::from(width),
+            write,
+            kind: AccessKind::Plain,
+            site: Some(record.site()),
+            position,
+        }
+    }
+}
+
+/// The detector.
+#[derive(Debug)]
+pub(super) struct HappensBefore {
+    sites: SiteWords,
+    order: Order,
+    shadow: Shadow,
+    heap: Heap,
+    benign: BenignRanges,
+    candidates: Candidates,
+    /// Accesses that were not redundant.
+    checked: u64,
+    races: Vec<Cell>,
+    stop: bool,
+}
+
+/// What a finished detector leaves.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) candidates: Candidates,
+    pub(super) checked: u64,
+    pub(super) shadow: super::shadow::ShadowSize,
+    pub(super) forgotten: u64,
+    pub(super) blocks_dropped: u64,
+    pub(super) benign_dropped: u64,
+}
+
+impl HappensBefore {
+    /// For a program with these sites. `stop`: look no further after the first race.
+    pub(super) fn new(sites: &SiteTable, limits: &Limits, stop: bool) -> Self {
+        HappensBefore {
+            sites: SiteWords::new(sites),
+            stop,
+            order: Order::new(limits),
+            shadow: Shadow::new(limits.shared_accesses),
+            heap: Heap::new(limits),
+            benign: BenignRanges::new(limits.annotations),
+            candidates: Candidates::new(limits.candidates),
+            checked: 0,
+            races: Vec::new(),
+        }
+    }
+
+    /// Whether and why detection ended.
+    pub(super) fn ended(&self) -> Option<super::limits::DetectionEnd> {
+        self.order.ended()
+    }
+
+    /// Whether a race was found.
+    pub(super) fn found_any(&self) -> bool {
+        !self.candidates.is_empty()
+    }
+
+    /// What it found.
+    pub(super) fn finish(self) -> Found {
+        Found {
+            candidates: self.candidates,
+            checked: self.checked,
+            shadow: self.shadow.size(),
+            forgotten: self.shadow.forgotten(),
+            blocks_dropped: self.heap.dropped(),
+            benign_dropped: self.benign.dropped(),
+        }
+    }
+
+    /// Records of one thread, the first of them at `position`; keeps its context current.
+    pub(super) fn records(
+        &mut self,
+        sites: &SiteTable,
+        contexts: &mut Contexts,
+        thread: ThreadId,
+        records: &[Record],
+        position: u64,
+    ) {
+        let mut done = 0;
+        while done < records.len() {
+            let Some(context) = contexts.get_mut(thread) else {
+                return;
+            };
+            let Some(clock) = self.order.thread(thread) else {
+                return follow(sites, context, &records[done..]);
+            };
+            let open = clock.open_epoch();
+            let plain = Plain {
+                epoch: open.map_or(OpenEpoch::NONE, |epoch| OpenEpoch::new(clock.slot(), epoch)),
+                read: open.map(|epoch| Cell::new(clock.slot(), epoch, false, false, None)),
+                clock: clock.clock(),
+            };
+            let rest = &records[done..];
+            let at = drain(&mut self.shadow, &self.sites, context, rest, plain);
+            done += at;
+            if let Some(&record) = rest.get(at) {
+                let site = sites.packed(record.site());
+                let doing = Doing::of_record(
+                    thread,
+                    record,
+                    site.width(),
+                    site.displacement(),
+                    site.kind() == WRITE,
+                    position + done as u64,
+                );
+                self.access(contexts, &doing);
+                if self.stop && self.found_any() {
+                    return;
+                }
+                done += 1;
+            }
+        }
+    }
+
+    /// One event, already followed by the contexts.
+    pub(super) fn event(
+        &mut self,
+        contexts: &Contexts,
+        event: &Event,
+        hidden: bool,
+        position: u64,
+    ) {
+        self.order.acquires(event, hidden);
+        let mut block = None;
+        match event.kind {
+            EventKind::Alloc { addr, size } => {
+                self.shadow.clear(addr, size);
+                self.order.forget(addr, size);
+                self.benign.remove(addr, size);
+                if let Some(context) = contexts.get(event.thread) {
+                    self.heap.alloc(addr, size, event.thread, context);
+                }
+            }
+            EventKind::Free { addr } => block = self.heap.free(addr),
+            EventKind::BenignRace { addr, len } => self.benign.add(addr, len),
+            _ => {}
+        }
+        if !hidden && let Some(doing) = Doing::of(event, position, block) {
+            self.access(contexts, &doing);
+        }
+        self.order.releases(event, hidden);
+    }
+
+    fn access(&mut self, contexts: &Contexts, doing: &Doing) {
+        let Some(epoch) = self.order.begin_access(doing.thread) else {
+            return;
+        };
+        let Some(thread) = self.order.alive(doing.thread) else {
+            return;
+        };
+        self.checked += 1;
+        let site = doing.site.or_else(|| contexts.get(doing.thread)?.top());
+        let atomic = doing.kind == AccessKind::Atomic;
+        let cell = Cell::new(thread.slot(), epoch, doing.write, atomic, site);
+        for (granule, mask) in granules(doing.addr, doing.len) {
+            self.shadow.update(
+                granule,
+                cell.with_mask(mask),
+                thread.clock(),
+                &mut self.races,
+            );
+            if !self.races.is_empty() {
+                for &older in &self.races {
+                    let mask = self.benign.strip(granule, older.mask());
+                    if mask == 0 {
+                        continue;
+                    }
+                    let key = Key {
+                        earlier_write: older.write(),
+                        earlier_atomic: older.atomic(),
+                        earlier_hash: older.hash(),
+                        later_write: doing.write,
+                        later_kind: doing.kind,
+                        later_stack: contexts
+                            .get(doing.thread)
+                            .map_or(0, |context| context.stack_hash(doing.site)),
+                    };
+                    self.candidates.add(key, doing.position, || {
+                        let earlier = Earlier {
+                            thread: self.order.owner(older.slot(), older.clock()),
+                            epoch: older.clock(),
+                            write: older.write(),
+                            atomic: older.atomic(),
+                            granule,
+                            mask,
+                        };
+                        let first = granule * 8 + mask.trailing_zeros();
+                        (earlier, doing.describe(contexts), self.heap.find(first))
+                    });
+                }
+                self.races.clear();
+            }
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! The analysis of a run while it runs, or of a trace while it is read.
+//!
+//! It takes two passes over the same stream. The first detects; for the earlier access of a race it knows the
+//! thread, the epoch and the bytes, but no stack, since keeping one per access would cost more than
+//! everything else together. The second ([`LiveAnalysis::into_second_pass`]) is given the same
+//! stream once more, from a re-execution or from a file, and takes the stacks where they occur.
+//!
+//! ```text
+//! let mut analysis = LiveAnalysis::new(sites, options);
+//! run(&mut analysis);
+//! if analysis.needs_second_pass() {
+//!     analysis = analysis.into_second_pass();
+//!     run(&mut analysis);            // the same schedule, the same inputs
+//! }
+//! let outcome = analysis.finish();
+//! ```
+
+use super::candidates::unify;
+use super::context::Contexts;
+use super::deadlock;
+use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, Stack, ThreadInfo, TrappedThread};
+use super::drain::follow;
+use super::happens_before::HappensBefore;
+use super::limits::{LimitNotice, Limits};
+use super::lock_misuse::LockMisuse;
+use super::second_pass::SecondPass;
+use crate::program::sites::SiteTable;
+use crate::trace::{Event, EventKind, EventSink, Flow, Record, ThreadId};
+use std::sync::Arc;
+
+/// Which race detection to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Detect {
+    /// Data races by happens-before; deadlocks; lock misuse.
+    #[default]
+    HappensBefore,
+    /// No data races. Deadlocks, lock misuse and call stacks only, at the cost of a push and a pop per call.
+    None,
+}
+
+/// What to analyse and how far to go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnalysisOptions {
+    /// Race detection.
+    pub detect: Detect,
+    /// End the run at the first finding.
+    pub halt_on_error: bool,
+    /// Bounds of the tables.
+    pub limits: Limits,
+}
+
+/// How much was analysed. All counts are of the first pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AnalysisStats {
+    /// Records delivered.
+    pub records: u64,
+    /// Events delivered.
+    pub events: u64,
+    /// Accesses that were not a repetition within their epoch.
+    pub checked: u64,
+    /// Shadow memory in use at the end, in bytes; pages that were never touched count as well.
+    pub shadow_bytes: u64,
+    /// Granules of 8 bytes that need more than one write and one read, at the end.
+    pub shared_granules: u64,
+    /// Earlier accesses of races that the second pass did not find: 0, or a defect of grind (or the second
+    /// stream was another one).
+    pub unresolved: u64,
+}
+
+/// What an analysis has to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnalysisOutcome {
+    /// Findings, in order of first occurrence, each once.
+    pub diagnoses: Vec<Diagnosed>,
+    /// Every thread of the run, by id.
+    pub threads: Vec<ThreadInfo>,
+    /// Threads that trapped, in that order.
+    pub traps: Vec<TrappedThread>,
+    /// Tables that were full.
+    pub limits: Vec<LimitNotice>,
+    /// How much was analysed.
+    pub stats: AnalysisStats,
+}
+
+/// Contexts, race detection, deadlocks and lock misuse over one stream; see the module.
+#[derive(Debug)]
+pub struct LiveAnalysis {
+    sites: Arc<SiteTable>,
+    options: AnalysisOptions,
+    contexts: Contexts,
+    races: Races,
+    misuse: LockMisuse,
+    deadlocks: Vec<(u64, Diagnosed)>,
+    /// Records and events so far.
+    position: u64,
+    stats: AnalysisStats,
+    /// Where race detection ended.
+    ended: Option<LimitNotice>,
+    halted: bool,
+}
+
+#[derive(Debug)]
+enum Races {
+    Off,
+    Detect(Box<HappensBefore>),
+    Resolve {
+        pass: Box<SecondPass>,
+        /// What the first pass found besides races.
+        outcome: Box<AnalysisOutcome>,
+        others: Vec<(u64, Diagnosed)>,
+    },
+}
+
+impl LiveAnalysis {
+    /// The first pass over a run of the program with these sites.
+    #[must_use]
+    pub fn new(sites: Arc<SiteTable>, options: AnalysisOptions) -> Self {
+        let races = match options.detect {
+            Detect::None => Races::Off,
+            Detect::HappensBefore => Races::Detect(Box::new(HappensBefore::new(
+                &sites,
+                &options.limits,
+                options.halt_on_error,
+            ))),
+        };
+        Self::with(sites, options, races)
+    }
+
+    /// Whether there are races whose earlier access is known by its epoch only.
+    #[must_use]
+    pub fn needs_second_pass(&self) -> bool {
+        matches!(&self.races, Races::Detect(detector) if detector.found_any())
+    }
+
+    /// An analysis that takes the same stream again and completes the races that this one found. It says
+    /// [`Flow::Halt`] as soon as it has seen enough; that is no finding. If there is nothing to
+    /// complete, it says so at once.
+    #[must_use]
+    pub fn into_second_pass(self) -> Self {
+        let sites = Arc::clone(&self.sites);
+        let options = self.options.clone();
+        let (outcome, candidates, others) = match self.take_apart() {
+            (outcome, Parts::First { candidates, others }) => (outcome, candidates, others),
+            (outcome, Parts::Second(diagnoses)) => (outcome, Vec::new(), diagnoses),
+        };
+        let pass = Box::new(SecondPass::new(&options.limits, candidates));
+        let races = Races::Resolve {
+            pass,
+            outcome: Box::new(outcome),
+            others,
+        };
+        Self::with(sites, options, races)
+    }
+
+    /// Everything found. Without a second pass, the earlier accesses of races have no stack.
+    #[must_use]
+    pub fn finish(self) -> AnalysisOutcome {
+        let max_frames = self.options.limits.stack_frames;
+        let (mut outcome, parts) = self.take_apart();
+        let mut found = match parts {
+            Parts::First { candidates, others } => candidates
+                .into_iter()
+                .flat_map(|candidate| candidate.diagnose(Vec::new()))
+                .chain(others)
+                .collect(),
+            Parts::Second(diagnoses) => diagnoses,
+        };
+        found.sort_by_key(|&(position, _)| position);
+        outcome.diagnoses = unify(found);
+        if outcome
+            .diagnoses
+            .iter()
+            .any(|found| longest_stack(&found.diagnosis) >= max_frames)
+        {
+            outcome
+                .limits
+                .push(LimitNotice::StackFrames { limit: max_frames });
+        }
+        outcome
+    }
+
+    /// The call stack of a thread as it is now, innermost first; empty if it is not known.
+    #[must_use]
+    pub fn stack(&self, thread: ThreadId) -> Stack {
+        self.contexts
+            .get(thread)
+            .map(|context| context.stack(context.waiting()))
+            .unwrap_or_default()
+    }
+
+    /// The locks that a thread holds now.
+    #[must_use]
+    pub fn locks(&self, thread: ThreadId) -> Vec<HeldLock> {
+        self.contexts.locks(thread)
+    }
+
+    fn with(sites: Arc<SiteTable>, options: AnalysisOptions, races: Races) -> Self {
+        LiveAnalysis {
+            sites,
+            contexts: Contexts::new(&options.limits),
+            options,
+            races,
+            misuse: LockMisuse::default(),
+            deadlocks: Vec::new(),
+            position: 0,
+            stats: AnalysisStats::default(),
+            ended: None,
+            halted: false,
+        }
+    }
+
+    fn take_apart(self) -> (AnalysisOutcome, Parts) {
+        let limits = &self.options.limits;
+        let mut outcome = AnalysisOutcome {
+            stats: self.stats,
+            ..AnalysisOutcome::default()
+        };
+        let candidates = match self.races {
+            Races::Resolve {
+                pass,
+                mut outcome,
+                mut others,
+            } => {
+                outcome.stats.unresolved = pass.unresolved() as u64;
+                others.extend(pass.finish());
+                return (*outcome, Parts::Second(others));
+            }
+            Races::Off => Vec::new(),
+            Races::Detect(detector) => {
+                let found = detector.finish();
+                let notices = &mut outcome.limits;
+                notices.extend(self.ended);
+                let (limit, dropped) = (limits.candidates, found.candidates.dropped());
+                if dropped > 0 {
+                    notices.push(LimitNotice::Candidates { limit, dropped });
+                }
+                let (limit, forgotten) = (limits.shared_accesses, found.forgotten);
+                if forgotten > 0 {
+                    notices.push(LimitNotice::SharedAccesses { limit, forgotten });
+                }
+                let (limit, dropped) = (limits.heap_blocks, found.blocks_dropped);
+                if dropped > 0 {
+                    notices.push(LimitNotice::HeapBlocks { limit, dropped });
+                }
+                let dropped = found.benign_dropped + self.contexts.names_dropped();
+                if dropped > 0 {
+                    let limit = limits.annotations;
+                    notices.push(LimitNotice::Annotations { limit, dropped });
+                }
+                outcome.stats.checked = found.checked;
+                outcome.stats.shadow_bytes =
+                    (found.shadow.segments as u64) * (1 << 17) + found.shadow.cells as u64 * 8;
+                outcome.stats.shared_granules = found.shadow.wide as u64;
+                found.candidates.into_list()
+            }
+        };
+        if self.contexts.too_deep() {
+            outcome.limits.push(LimitNotice::CallDepth {
+                limit: limits.call_depth,
+            });
+        }
+        (outcome.threads, outcome.traps) = self.contexts.into_infos();
+        let mut others = self.misuse.into_found();
+        others.extend(self.deadlocks);
+        (outcome, Parts::First { candidates, others })
+    }
+
+    /// To be called after something was analysed.
+    fn flow(&mut self) -> Flow {
+        match &self.races {
+            Races::Resolve { pass, .. } => self.halted = pass.done(self.position),
+            Races::Detect(detector) => {
+                if self.ended.is_none()
+                    && let Some(cause) = detector.ended()
+                {
+                    let position = self.position;
+                    self.ended = Some(LimitNotice::DetectionEnded { cause, position });
+                }
+                self.halted =
+                    self.options.halt_on_error && (detector.found_any() || self.found_others());
+            }
+            Races::Off => self.halted = self.options.halt_on_error && self.found_others(),
+        }
+        if self.halted {
+            Flow::Halt
+        } else {
+            Flow::Continue
+        }
+    }
+
+    fn found_others(&self) -> bool {
+        !self.misuse.is_empty() || !self.deadlocks.is_empty()
+    }
+}
+
+enum Parts {
+    First {
+        candidates: Vec<super::candidates::Candidate>,
+        others: Vec<(u64, Diagnosed)>,
+    },
+    Second(Vec<(u64, Diagnosed)>),
+}
+
+fn longest_stack(diagnosis: &Diagnosis) -> usize {
+    match diagnosis {
+        Diagnosis::DataRace { first, second, .. } => first.stack.len().max(second.stack.len()),
+        Diagnosis::Deadlock { blocked, .. } => blocked
+            .iter()
+            .map(|thread| thread.stack.len())
+            .max()
+            .unwrap_or(0),
+        Diagnosis::UnlockNotHeld { stack, .. } => stack.len(),
+    }
+}
+
+impl EventSink for LiveAnalysis {
+    /// # Panics
+    /// If a record names a site that is not in the table.
+    fn records(&mut self, thread: ThreadId, records: &[Record]) -> Flow {
+        if self.halted {
+            return Flow::Halt;
+        }
+        let (sites, position) = (&*self.sites, self.position);
+        match &mut self.races {
+            Races::Detect(detector) if detector.ended().is_none() => {
+                detector.records(sites, &mut self.contexts, thread, records, position);
+            }
+            Races::Resolve { pass, .. } => {
+                pass.records(sites, &mut self.contexts, thread, records, position);
+            }
+            _ => {
+                if let Some(context) = self.contexts.get_mut(thread) {
+                    follow(sites, context, records);
+                }
+            }
+        }
+        self.position += records.len() as u64;
+        self.stats.records += records.len() as u64;
+        self.flow()
+    }
+
+    fn event(&mut self, event: &Event) -> Flow {
+        if self.halted {
+            return Flow::Halt;
+        }
+        let position = self.position;
+        let followed = self.contexts.follow(event);
+        if followed.unlock_not_held
+            && let EventKind::LockRelease { lock, .. } | EventKind::CondvarWait { lock, .. } =
+                event.kind
+        {
+            if !matches!(self.races, Races::Resolve { .. }) {
+                self.misuse
+                    .unlock_not_held(&self.contexts, event.thread, lock, position);
+            }
+            self.contexts.force_release(lock);
+        }
+        match &mut self.races {
+            Races::Detect(detector) if detector.ended().is_none() => {
+                detector.event(&self.contexts, event, followed.hidden, position);
+            }
+            Races::Resolve { pass, .. } => {
+                pass.event(&self.contexts, event, followed.hidden, position);
+            }
+            _ => {}
+        }
+        if let EventKind::Deadlock { blocked } = &event.kind {
+            let diagnosis = deadlock::explain(&self.contexts, blocked);
+            self.deadlocks.push((
+                position,
+                Diagnosed {
+                    diagnosis,
+                    count: 1,
+                },
+            ));
+        }
+        self.position += 1;
+        self.stats.events += 1;
+        self.flow()
+    }
+}

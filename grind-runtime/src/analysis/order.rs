@@ -1,0 +1,513 @@
+//! Happens-before as vector clocks: which events order which threads.
+//!
+//! Edges (release → acquire):
+//!
+//! | release | acquire |
+//! |---|---|
+//! | `ThreadCreate` | the child's first step |
+//! | `ThreadExit` | `ThreadJoin` |
+//! | atomic store or read-modify-write | atomic load, read-modify-write or wait's comparison that reads a byte of it |
+//! | `Fence` | any later `Fence` |
+//! | `Notify` that woke someone | `WaitEnd` woken, at the same address |
+//! | `LockRelease`, `CondvarWait` | `LockAcquire`, `CondvarWake`; a shared acquire only from exclusive releases |
+//! | `HappensBefore` | `HappensAfter` of the same object |
+//!
+//! **Atomics are byte-precise.** Each byte remembers the clock of the last atomic that wrote it; a load
+//! acquires from every byte it reads. So a store replaces what older stores released there (it does
+//! not continue their release sequence), a read-modify-write has acquired what it replaces (it does), and
+//! atomics of different widths that overlap synchronise, which is more order than the wasm memory model
+//! grants them. Plain stores leave the clocks of a location alone: whoever reads a plain store either
+//! is ordered after it or races with it, and that race is reported.
+//!
+//! **More order than guaranteed** is assumed where the truth is not cheap, so that nothing ordered
+//! is ever called a race: between any two fences, from all notifies at an address to each thread woken
+//! there, from an unlock by a thread that does not hold the lock.
+//!
+//! **In hidden regions** only thread creation, exit, join, `HappensBefore` and `HappensAfter` make edges:
+//! these are statements about the guest, not steps of a hidden function's own synchronisation.
+//!
+//! **Clocks advance late.** A release publishes the thread's clock and marks it published; the clock advances
+//! when the thread next makes an access, or learns something. A release after a release with neither in
+//! between publishes the same snapshot again. So `(slot, epoch)` determines the whole published
+//! snapshot, a thread that knows the epoch knows the snapshot, and acquiring something known is one
+//! comparison. (FastTrack's observation on epochs, Flanagan & Freund, PLDI 2009, applied to
+//! synchronisation as well.)
+//!
+//! **Cost**: a release is a copy of the clock if it changed since the last one, an acquire of
+//! something new a join: both linear in the number of slots in use.
+
+use super::clock::{Slot, Slots, VectorClock};
+use super::limits::{DetectionEnd, Limits};
+use crate::trace::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// What a thread knew when it released. Immutable; `clock` is determined by `slot` and `epoch`.
+#[derive(Debug)]
+struct Snapshot {
+    slot: Slot,
+    epoch: u32,
+    clock: VectorClock,
+}
+
+/// The clock of a live thread.
+#[derive(Debug)]
+pub(super) struct ThreadClock {
+    slot: Slot,
+    /// `clock.get(slot)`.
+    epoch: u32,
+    clock: VectorClock,
+    /// Whether others may know `epoch`, so that the next access needs a new one.
+    published: bool,
+    /// What a release would publish, if it is at hand.
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+impl ThreadClock {
+    /// The thread's slot.
+    #[inline]
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// The epoch that an access made now belongs to, unless others know it already: then that access has to
+    /// call [`Order::begin_access`] for a new one.
+    #[inline]
+    pub(super) fn open_epoch(&self) -> Option<u32> {
+        (!self.published).then_some(self.epoch)
+    }
+
+    /// What the thread knows.
+    #[inline]
+    pub(super) fn clock(&self) -> &VectorClock {
+        &self.clock
+    }
+
+    fn new(slot: Slot, epoch: u32, mut clock: VectorClock) -> Self {
+        clock.set(slot, epoch);
+        ThreadClock {
+            slot,
+            epoch,
+            clock,
+            published: false,
+            snapshot: None,
+        }
+    }
+
+    fn publish(&mut self) -> Arc<Snapshot> {
+        self.published = true;
+        let (slot, epoch, clock) = (self.slot, self.epoch, &self.clock);
+        let snapshot = self.snapshot.get_or_insert_with(|| {
+            Arc::new(Snapshot {
+                slot,
+                epoch,
+                clock: clock.clone(),
+            })
+        });
+        Arc::clone(snapshot)
+    }
+
+    /// Begins a new epoch if others know this one. False if the clock ran out.
+    #[inline]
+    fn advance(&mut self, limit: u32) -> bool {
+        if self.published {
+            if self.epoch >= limit {
+                return false;
+            }
+            self.epoch += 1;
+            self.clock.set(self.slot, self.epoch);
+            self.published = false;
+            self.snapshot = None;
+        }
+        true
+    }
+
+    /// Learns a snapshot. False if the clock ran out.
+    #[inline]
+    fn acquire(&mut self, snapshot: &Snapshot, limit: u32) -> bool {
+        if self.knows(snapshot) {
+            return true;
+        }
+        // A published epoch stands for what was known when it was published; knowing more needs another.
+        if !self.advance(limit) {
+            return false;
+        }
+        self.clock.join(&snapshot.clock);
+        self.snapshot = None;
+        true
+    }
+
+    #[inline]
+    fn knows(&self, snapshot: &Snapshot) -> bool {
+        self.clock.get(snapshot.slot) >= snapshot.epoch
+    }
+}
+
+#[derive(Debug)]
+enum ThreadState {
+    Unknown,
+    Alive(Box<ThreadClock>),
+    Ended(Arc<Snapshot>),
+}
+
+/// Released by several threads, none of which knows of the others' releases.
+#[derive(Debug, Default)]
+struct Released(SmallVec<[Arc<Snapshot>; 1]>);
+
+impl Released {
+    /// Adds what `thread` knows. Whatever it knows of is covered by it and goes.
+    fn join(&mut self, thread: &ThreadClock, snapshot: Arc<Snapshot>) {
+        self.drop_known(thread);
+        self.0.push(snapshot);
+    }
+
+    fn drop_known(&mut self, thread: &ThreadClock) {
+        self.0.retain(|old| !thread.knows(old));
+    }
+
+    fn acquire(&self, thread: &mut ThreadClock, limit: u32) -> bool {
+        self.0
+            .iter()
+            .all(|snapshot| thread.acquire(snapshot, limit))
+    }
+}
+
+#[derive(Debug, Default)]
+struct LockClock {
+    exclusive: Released,
+    shared: Released,
+}
+
+/// Bytes of a granule that the same atomic wrote last.
+#[derive(Debug)]
+struct Part {
+    mask: u8,
+    snapshot: Arc<Snapshot>,
+}
+
+/// The clocks of all threads and synchronisation objects.
+#[derive(Debug)]
+pub(super) struct Order {
+    threads: Vec<ThreadState>,
+    slots: Slots,
+    /// By aligned 8-byte granule; the masks of its parts are disjoint.
+    atomics: FxHashMap<u32, SmallVec<[Part; 1]>>,
+    locks: FxHashMap<u32, LockClock>,
+    objects: FxHashMap<u32, Released>,
+    futexes: FxHashMap<u32, Released>,
+    fence: Option<Arc<Snapshot>>,
+    ended: Option<DetectionEnd>,
+    max_threads: u32,
+    max_objects: usize,
+}
+
+/// Splits `len` bytes from `addr` into granules: their index, and the bytes concerned. Bytes beyond 4 GiB
+/// are left out.
+pub(super) fn granules(addr: u64, len: u64) -> impl Iterator<Item = (u32, u8)> {
+    let end = addr.saturating_add(len).min(1 << 32);
+    let mut at = addr;
+    std::iter::from_fn(move || {
+        if at >= end {
+            return None;
+        }
+        let first = at & 7;
+        let count = (8 - first).min(end - at);
+        let mask = (((1_u32 << count) - 1) << first) as u8;
+        let granule = (at >> 3) as u32;
+        at += count;
+        Some((granule, mask))
+    })
+}
+
+impl Order {
+    /// Nothing happened yet.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Order {
+            threads: Vec::new(),
+            slots: Slots::new(limits.slots, limits.clock),
+            atomics: FxHashMap::default(),
+            locks: FxHashMap::default(),
+            objects: FxHashMap::default(),
+            futexes: FxHashMap::default(),
+            fence: None,
+            ended: None,
+            max_threads: limits.threads,
+            max_objects: limits.sync_objects,
+        }
+    }
+
+    /// Why nothing is analysed any more, if so.
+    #[inline]
+    pub(super) fn ended(&self) -> Option<DetectionEnd> {
+        self.ended
+    }
+
+    /// The thread that held `slot` when its clock was `clock`.
+    pub(super) fn owner(&self, slot: Slot, clock: u32) -> ThreadId {
+        self.slots.owner(slot, clock)
+    }
+
+    /// The clock of a live thread. None if it ended, or the order did.
+    #[inline]
+    pub(super) fn thread(&mut self, thread: ThreadId) -> Option<&mut ThreadClock> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let index = thread.0 as usize;
+        if matches!(self.threads.get(index), None | Some(ThreadState::Unknown)) {
+            self.add(thread, &VectorClock::default());
+        }
+        match self.threads.get_mut(index) {
+            Some(ThreadState::Alive(clock)) => Some(clock),
+            _ => None,
+        }
+    }
+
+    /// The thread makes an access: returns its clock, with an epoch that no one else knows yet. None if the
+    /// thread ended, or the order did.
+    #[inline]
+    pub(super) fn begin_access(&mut self, thread: ThreadId) -> Option<u32> {
+        let limit = self.slots.clock_limit();
+        let clock = self.thread(thread)?;
+        if clock.advance(limit) {
+            Some(clock.epoch)
+        } else {
+            self.ended = Some(DetectionEnd::Clock(limit));
+            None
+        }
+    }
+
+    /// The clock of a live thread, which must be known by now.
+    #[inline]
+    pub(super) fn alive(&self, thread: ThreadId) -> Option<&ThreadClock> {
+        match self.threads.get(thread.0 as usize) {
+            Some(ThreadState::Alive(clock)) => Some(clock),
+            _ => None,
+        }
+    }
+
+    /// The acquires of an event: to be called before its access is checked.
+    pub(super) fn acquires(&mut self, event: &Event, hidden: bool) {
+        let limit = self.slots.clock_limit();
+        let child = match event.kind {
+            EventKind::ThreadJoin { child } if child != event.thread => self.final_snapshot(child),
+            _ => None,
+        };
+        // Makes the thread known, and ends if it is not to be.
+        if self.thread(event.thread).is_none() {
+            return;
+        }
+        let Some(ThreadState::Alive(thread)) = self.threads.get_mut(event.thread.0 as usize) else {
+            return;
+        };
+        let in_time = match event.kind {
+            EventKind::ThreadJoin { .. } => {
+                child.is_none_or(|snapshot| thread.acquire(&snapshot, limit))
+            }
+            EventKind::HappensAfter { object } => self
+                .objects
+                .get(&object)
+                .is_none_or(|released| released.acquire(thread, limit)),
+            _ if hidden => true,
+            EventKind::Atomic {
+                addr,
+                width,
+                kind: AtomicKind::Load | AtomicKind::ReadModifyWrite,
+                ..
+            }
+            | EventKind::WaitBegin { addr, width, .. }
+            | EventKind::WaitEnd {
+                addr,
+                width,
+                outcome: WaitOutcome::NotEqual,
+                ..
+            } => granules(addr.into(), width.into()).all(|(granule, mask)| {
+                let parts = self.atomics.get(&granule).map_or(&[][..], |parts| parts);
+                parts
+                    .iter()
+                    .filter(|part| part.mask & mask != 0)
+                    .all(|part| thread.acquire(&part.snapshot, limit))
+            }),
+            EventKind::Fence { .. } => self
+                .fence
+                .as_deref()
+                .is_none_or(|snapshot| thread.acquire(snapshot, limit)),
+            EventKind::WaitEnd {
+                addr,
+                outcome: WaitOutcome::Woken,
+                ..
+            } => self
+                .futexes
+                .get(&addr)
+                .is_none_or(|released| released.acquire(thread, limit)),
+            EventKind::LockAcquire {
+                lock,
+                mode: LockMode::Exclusive,
+            }
+            | EventKind::CondvarWake { lock, .. } => self.locks.get(&lock).is_none_or(|released| {
+                released.exclusive.acquire(thread, limit) && released.shared.acquire(thread, limit)
+            }),
+            EventKind::LockAcquire {
+                lock,
+                mode: LockMode::Shared,
+            } => self
+                .locks
+                .get(&lock)
+                .is_none_or(|released| released.exclusive.acquire(thread, limit)),
+            _ => true,
+        };
+        if !in_time {
+            self.ended = Some(DetectionEnd::Clock(limit));
+        }
+    }
+
+    /// The releases of an event: to be called after its access was checked.
+    pub(super) fn releases(&mut self, event: &Event, hidden: bool) {
+        if self.thread(event.thread).is_none() {
+            return;
+        }
+        let Some(state) = self.threads.get_mut(event.thread.0 as usize) else {
+            return;
+        };
+        let ThreadState::Alive(thread) = state else {
+            return;
+        };
+        match event.kind {
+            EventKind::ThreadCreate { child } => {
+                let snapshot = thread.publish();
+                self.add(child, &snapshot.clock);
+            }
+            EventKind::ThreadExit(_) => {
+                let snapshot = thread.publish();
+                self.slots.end(snapshot.slot, snapshot.epoch);
+                *state = ThreadState::Ended(snapshot);
+            }
+            EventKind::HappensBefore { object } => {
+                let snapshot = thread.publish();
+                self.objects
+                    .entry(object)
+                    .or_default()
+                    .join(thread, snapshot);
+                self.check_objects();
+            }
+            _ if hidden => {}
+            EventKind::Atomic {
+                addr,
+                width,
+                kind: AtomicKind::Store | AtomicKind::ReadModifyWrite,
+                ..
+            } => {
+                let snapshot = thread.publish();
+                for (granule, mask) in granules(addr.into(), width.into()) {
+                    let parts = self.atomics.entry(granule).or_default();
+                    overwrite(parts, mask);
+                    parts.push(Part {
+                        mask,
+                        snapshot: Arc::clone(&snapshot),
+                    });
+                }
+                self.check_objects();
+            }
+            EventKind::Fence { .. } => self.fence = Some(thread.publish()),
+            EventKind::Notify { addr, woken, .. } if woken > 0 => {
+                let snapshot = thread.publish();
+                self.futexes.entry(addr).or_default().join(thread, snapshot);
+                self.check_objects();
+            }
+            EventKind::LockRelease {
+                lock,
+                mode: LockMode::Exclusive,
+            }
+            | EventKind::CondvarWait { lock, .. } => {
+                let snapshot = thread.publish();
+                let released = self.locks.entry(lock).or_default();
+                released.shared.drop_known(thread);
+                released.exclusive.join(thread, snapshot);
+                self.check_objects();
+            }
+            EventKind::LockRelease {
+                lock,
+                mode: LockMode::Shared,
+            } => {
+                let snapshot = thread.publish();
+                self.locks
+                    .entry(lock)
+                    .or_default()
+                    .shared
+                    .join(thread, snapshot);
+                self.check_objects();
+            }
+            _ => {}
+        }
+    }
+
+    /// The bytes belong to a new object: what atomics released there concerns it no more.
+    pub(super) fn forget(&mut self, addr: u32, len: u32) {
+        if len as usize / 8 > self.atomics.len() {
+            let (first, end) = (u64::from(addr), u64::from(addr) + u64::from(len));
+            self.atomics.retain(|&granule, parts| {
+                let start = u64::from(granule) * 8;
+                if start + 8 > first && start < end {
+                    let mask = (0..8).fold(0_u8, |mask, bit| {
+                        mask | u8::from((first..end).contains(&(start + bit))) << bit
+                    });
+                    overwrite(parts, mask);
+                }
+                !parts.is_empty()
+            });
+        } else {
+            for (granule, mask) in granules(addr.into(), len.into()) {
+                if let Some(parts) = self.atomics.get_mut(&granule) {
+                    overwrite(parts, mask);
+                    if parts.is_empty() {
+                        self.atomics.remove(&granule);
+                    }
+                }
+            }
+        }
+    }
+
+    fn final_snapshot(&mut self, thread: ThreadId) -> Option<Arc<Snapshot>> {
+        match self.threads.get_mut(thread.0 as usize)? {
+            ThreadState::Unknown => None,
+            ThreadState::Ended(snapshot) => Some(Arc::clone(snapshot)),
+            ThreadState::Alive(clock) => Some(clock.publish()),
+        }
+    }
+
+    fn add(&mut self, thread: ThreadId, creator: &VectorClock) {
+        if thread.0 >= self.max_threads {
+            self.ended = Some(DetectionEnd::Threads(self.max_threads));
+            return;
+        }
+        let index = thread.0 as usize;
+        if index >= self.threads.len() {
+            self.threads.resize_with(index + 1, || ThreadState::Unknown);
+        }
+        if !matches!(self.threads[index], ThreadState::Unknown) {
+            return;
+        }
+        let Some((slot, epoch)) = self.slots.take(creator, thread) else {
+            self.ended = Some(DetectionEnd::Slots(self.slots.limit()));
+            return;
+        };
+        let clock = ThreadClock::new(slot, epoch, creator.clone());
+        self.threads[index] = ThreadState::Alive(Box::new(clock));
+    }
+
+    fn check_objects(&mut self) {
+        let objects =
+            self.atomics.len() + self.locks.len() + self.objects.len() + self.futexes.len();
+        if objects > self.max_objects {
+            self.ended = Some(DetectionEnd::SyncObjects(self.max_objects));
+        }
+    }
+}
+
+fn overwrite(parts: &mut SmallVec<[Part; 1]>, mask: u8) {
+    parts.retain(|part| {
+        part.mask &= !mask;
+        part.mask != 0
+    });
+}

@@ -1,0 +1,61 @@
+//! The exit codes of `grind`, for scripts and CI.
+
+/// What a `grind` process exits with, where it is not the guest's own exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum ExitCode {
+    /// The command line makes no sense.
+    Usage = 2,
+    /// There are findings.
+    Findings = 66,
+    /// The run was ended by `--timeout` or `--max-steps`.
+    Timeout = 124,
+    /// grind itself failed.
+    Failure = 125,
+    /// The module cannot be run: not wasm, invalid, imports that nobody provides, no entry.
+    InvalidModule = 126,
+    /// The module or another named file does not exist.
+    NotFound = 127,
+    /// A thread of the guest trapped.
+    Trap = 134,
+}
+
+impl ExitCode {
+    /// Every code, ascending.
+    pub const ALL: [ExitCode; 7] = [
+        ExitCode::Usage,
+        ExitCode::Findings,
+        ExitCode::Timeout,
+        ExitCode::Failure,
+        ExitCode::InvalidModule,
+        ExitCode::NotFound,
+        ExitCode::Trap,
+    ];
+
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// What it means, in a line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            ExitCode::Usage => "the command line makes no sense",
+            ExitCode::Findings => "there are findings",
+            ExitCode::Timeout => "the run was ended by --timeout or --max-steps",
+            ExitCode::Failure => "grind itself failed",
+            ExitCode::InvalidModule => "the module cannot be run",
+            ExitCode::NotFound => "a file that was named does not exist",
+            ExitCode::Trap => "a thread of the guest trapped",
+        }
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        std::process::ExitCode::from(code.code())
+    }
+}

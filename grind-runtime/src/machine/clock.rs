@@ -1,0 +1,103 @@
+//! Virtual time: it advances with work done, and jumps ahead when everyone waits.
+
+use crate::trace::ThreadId;
+use std::collections::BTreeSet;
+
+/// Nanoseconds that a record stands for. Near enough to native speed for time-outs to keep their
+/// proportion to work.
+const PER_RECORD: u64 = 2;
+
+/// Nanoseconds that a hook or host call stands for.
+const PER_CALL: u64 = 50;
+
+/// Nanoseconds since the run began, and who wants to be woken when.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    now: u64,
+    deadlines: BTreeSet<(u64, ThreadId)>,
+}
+
+impl Clock {
+    pub(super) fn now(&self) -> u64 {
+        self.now
+    }
+
+    pub(super) fn records(&mut self, count: u64) {
+        self.now += count * PER_RECORD;
+    }
+
+    pub(super) fn call(&mut self) {
+        self.now += PER_CALL;
+    }
+
+    pub(super) fn work(&mut self, nanoseconds: u64) {
+        self.now += nanoseconds;
+    }
+
+    /// The time `timeout` nanoseconds from now.
+    pub(super) fn after(&self, timeout: u64) -> u64 {
+        self.now.saturating_add(timeout)
+    }
+
+    pub(super) fn arm(&mut self, deadline: u64, thread: ThreadId) {
+        self.deadlines.insert((deadline, thread));
+    }
+
+    pub(super) fn disarm(&mut self, deadline: u64, thread: ThreadId) {
+        self.deadlines.remove(&(deadline, thread));
+    }
+
+    /// Takes the earliest thread whose deadline has passed.
+    pub(super) fn expired(&mut self) -> Option<ThreadId> {
+        let &(deadline, _) = self.deadlines.first()?;
+        if deadline > self.now {
+            return None;
+        }
+        self.deadlines.pop_first().map(|(_, thread)| thread)
+    }
+
+    /// Jumps to the earliest deadline; false if there is none.
+    pub(super) fn jump(&mut self) -> bool {
+        let Some(&(deadline, _)) = self.deadlines.first() else {
+            return false;
+        };
+        self.now = self.now.max(deadline);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_expire_in_order_and_ties_by_thread() {
+        let mut clock = Clock::default();
+        clock.arm(100, ThreadId(2));
+        clock.arm(100, ThreadId(1));
+        clock.arm(50, ThreadId(3));
+        assert_eq!(clock.expired(), None);
+        assert!(clock.jump());
+        assert_eq!(clock.now(), 50);
+        assert_eq!(clock.expired(), Some(ThreadId(3)));
+        assert!(clock.jump());
+        assert_eq!(clock.expired(), Some(ThreadId(1)));
+        assert_eq!(clock.expired(), Some(ThreadId(2)));
+        assert!(!clock.jump());
+    }
+
+    #[test]
+    fn a_disarmed_deadline_does_not_expire() {
+        let mut clock = Clock::default();
+        clock.arm(10, ThreadId(1));
+        clock.disarm(10, ThreadId(1));
+        clock.work(20);
+        assert_eq!(clock.expired(), None);
+    }
+
+    #[test]
+    fn time_never_runs_over() {
+        let clock = Clock::default();
+        assert_eq!(clock.after(u64::MAX), u64::MAX);
+    }
+}

@@ -1,0 +1,688 @@
+//! The engine: the only file that names wasmi.
+//!
+//! One `Store`, one instance per guest thread, one memory and one ring for all. A thread is suspended by a
+//! host function that returns an error, and resumed with that function's result.
+
+use super::abi::{self, HostFn};
+use super::limits::LimitReached;
+use super::ops::{self, Op};
+use super::state::{Filled, State, Verdict};
+use super::thread::Status;
+use super::{Ending, MachineConfig, MachineError, RunResult, RunStats, Trap};
+use crate::program::interceptors::Role;
+use crate::program::sites::SiteId;
+use crate::program::{AtomicOp, Hook, Program, hooks};
+use crate::schedule::PointKind;
+use crate::trace::{EventKind, ThreadId};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use wasmi::{
+    Caller, CompilationMode, Config, Engine, Error, ExternType, Func, Global, Instance, Linker,
+    Memory, MemoryType, Module, Ref, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel,
+    Store, Table, TrapCode, Val, ValType,
+};
+
+/// Fuel given at a time, about as many instructions: a thread that touches no memory is interrupted
+/// after a tenth of a second or so. Metering costs 3 %.
+const FUEL: u64 = 10_000_000;
+
+/// Frames of one thread. Native stacks of 8 MiB hold about as many.
+const RECURSION: usize = 50_000;
+
+/// Bytes of one thread's value stack at most.
+const VALUE_STACK: usize = 64 << 20;
+
+/// What all instances share.
+#[derive(Clone, Copy)]
+struct Shared {
+    memory: Memory,
+    ring: Memory,
+    /// The ring slot, while its owner is in a call.
+    slot: Global,
+}
+
+/// Why a host function left the guest.
+#[derive(Clone, Debug)]
+struct Leave(Verdict);
+
+impl std::fmt::Display for Leave {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl wasmi::errors::HostError for Leave {}
+
+/// An instance and what has to be put back before another thread uses it.
+struct Guest {
+    instance: Instance,
+    globals: Vec<(Global, Val)>,
+}
+
+enum Suspended {
+    HostCall(ResumableCallHostTrap),
+    Fuel(ResumableCallOutOfFuel),
+}
+
+/// The engine's half of a thread.
+#[derive(Default)]
+struct Activation {
+    guest: Option<Guest>,
+    /// Calls to make when the present one has returned.
+    queue: VecDeque<(Func, Vec<Val>)>,
+    /// Suspended calls, innermost last: more than one while the host calls the guest's allocator.
+    suspended: Vec<(Suspended, Vec<Val>)>,
+}
+
+struct Runner<'a> {
+    program: &'a Program,
+    module: Module,
+    linker: Linker<State>,
+    store: Store<State>,
+    shared: Shared,
+    threads: Vec<Activation>,
+    spare: Vec<Guest>,
+    instances: u32,
+    steps: u64,
+    fuel_given: u64,
+    /// What the main thread's entry returned.
+    exit_code: Option<i32>,
+}
+
+pub(super) fn run(program: &Program, config: MachineConfig) -> Result<RunResult, MachineError> {
+    let entry = entry(program, config.entry.as_deref())?;
+    let mut runner = Runner::new(program, config, entry)?;
+    runner.run()?;
+    Ok(runner.finish())
+}
+
+/// The function the main thread runs.
+fn entry(program: &Program, wanted: Option<&str>) -> Result<String, MachineError> {
+    let info = program.info();
+    let error = |problem: String| MachineError::Entry {
+        problem,
+        exports: info.exported_functions().map(str::to_owned).collect(),
+    };
+    let name = match wanted {
+        Some(name) if info.exported_function(name).is_none() => {
+            return Err(error(format!("there is no exported function `{name}`")));
+        }
+        Some(name) => name,
+        None => ["_start", "main"]
+            .into_iter()
+            .find(|name| info.exported_function(name).is_some())
+            .ok_or_else(|| error("the module exports neither `_start` nor `main`".to_owned()))?,
+    };
+    let params = info
+        .exported_function(name)
+        .and_then(|index| info.function_type(index))
+        .map_or(0, |ty| ty.params().len());
+    // A C or Rust `main(argc, argv)` is called without arguments.
+    if params != 0 && name != "main" {
+        return Err(error(format!("`{name}` takes {params} parameters, which cannot be given")));
+    }
+    Ok(name.to_owned())
+}
+
+fn engine_error(error: impl std::fmt::Display) -> MachineError {
+    MachineError::Engine(error.to_string())
+}
+
+impl<'a> Runner<'a> {
+    fn new(program: &'a Program, config: MachineConfig, entry: String) -> Result<Self, MachineError> {
+        let mut engine_config = Config::default();
+        engine_config
+            // In the lazy modes, fuel that runs out during translation is a hard error.
+            .compilation_mode(CompilationMode::Eager)
+            .consume_fuel(true)
+            .set_max_recursion_depth(RECURSION)
+            .set_max_stack_height(VALUE_STACK)
+            .set_max_cached_stacks(64);
+        let engine = Engine::new(&engine_config);
+        let module = Module::new(&engine, program.lowered()).map_err(engine_error)?;
+        let shape = program.info().memory;
+        let pages = shape.map_or(0, |memory| memory.minimum);
+        let (wanted, limit) = (u64::from(pages) * 65_536, config.limits.memory);
+        if wanted > limit {
+            return Err(MachineError::Memory { wanted, limit });
+        }
+        let mut store = Store::new(&engine, State::new(program, config, entry));
+        let memory_type = MemoryType::new(pages, shape.and_then(|memory| memory.maximum));
+        let shared = Shared {
+            memory: Memory::new(&mut store, memory_type).map_err(engine_error)?,
+            ring: Memory::new(&mut store, MemoryType::new(1, Some(1))).map_err(engine_error)?,
+            slot: Global::new(&mut store, Val::I32(0), wasmi::Mutability::Var),
+        };
+        write_data(program, &mut store, shared.memory)?;
+        let linker = link(program, &module, &mut store, shared).map_err(engine_error)?;
+        Ok(Runner {
+            program,
+            module,
+            linker,
+            store,
+            shared,
+            threads: Vec::new(),
+            spare: Vec::new(),
+            instances: 0,
+            steps: 0,
+            fuel_given: 0,
+            exit_code: None,
+        })
+    }
+
+    fn run(&mut self) -> Result<(), MachineError> {
+        self.store.data_mut().point(PointKind::Blocked);
+        while self.store.data().ending.is_none() {
+            let thread = self.store.data().current;
+            let status = &mut self.store.data_mut().thread_mut().status;
+            let Status::Ready(op) = std::mem::replace(status, Status::Running) else {
+                unreachable!("the scheduler picks runnable threads only");
+            };
+            self.step(thread, op)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> RunResult {
+        self.store.data_mut().cancel_all();
+        let memory = self.shared.memory.data_size(&self.store) as u64;
+        // Suspended calls hold stacks of the engine; they go before the store does.
+        drop(self.threads);
+        let state = self.store.into_data();
+        let ending = match (state.ending, self.exit_code) {
+            (Some(Ending::Returned), Some(code)) => Ending::Exited(code),
+            (Some(ending), _) => ending,
+            (None, _) => unreachable!("the run goes on until it has an ending"),
+        };
+        RunResult {
+            ending,
+            stats: RunStats {
+                records: state.records,
+                events: state.events,
+                threads: state.threads.len() as u32,
+                steps: self.steps,
+                nanoseconds: state.clock.now(),
+                memory,
+                instances: self.instances,
+            },
+            traps: state.traps,
+            limits_reached: state.limits_reached,
+            sink: state.sink,
+            io: state.io,
+        }
+    }
+
+    /// Lets a thread go on with `op` until it suspends, ends, or another has its turn.
+    fn step(&mut self, thread: ThreadId, op: Op) -> Result<(), MachineError> {
+        let verdict = match op {
+            Op::Start => {
+                self.enter(thread)?;
+                return self.call_next(thread);
+            }
+            Op::Refuelled => Verdict::Value(0),
+            Op::Drained => Verdict::Value(u64::from(self.store.data_mut().next_slot())),
+            op => {
+                let (memory, state) = self.shared.memory.data_and_store_mut(&mut self.store);
+                state.perform(memory, op)
+            }
+        };
+        self.follow(thread, verdict)
+    }
+
+    /// Does what an operation of the thread came to.
+    fn follow(&mut self, thread: ThreadId, verdict: Verdict) -> Result<(), MachineError> {
+        match verdict {
+            Verdict::Value(value) => self.resume(thread, value),
+            Verdict::Suspend | Verdict::Stop => Ok(()),
+            Verdict::Trap(trap) => {
+                self.trapped(thread, trap);
+                Ok(())
+            }
+            Verdict::Call { export, args } => {
+                let guest = self.threads[thread.0 as usize].guest.as_ref();
+                match guest.and_then(|guest| guest.instance.get_func(&self.store, export)) {
+                    Some(function) => {
+                        let args = args.iter().map(|&arg| Val::I32(arg.cast_signed())).collect();
+                        self.activation(thread).queue.push_front((function, args));
+                        self.call_next(thread)
+                    }
+                    // Without the export the host call goes on as if the allocation had failed.
+                    None => {
+                        let verdict = self.nested_result(0);
+                        self.follow(thread, verdict)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The function called on behalf of a host call returned `value`.
+    fn nested_result(&mut self, value: u64) -> Verdict {
+        let (memory, state) = self.shared.memory.data_and_store_mut(&mut self.store);
+        let status = &mut state.thread_mut().status;
+        match std::mem::replace(status, Status::Running) {
+            Status::Ready(Op::Host { function, mut args }) => {
+                args.push(value);
+                state.perform(memory, Op::Host { function, args })
+            }
+            _ => unreachable!("a nested call is made for a host function"),
+        }
+    }
+
+    fn activation(&mut self, thread: ThreadId) -> &mut Activation {
+        &mut self.threads[thread.0 as usize]
+    }
+
+    /// Gives a new thread its instance and its list of calls.
+    fn enter(&mut self, thread: ThreadId) -> Result<(), MachineError> {
+        let guest = match self.spare.pop() {
+            Some(guest) => {
+                for (global, value) in &guest.globals {
+                    global.set(&mut self.store, value.clone()).map_err(engine_error)?;
+                }
+                guest
+            }
+            None => self.instantiate()?,
+        };
+        let export = |name: &str| guest.instance.get_func(&self.store, name);
+        let mut queue = VecDeque::new();
+        queue.extend(export(hooks::START).map(|start| (start, Vec::new())));
+        let entry = self.store.data().thread().entry.clone();
+        if let Some(stack) = entry.stack {
+            let init_tls = export("__wasm_init_tls");
+            queue.extend(init_tls.map(|f| (f, vec![Val::I32(stack.tls.cast_signed())])));
+            if let Some(global) = guest.instance.get_global(&self.store, "__stack_pointer") {
+                let top = Val::I32(stack.top.cast_signed());
+                global.set(&mut self.store, top).map_err(engine_error)?;
+            }
+        }
+        let Some(function) = guest.instance.get_func(&self.store, &entry.export) else {
+            return Err(engine_error(format!("export `{}` vanished", entry.export)));
+        };
+        let params = function.ty(&self.store).params().len();
+        let mut args: Vec<Val> = entry.args.iter().map(|&arg| Val::I32(arg.cast_signed())).collect();
+        args.resize(params, Val::I32(0));
+        queue.push_back((function, args));
+        if self.threads.len() <= thread.0 as usize {
+            self.threads.resize_with(thread.0 as usize + 1, Activation::default);
+        }
+        *self.activation(thread) = Activation {
+            guest: Some(guest),
+            queue,
+            suspended: Vec::new(),
+        };
+        self.store.data_mut().emit(EventKind::ThreadStart);
+        Ok(())
+    }
+
+    fn instantiate(&mut self) -> Result<Guest, MachineError> {
+        // A table is a thread's own even where it is imported: its functions belong to an instance.
+        for import in self.module.imports() {
+            if let ExternType::Table(ty) = import.ty() {
+                let null = Ref::default_for_ty(ty.element());
+                let table = Table::new(&mut self.store, *ty, null).map_err(engine_error)?;
+                self.linker.allow_shadowing(true);
+                self.linker.define(import.module(), import.name(), table).map_err(engine_error)?;
+            }
+        }
+        let instance = self
+            .linker
+            .instantiate_and_start(&mut self.store, &self.module)
+            .map_err(engine_error)?;
+        self.instances += 1;
+        let globals = self.program.info().mutable_globals.iter().filter_map(|(index, _)| {
+            let global = instance.get_global(&self.store, &format!("{}{index}", hooks::GLOBAL_PREFIX))?;
+            Some((global, global.get(&self.store)))
+        });
+        Ok(Guest {
+            instance,
+            globals: globals.collect(),
+        })
+    }
+
+    /// Makes the next call of a thread's list, or ends the thread.
+    fn call_next(&mut self, thread: ThreadId) -> Result<(), MachineError> {
+        let Some((function, args)) = self.activation(thread).queue.pop_front() else {
+            self.recycle(thread);
+            self.store.data_mut().returned();
+            return Ok(());
+        };
+        let mut results = results_of(&function, &self.store);
+        self.hand_slot();
+        self.refill(0);
+        let call = function.call_resumable(&mut self.store, &args, &mut results);
+        self.left(thread, call, results)
+    }
+
+    /// Resumes the innermost call of a thread with the result of the host function it is in.
+    fn resume(&mut self, thread: ThreadId, value: u64) -> Result<(), MachineError> {
+        match self.activation(thread).suspended.pop() {
+            Some((Suspended::HostCall(call), mut results)) => {
+                let input: Vec<Val> = (call.host_func().ty(&self.store).results().iter())
+                    .map(|&ty| to_val(value, ty))
+                    .collect();
+                self.hand_slot();
+                self.refill(0);
+                let call = call.resume(&mut self.store, &input, &mut results);
+                self.left(thread, call, results)
+            }
+            Some((Suspended::Fuel(call), mut results)) => {
+                self.refill(call.required_fuel());
+                let call = call.resume(&mut self.store, &mut results);
+                self.left(thread, call, results)
+            }
+            None => unreachable!("a thread that goes on is suspended in a call"),
+        }
+    }
+
+    /// The engine came back from a call: because it returned, was suspended, or trapped.
+    fn left(
+        &mut self,
+        thread: ThreadId,
+        call: Result<ResumableCall, Error>,
+        results: Vec<Val>,
+    ) -> Result<(), MachineError> {
+        let spent = self.fuel_given.saturating_sub(self.store.get_fuel().unwrap_or(0));
+        self.steps += spent;
+        match call {
+            Ok(ResumableCall::Finished) => {
+                let slot = self.shared.slot(&self.store);
+                self.drain(Filled::Down(slot));
+                if !self.activation(thread).suspended.is_empty() {
+                    let value = results.first().map_or(0, from_val);
+                    let verdict = self.nested_result(value);
+                    return self.follow(thread, verdict);
+                }
+                self.exit_code = match results.first() {
+                    Some(Val::I32(code)) if thread == ThreadId(0) => Some(*code),
+                    _ => None,
+                };
+                self.call_next(thread)
+            }
+            Ok(ResumableCall::HostTrap(call)) => {
+                let leave = call.host_error().downcast_ref::<Leave>().cloned();
+                let suspended = (Suspended::HostCall(call), results);
+                match leave {
+                    Some(Leave(verdict @ Verdict::Trap(_))) => self.follow(thread, verdict),
+                    Some(Leave(verdict)) => {
+                        self.activation(thread).suspended.push(suspended);
+                        self.follow(thread, verdict)
+                    }
+                    None => Err(engine_error("a host function failed in a way of its own")),
+                }
+            }
+            Ok(ResumableCall::OutOfFuel(call)) => {
+                self.drain(Filled::Scan);
+                self.activation(thread).suspended.push((Suspended::Fuel(call), results));
+                let state = self.store.data_mut();
+                state.thread_mut().status = Status::Ready(Op::Refuelled);
+                // An instruction is about a nanosecond of native time.
+                state.refuel(spent);
+                if state.limits.steps.is_some_and(|limit| self.steps >= limit) {
+                    state.limits_reached.insert(LimitReached::Steps);
+                    state.end(Ending::OutOfSteps);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let trap = match error.as_trap_code() {
+                    Some(TrapCode::MemoryOutOfBounds) => Trap::OutOfBounds,
+                    Some(TrapCode::StackOverflow) => Trap::StackOverflow,
+                    Some(code) => Trap::Engine(code.trap_message().to_owned()),
+                    None => return Err(engine_error(error)),
+                };
+                self.fill(Filled::Scan);
+                self.trapped(thread, trap);
+                Ok(())
+            }
+        }
+    }
+
+    fn trapped(&mut self, thread: ThreadId, trap: Trap) {
+        *self.activation(thread) = Activation::default();
+        let memory = self.shared.memory.data_size(&self.store);
+        self.store.data_mut().trapped(trap, memory);
+    }
+
+    /// The instance of a thread whose entry returned may serve another one.
+    fn recycle(&mut self, thread: ThreadId) {
+        let activation = std::mem::take(self.activation(thread));
+        if self.program.instances_recyclable() {
+            self.spare.extend(activation.guest);
+        }
+    }
+
+    /// Takes the records out of the ring, without delivering them.
+    fn fill(&mut self, filled: Filled) {
+        let (ring, state) = self.shared.ring.data_and_store_mut(&mut self.store);
+        state.drain(ring, filled);
+    }
+
+    fn drain(&mut self, filled: Filled) {
+        self.fill(filled);
+        self.store.data_mut().deliver();
+    }
+
+    /// Lets the current thread's next record go to its next slot.
+    fn hand_slot(&mut self) {
+        let slot = self.store.data_mut().next_slot();
+        self.shared.set_slot(&mut self.store, slot);
+    }
+
+    fn refill(&mut self, required: u64) {
+        let left = self.store.data().limits.steps.map_or(u64::MAX, |limit| limit.saturating_sub(self.steps));
+        self.fuel_given = FUEL.min(left).max(required).max(1);
+        // Metering is on, the only reason for which this could fail.
+        let _ = self.store.set_fuel(self.fuel_given);
+    }
+}
+
+impl Shared {
+    fn slot(&self, store: impl wasmi::AsContext) -> u32 {
+        self.slot.get(store).i32().map_or(0, i32::cast_unsigned)
+    }
+
+    /// The slot counts down before it is used.
+    fn set_slot(&self, store: impl wasmi::AsContextMut, first: u32) {
+        let set = self.slot.set(store, Val::I32((first + 8).cast_signed()));
+        debug_assert!(set.is_ok(), "the slot is a mutable i32");
+    }
+
+    /// Delivers the records of the calling thread.
+    fn deliver(&self, caller: &mut Caller<'_, State>, filled: Filled) {
+        let (ring, state) = self.ring.data_and_store_mut(&mut *caller);
+        state.drain(ring, filled);
+        state.deliver();
+    }
+
+    /// Every operation of a guest: its records first, then the operation, then its next slot.
+    fn operate(&self, caller: &mut Caller<'_, State>, op: Op) -> Result<u64, Error> {
+        let slot = self.slot(&*caller);
+        self.deliver(caller, Filled::Down(slot));
+        let (memory, state) = self.memory.data_and_store_mut(&mut *caller);
+        match state.request(memory, op) {
+            Verdict::Value(value) => {
+                let first = caller.data_mut().next_slot();
+                self.set_slot(&mut *caller, first);
+                Ok(value)
+            }
+            verdict => Err(Error::host(Leave(verdict))),
+        }
+    }
+
+    /// A note that is no operation: nothing can come of it but the end of the run.
+    fn note(&self, caller: &mut Caller<'_, State>, note: impl FnOnce(&mut State, usize)) {
+        let slot = self.slot(&*caller);
+        self.deliver(caller, Filled::Down(slot));
+        let memory = self.memory.data_size(&*caller);
+        let state = caller.data_mut();
+        note(state, memory);
+        let first = state.next_slot();
+        self.set_slot(caller, first);
+    }
+
+    fn drained(&self, caller: &mut Caller<'_, State>) -> Result<i32, Error> {
+        self.deliver(caller, Filled::All);
+        match caller.data_mut().drained() {
+            Verdict::Value(slot) => Ok(slot as i32),
+            verdict => Err(Error::host(Leave(verdict))),
+        }
+    }
+
+    fn grow(&self, caller: &mut Caller<'_, State>, pages: u32) -> i32 {
+        let before = self.memory.data_size(&*caller);
+        let mut allowed = false;
+        self.note(caller, |state, memory| allowed = ops::may_grow(state, memory, pages));
+        if !allowed {
+            return -1;
+        }
+        match self.memory.grow(&mut *caller, u64::from(pages)) {
+            Ok(old) => {
+                let pages = self.memory.size(&*caller) as u32;
+                self.note(caller, |state, _| state.emit(EventKind::MemoryGrow { pages }));
+                old as i32
+            }
+            Err(_) => {
+                debug_assert_eq!(before, self.memory.data_size(&*caller));
+                -1
+            }
+        }
+    }
+}
+
+fn to_val(value: u64, ty: ValType) -> Val {
+    match ty {
+        ValType::I64 => Val::I64(value.cast_signed()),
+        _ => Val::I32(value as u32 as i32),
+    }
+}
+
+fn from_val(value: &Val) -> u64 {
+    match *value {
+        Val::I32(value) => u64::from(value.cast_unsigned()),
+        Val::I64(value) => value.cast_unsigned(),
+        // No host function takes anything else.
+        _ => 0,
+    }
+}
+
+fn results_of(function: &Func, store: &Store<State>) -> Vec<Val> {
+    function.ty(store).results().iter().map(|&ty| Val::default_for_ty(ty)).collect()
+}
+
+/// The active data segments, which all threads share.
+fn write_data(program: &Program, store: &mut Store<State>, memory: Memory) -> Result<(), MachineError> {
+    let bytes = memory.data_mut(store);
+    for segment in &program.info().active_data {
+        let data = &program.original()[segment.bytes.clone()];
+        let start = segment.address as usize;
+        match bytes.get_mut(start..start.saturating_add(data.len())) {
+            Some(target) => target.copy_from_slice(data),
+            None => {
+                return Err(MachineError::DataSegment {
+                    address: segment.address,
+                    len: data.len(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Defines all that a lowered module imports, except its tables.
+fn link(
+    program: &Program,
+    module: &Module,
+    store: &mut Store<State>,
+    shared: Shared,
+) -> Result<Linker<State>, Error> {
+    let mut linker = Linker::new(store.engine());
+    linker.define(hooks::MODULE, hooks::MEMORY, shared.memory)?;
+    linker.define(hooks::MODULE, hooks::RING, shared.ring)?;
+    linker.define(hooks::MODULE, hooks::SLOT, shared.slot)?;
+    let roles: FxHashMap<u32, Role> = (program.interceptors().iter())
+        .map(|(function, interceptor)| (*function, interceptor.role))
+        .collect();
+    define_hooks(&mut linker, shared, roles)?;
+    for import in module.imports() {
+        let ExternType::Func(ty) = import.ty() else {
+            continue;
+        };
+        if import.module() == hooks::MODULE {
+            continue;
+        }
+        let Some(function) = abi::find(import.module(), import.name()) else {
+            return Err(Error::new(format!("{}.{} is not implemented", import.module(), import.name())));
+        };
+        // The same function may be imported twice.
+        linker.allow_shadowing(true);
+        linker.func_new(import.module(), import.name(), ty.clone(), host_function(shared, function))?;
+    }
+    Ok(linker)
+}
+
+fn host_function(
+    shared: Shared,
+    function: &'static HostFn,
+) -> impl Fn(Caller<'_, State>, &[Val], &mut [Val]) -> Result<(), Error> {
+    move |mut caller, params, results| {
+        let args = params.iter().map(from_val).collect();
+        let value = shared.operate(&mut caller, Op::Host { function, args })?;
+        if let Some(result) = results.first_mut() {
+            *result = to_val(value, result.ty());
+        }
+        Ok(())
+    }
+}
+
+#[rustfmt::skip]
+fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32, Role>) -> Result<(), Error> {
+    type C<'a> = Caller<'a, State>;
+    let site = |site: i32| SiteId(site.cast_unsigned());
+    let kind = |op: i32| AtomicOp::ALL[op as usize];
+    let atomic = move |c: &mut C<'_>, base: i32, operand: u64, expected: u64, op: i32, at: i32| {
+        shared.operate(c, Op::Atomic { site: site(at), base: base.cast_unsigned(), op: kind(op), operand, expected })
+    };
+    let wide = |v: i32| u64::from(v.cast_unsigned());
+    let wait = move |c: &mut C<'_>, base: i32, expected: u64, timeout: i64, at: i32| {
+        shared.operate(c, Op::Wait { site: site(at), base: base.cast_unsigned(), expected, timeout }).map(|v| v as i32)
+    };
+    let m = hooks::MODULE;
+    for hook in Hook::ALL {
+        let name = hook.signature().0;
+        let roles = roles.clone();
+        match hook {
+            Hook::Drain => linker.func_wrap(m, name, move |mut c: C<'_>| shared.drained(&mut c)),
+            Hook::Load32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, op: i32, s: i32| atomic(&mut c, a, 0, 0, op, s).map(|v| v as i32)),
+            Hook::Load64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, op: i32, s: i32| atomic(&mut c, a, 0, 0, op, s).map(u64::cast_signed)),
+            Hook::Store32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i32, op: i32, s: i32| atomic(&mut c, a, wide(v), 0, op, s).map(drop)),
+            Hook::Store64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i64, op: i32, s: i32| atomic(&mut c, a, v.cast_unsigned(), 0, op, s).map(drop)),
+            Hook::Rmw32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i32, op: i32, s: i32| atomic(&mut c, a, wide(v), 0, op, s).map(|v| v as i32)),
+            Hook::Rmw64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i64, op: i32, s: i32| atomic(&mut c, a, v.cast_unsigned(), 0, op, s).map(u64::cast_signed)),
+            Hook::Cmpxchg32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i32, r: i32, op: i32, s: i32| atomic(&mut c, a, wide(r), wide(e), op, s).map(|v| v as i32)),
+            Hook::Cmpxchg64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i64, r: i64, op: i32, s: i32| atomic(&mut c, a, r.cast_unsigned(), e.cast_unsigned(), op, s).map(u64::cast_signed)),
+            Hook::Wait32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i32, t: i64, s: i32| wait(&mut c, a, wide(e), t, s)),
+            Hook::Wait64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i64, t: i64, s: i32| wait(&mut c, a, e.cast_unsigned(), t, s)),
+            Hook::Notify => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, n: i32, s: i32| {
+                shared.operate(&mut c, Op::Notify { site: site(s), base: a.cast_unsigned(), count: n.cast_unsigned() }).map(|v| v as i32)
+            }),
+            Hook::Fence => linker.func_wrap(m, name, move |mut c: C<'_>, s: i32| shared.operate(&mut c, Op::Fence { site: site(s) }).map(drop)),
+            Hook::BulkCopy => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, f: i32, n: i32, s: i32| {
+                shared.note(&mut c, |state, memory| ops::bulk_copy(state, memory, site(s), d.cast_unsigned(), f.cast_unsigned(), n.cast_unsigned()));
+            }),
+            Hook::BulkWrite => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, n: i32, s: i32| {
+                shared.note(&mut c, |state, memory| ops::bulk_write(state, memory, site(s), d.cast_unsigned(), n.cast_unsigned()));
+            }),
+            Hook::Grow => linker.func_wrap(m, name, move |mut c: C<'_>, pages: i32, _site: i32| shared.grow(&mut c, pages.cast_unsigned())),
+            Hook::Enter => linker.func_wrap(m, name, move |mut c: C<'_>, f: i32, a0: i32, a1: i32, a2: i32, a3: i32| {
+                let args = [a0, a1, a2, a3].map(i32::cast_unsigned);
+                let role = roles.get(&f.cast_unsigned()).copied().unwrap_or(Role::Hide);
+                shared.note(&mut c, |state, _| ops::enter(state, role, args));
+            }),
+            Hook::Leave => linker.func_wrap(m, name, move |mut c: C<'_>, _f: i32, result: i32| {
+                shared.note(&mut c, |state, _| ops::leave(state, result.cast_unsigned()));
+            }),
+        }?;
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Who waits on which address. Wake-up is first in, first out, as the threads proposal wants it.
+
+use crate::trace::ThreadId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Waiters by address.
+#[derive(Debug, Default)]
+pub(super) struct Futexes(BTreeMap<u32, VecDeque<ThreadId>>);
+
+impl Futexes {
+    pub(super) fn wait(&mut self, addr: u32, thread: ThreadId) {
+        self.0.entry(addr).or_default().push_back(thread);
+    }
+
+    /// Takes the waiter that has waited longest.
+    pub(super) fn wake_one(&mut self, addr: u32) -> Option<ThreadId> {
+        let queue = self.0.get_mut(&addr)?;
+        let thread = queue.pop_front();
+        if queue.is_empty() {
+            self.0.remove(&addr);
+        }
+        thread
+    }
+
+    /// Removes a waiter whose deadline passed.
+    pub(super) fn forget(&mut self, addr: u32, thread: ThreadId) {
+        if let Some(queue) = self.0.get_mut(&addr) {
+            queue.retain(|&waiter| waiter != thread);
+            if queue.is_empty() {
+                self.0.remove(&addr);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wake_up_is_first_in_first_out_per_address() {
+        let mut futexes = Futexes::default();
+        futexes.wait(8, ThreadId(1));
+        futexes.wait(12, ThreadId(2));
+        futexes.wait(8, ThreadId(3));
+        futexes.wait(8, ThreadId(4));
+        futexes.forget(8, ThreadId(3));
+        assert_eq!(futexes.wake_one(8), Some(ThreadId(1)));
+        assert_eq!(futexes.wake_one(8), Some(ThreadId(4)));
+        assert_eq!(futexes.wake_one(8), None);
+        assert_eq!(futexes.wake_one(12), Some(ThreadId(2)));
+    }
+}

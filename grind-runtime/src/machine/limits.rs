@@ -1,0 +1,40 @@
+//! What a run may use, and what happens when it wants more.
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds of a run. At each of them the guest gets the error that the platform defines for it, or the run
+/// ends; either way a [`LimitReached`] says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Threads alive at once, the main thread included. One more is refused with an error code.
+    pub threads: u32,
+    /// Bytes of guest memory. `memory.grow` beyond returns -1.
+    pub memory: u64,
+    /// Wasm instructions, about; at it the run ends. `None` is unlimited.
+    pub steps: Option<u64>,
+}
+
+/// Threads created over a whole run, alive or not. Each costs a small record and its name.
+pub(crate) const TOTAL_THREADS: u32 = 1 << 20;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            threads: 1000,
+            memory: 1 << 30,
+            steps: None,
+        }
+    }
+}
+
+/// A bound that the guest ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitReached {
+    /// [`Limits::threads`].
+    Threads,
+    /// [`Limits::memory`].
+    Memory,
+    /// [`Limits::steps`].
+    Steps,
+}

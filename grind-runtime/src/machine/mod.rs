@@ -1,0 +1,166 @@
+//! Runs a program: its threads interleaved on this OS thread, over one memory, as the scheduler decides.
+//!
+//! Writes what happens to an [`EventSink`](crate::trace::EventSink); knows nothing of detectors.
+
+mod abi;
+mod atomics;
+mod clock;
+mod control;
+mod engine;
+mod futex;
+mod io;
+mod limits;
+mod ops;
+mod state;
+mod thread;
+mod trap;
+
+pub use control::Control;
+pub use io::{BufferIo, HostIo, NullIo};
+pub use limits::{LimitReached, Limits};
+pub use trap::Trap;
+
+use crate::program::Program;
+use crate::program::sites::SiteId;
+use crate::schedule::Scheduler;
+use crate::trace::{EventSink, ThreadId};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How a program is run.
+pub struct MachineConfig {
+    /// Decides the interleaving, and is the source of the guest's randomness.
+    pub scheduler: Box<dyn Scheduler>,
+    /// Takes what happens.
+    pub sink: Box<dyn EventSink>,
+    /// The guest's standard streams.
+    pub io: Box<dyn HostIo>,
+    /// Arguments, the program's name first.
+    pub args: Vec<Vec<u8>>,
+    /// Environment, each `NAME=value`.
+    pub env: Vec<Vec<u8>>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Exported function that the main thread runs; by default `_start`, else `main`.
+    pub entry: Option<String>,
+    /// The run seen from outside.
+    pub control: Arc<Control>,
+}
+
+/// Why a program was not run at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MachineError {
+    /// The entry function does not exist or takes parameters that nobody can give.
+    #[error("{problem}; the module exports {}", if exports.is_empty() { "no functions".to_owned() } else { exports.join(", ") })]
+    Entry {
+        /// What is wrong.
+        problem: String,
+        /// The module's exported functions.
+        exports: Vec<String>,
+    },
+    /// The initial memory is beyond [`Limits::memory`].
+    #[error("the module starts with {wanted} bytes of memory, more than the limit of {limit}")]
+    Memory {
+        /// Bytes the module wants.
+        wanted: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// A data segment does not fit into memory.
+    #[error("a data segment of {len} bytes at 0x{address:x} does not fit into the initial memory")]
+    DataSegment {
+        /// Where it should go.
+        address: u32,
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The engine refused the lowered module: a defect of grind.
+    #[error("the engine refused the lowered module (this is a defect of grind): {0}")]
+    Engine(String),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The main thread's entry returned.
+    Returned,
+    /// The guest exited with this code.
+    Exited(i32),
+    /// The main thread trapped, or any thread where that ends all (wasi-threads).
+    Trapped,
+    /// Every live thread was blocked forever.
+    Deadlock,
+    /// The sink asked for it.
+    Halted,
+    /// [`Control::request_stop`] was called.
+    TimedOut,
+    /// [`Limits::steps`] was reached.
+    OutOfSteps,
+}
+
+/// A thread that trapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrapReport {
+    /// Which.
+    pub thread: ThreadId,
+    /// Why.
+    pub trap: Trap,
+    /// The trapping instruction, where it is known.
+    pub site: Option<SiteId>,
+}
+
+/// What came of a run.
+pub struct RunResult {
+    /// How it ended.
+    pub ending: Ending,
+    /// Threads that trapped, in order.
+    pub traps: Vec<TrapReport>,
+    /// Bounds that the guest ran into.
+    pub limits_reached: BTreeSet<LimitReached>,
+    /// Counts.
+    pub stats: RunStats,
+    /// The sink that was given.
+    pub sink: Box<dyn EventSink>,
+    /// The streams that were given.
+    pub io: Box<dyn HostIo>,
+}
+
+impl RunResult {
+    /// The sink, as what it was.
+    ///
+    /// # Panics
+    /// If it was of another type.
+    #[must_use]
+    pub fn into_sink<S: EventSink>(self) -> Box<S> {
+        let sink: Box<dyn std::any::Any> = self.sink;
+        sink.downcast().expect("the sink is of the type that was given")
+    }
+}
+
+/// Counts of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunStats {
+    /// Plain accesses, calls and returns.
+    pub records: u64,
+    /// Everything else.
+    pub events: u64,
+    /// Threads created, the main thread included.
+    pub threads: u32,
+    /// Wasm instructions, about.
+    pub steps: u64,
+    /// Virtual nanoseconds that passed.
+    pub nanoseconds: u64,
+    /// Bytes of guest memory at the end.
+    pub memory: u64,
+    /// Instances made; those of finished threads are used again.
+    pub instances: u32,
+}
+
+/// Runs a program to its end.
+///
+/// # Errors
+/// [`MachineError`] if it cannot be started. Whatever the guest does afterwards is in the [`RunResult`].
+pub fn run(program: &Program, config: MachineConfig) -> Result<RunResult, MachineError> {
+    engine::run(program, config)
+}

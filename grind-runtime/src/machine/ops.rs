@@ -1,0 +1,331 @@
+//! Operations: what a thread asks of the machine, and how each is carried out.
+//!
+//! An operation that other threads can observe is a scheduling point: the thread may be suspended with
+//! the operation pending, and it is carried out when the thread's turn comes. So an operation and its
+//! event are one step, and the order of events is the order in memory.
+
+use super::abi::{Ctx, HostFn};
+use super::atomics;
+use super::state::State;
+use super::thread::Block;
+use super::{Trap, limits::LimitReached};
+use crate::program::AtomicOp;
+use crate::program::interceptors::Role;
+use crate::program::sites::SiteId;
+use crate::trace::{EventKind, RangeOrigin, ThreadId, WaitOutcome};
+
+/// What a thread asks for, or goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    /// Enter the guest.
+    Start,
+    /// Go on after the ring was drained.
+    Drained,
+    /// Go on after the fuel ran out.
+    Refuelled,
+    /// Go on with the result of a host call.
+    Value(u64),
+    Atomic {
+        site: SiteId,
+        base: u32,
+        op: AtomicOp,
+        operand: u64,
+        expected: u64,
+    },
+    Wait {
+        site: SiteId,
+        base: u32,
+        expected: u64,
+        /// Nanoseconds; negative is forever.
+        timeout: i64,
+    },
+    /// A wait ended.
+    Waited {
+        site: SiteId,
+        addr: u32,
+        width: u8,
+        outcome: WaitOutcome,
+        by: Option<ThreadId>,
+    },
+    Notify {
+        site: SiteId,
+        base: u32,
+        count: u32,
+    },
+    Fence {
+        site: SiteId,
+    },
+    Host {
+        function: &'static HostFn,
+        args: Vec<u64>,
+    },
+    /// A thread this one joined has ended.
+    Joined {
+        child: ThreadId,
+    },
+}
+
+/// How the guest goes on after an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// With this result; 0 stands for none.
+    Value(u64),
+    /// With this result, after others may have run.
+    Yield(u64),
+    /// When the block is lifted, at the longest until the deadline.
+    Block(Block, Option<u64>),
+    /// After a call of this export on the same thread, whose result is appended to the arguments of
+    /// the host function, which then runs.
+    Call {
+        export: &'static str,
+        args: Vec<u32>,
+        then: &'static HostFn,
+        then_args: Vec<u64>,
+    },
+    /// Not at all.
+    Trap(Trap),
+    /// Not at all, nor does any other thread.
+    Exit(i32),
+}
+
+impl From<Trap> for Reply {
+    fn from(trap: Trap) -> Reply {
+        Reply::Trap(trap)
+    }
+}
+
+impl Op {
+    /// Whether other threads can observe it, so that they may run before it.
+    pub(super) fn is_sync(&self) -> bool {
+        match self {
+            Op::Atomic { .. } | Op::Wait { .. } | Op::Notify { .. } | Op::Fence { .. } => true,
+            Op::Host { function, .. } => function.sync,
+            _ => false,
+        }
+    }
+}
+
+/// Carries an operation of the current thread out.
+pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
+    match op {
+        Op::Start | Op::Drained | Op::Refuelled => Reply::Value(0),
+        Op::Value(value) => Reply::Value(value),
+        Op::Atomic {
+            site,
+            base,
+            op,
+            operand,
+            expected,
+        } => {
+            let (address, width) = locate(state, site, base);
+            let access = atomics::Access {
+                address,
+                width,
+                op,
+                operand,
+                expected,
+            };
+            match atomics::perform(memory, &access) {
+                Ok((value, kind)) => {
+                    state.emit(EventKind::Atomic {
+                        site,
+                        addr: address as u32,
+                        width,
+                        kind,
+                    });
+                    Reply::Value(value)
+                }
+                Err(trap) => trap_at(state, site, trap),
+            }
+        }
+        Op::Wait {
+            site,
+            base,
+            expected,
+            timeout,
+        } => wait(state, memory, site, base, expected, timeout),
+        Op::Waited {
+            site,
+            addr,
+            width,
+            outcome,
+            by,
+        } => {
+            state.emit(EventKind::WaitEnd {
+                site,
+                addr,
+                width,
+                outcome,
+                by,
+            });
+            Reply::Value(match outcome {
+                WaitOutcome::Woken => 0,
+                WaitOutcome::NotEqual => 1,
+                WaitOutcome::TimedOut => 2,
+            })
+        }
+        Op::Notify { site, base, count } => {
+            let (address, width) = locate(state, site, base);
+            match atomics::check(memory, address, width) {
+                Ok(at) => notify(state, site, at as u32, count),
+                Err(trap) => trap_at(state, site, trap),
+            }
+        }
+        Op::Fence { site } => {
+            state.emit(EventKind::Fence { site });
+            Reply::Value(0)
+        }
+        Op::Host { function, args } => (function.run)(&mut Ctx { state, memory }, &args),
+        Op::Joined { child } => super::abi::joined(&mut Ctx { state, memory }, child),
+    }
+}
+
+fn locate(state: &State, site: SiteId, base: u32) -> (u64, u8) {
+    let site = state.sites.get(site);
+    (u64::from(base) + u64::from(site.displacement), site.width)
+}
+
+fn trap_at(state: &mut State, site: SiteId, trap: Trap) -> Reply {
+    state.thread_mut().trap_site = Some(site);
+    Reply::Trap(trap)
+}
+
+fn wait(
+    state: &mut State,
+    memory: &[u8],
+    site: SiteId,
+    base: u32,
+    expected: u64,
+    timeout: i64,
+) -> Reply {
+    let (address, width) = locate(state, site, base);
+    let at = match atomics::check(memory, address, width) {
+        Ok(at) => at,
+        Err(trap) => return trap_at(state, site, trap),
+    };
+    if !state.shared_memory {
+        return trap_at(state, site, Trap::UnsharedWait);
+    }
+    let addr = at as u32;
+    if atomics::read(memory, at, width) != atomics::truncate(expected, width) {
+        let outcome = WaitOutcome::NotEqual;
+        return execute(
+            state,
+            &mut [],
+            Op::Waited {
+                site,
+                addr,
+                width,
+                outcome,
+                by: None,
+            },
+        );
+    }
+    state.emit(EventKind::WaitBegin { site, addr, width });
+    let deadline = u64::try_from(timeout).ok().map(|t| state.clock.after(t));
+    state.futexes.wait(addr, state.current);
+    Reply::Block(Block::Futex { site, addr, width }, deadline)
+}
+
+fn notify(state: &mut State, site: SiteId, addr: u32, count: u32) -> Reply {
+    let by = state.current;
+    let mut woken = Vec::new();
+    // An unshared memory has no waiters, so this returns 0 there as it must.
+    while (woken.len() as u64) < u64::from(count)
+        && let Some(thread) = state.futexes.wake_one(addr)
+    {
+        woken.push(thread);
+    }
+    state.emit(EventKind::Notify {
+        site,
+        addr,
+        woken: woken.len() as u32,
+    });
+    let count = woken.len() as u64;
+    for thread in woken {
+        state.end_wait(thread, WaitOutcome::Woken, Some(by));
+    }
+    Reply::Value(count)
+}
+
+/// `memory.copy` is about to run.
+pub(super) fn bulk_copy(state: &mut State, memory_len: usize, site: SiteId, dest: u32, source: u32, len: u32) {
+    if within(memory_len, dest, len) && within(memory_len, source, len) {
+        bulk_range(state, site, source, len, false);
+        bulk_range(state, site, dest, len, true);
+    } else {
+        state.thread_mut().trap_site = Some(site);
+    }
+}
+
+/// `memory.fill` or `memory.init` is about to run.
+pub(super) fn bulk_write(state: &mut State, memory_len: usize, site: SiteId, dest: u32, len: u32) {
+    if within(memory_len, dest, len) {
+        bulk_range(state, site, dest, len, true);
+    } else {
+        state.thread_mut().trap_site = Some(site);
+    }
+}
+
+fn bulk_range(state: &mut State, site: SiteId, addr: u32, len: u32, write: bool) {
+    state.emit(EventKind::Range {
+        origin: RangeOrigin::Bulk(site),
+        addr,
+        len,
+        write,
+    });
+}
+
+/// Whether a range lies in a memory of this many bytes.
+pub(super) fn within(memory_len: usize, addr: u32, len: u32) -> bool {
+    u64::from(addr) + u64::from(len) <= memory_len as u64
+}
+
+/// Pages that `memory.grow` may add now, or none if it must fail.
+pub(super) fn may_grow(state: &mut State, memory_len: usize, pages: u32) -> bool {
+    let wanted = memory_len as u64 + u64::from(pages) * 65_536;
+    let allowed = wanted <= state.limits.memory;
+    if !allowed {
+        state.limits_reached.insert(LimitReached::Memory);
+    }
+    allowed
+}
+
+/// An intercepted function is entered.
+pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
+    let outermost = state.thread().intercepted.is_empty();
+    state.thread_mut().intercepted.push((role, args));
+    if !outermost {
+        return;
+    }
+    let freed = match role {
+        Role::Free { block } | Role::Reallocate { block, .. } => args[usize::from(block)],
+        Role::Allocate { .. } | Role::Hide => 0,
+    };
+    if freed != 0 {
+        state.emit(EventKind::Free { addr: freed });
+    }
+    state.emit(EventKind::HideBegin);
+}
+
+/// An intercepted function returns.
+pub(super) fn leave(state: &mut State, result: u32) {
+    let Some((role, args)) = state.thread_mut().intercepted.pop() else {
+        return;
+    };
+    if !state.thread().intercepted.is_empty() {
+        return;
+    }
+    state.emit(EventKind::HideEnd);
+    let size = match role {
+        Role::Allocate { size, times } => {
+            let factor = times.map_or(1, |times| args[usize::from(times)]);
+            args[usize::from(size)].saturating_mul(factor)
+        }
+        Role::Reallocate { size, .. } => args[usize::from(size)],
+        Role::Free { .. } | Role::Hide => return,
+    };
+    if result != 0 {
+        state.emit(EventKind::Alloc { addr: result, size });
+    }
+}

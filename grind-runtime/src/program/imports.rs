@@ -1,0 +1,267 @@
+//! What a guest may import, and the check that it imports nothing else.
+//!
+//! The functions themselves are in `machine::abi`; a test there holds that each name listed here is
+//! implemented.
+
+use super::{ImportProblem, ModuleInfo, ProgramError};
+use std::fmt::Write;
+use threadlink::abi;
+use wasmparser::{FuncType, TypeRef, ValType};
+
+/// Module names of WASI preview 1.
+pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
+
+/// Module name of the wasi-threads proposal.
+pub const WASI_THREADS_MODULE: &str = "wasi";
+
+const I32: ValType = ValType::I32;
+const I64: ValType = ValType::I64;
+
+/// The part of WASI preview 1 that is provided, each returning an `errno` unless it does not return.
+/// Signatures as in `wasi_snapshot_preview1.witx`.
+const WASI_FUNCTIONS: &[(&str, &[ValType], Option<ValType>)] = &[
+    ("args_get", &[I32, I32], Some(I32)),
+    ("args_sizes_get", &[I32, I32], Some(I32)),
+    ("clock_res_get", &[I32, I32], Some(I32)),
+    ("clock_time_get", &[I32, I64, I32], Some(I32)),
+    ("environ_get", &[I32, I32], Some(I32)),
+    ("environ_sizes_get", &[I32, I32], Some(I32)),
+    ("fd_close", &[I32], Some(I32)),
+    ("fd_fdstat_get", &[I32, I32], Some(I32)),
+    ("fd_prestat_dir_name", &[I32, I32, I32], Some(I32)),
+    ("fd_prestat_get", &[I32, I32], Some(I32)),
+    ("fd_read", &[I32, I32, I32, I32], Some(I32)),
+    ("fd_seek", &[I32, I64, I32, I32], Some(I32)),
+    ("fd_write", &[I32, I32, I32, I32], Some(I32)),
+    ("poll_oneoff", &[I32, I32, I32, I32], Some(I32)),
+    ("proc_exit", &[I32], None),
+    ("random_get", &[I32, I32], Some(I32)),
+    ("sched_yield", &[], Some(I32)),
+];
+
+/// Those of `threadlink`'s functions that guests built for Wasmgrind import.
+const WASMGRIND_FUNCTIONS: &[&str] = &[
+    "thread_create",
+    "thread_join",
+    "panic",
+    "start_lock",
+    "finish_lock",
+    "start_unlock",
+    "finish_unlock",
+];
+
+/// A function the machine provides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFunction {
+    /// Import module.
+    pub module: &'static str,
+    /// Name.
+    pub name: &'static str,
+    /// Parameter types.
+    pub params: Vec<ValType>,
+    /// Result type, if any.
+    pub result: Option<ValType>,
+}
+
+/// Every function the machine provides, by module and name.
+#[must_use]
+pub fn host_functions() -> Vec<HostFunction> {
+    let val = |ty: abi::Ty| match ty {
+        abi::Ty::I32 => I32,
+        abi::Ty::I64 => I64,
+    };
+    let own = |module: &'static str, f: &abi::Function| HostFunction {
+        module,
+        name: f.name,
+        params: f.params.iter().copied().map(val).collect(),
+        result: f.result.map(val),
+    };
+    let tables = [abi::THREAD_FUNCTIONS, abi::HOOK_FUNCTIONS, abi::ANNOTATE_FUNCTIONS];
+    let threadlink = tables.into_iter().flatten();
+    let wasmgrind = tables
+        .into_iter()
+        .flatten()
+        .filter(|f| WASMGRIND_FUNCTIONS.contains(&f.name));
+    threadlink
+        .map(|f| own(abi::MODULE, f))
+        .chain(wasmgrind.map(|f| own(abi::WASMGRIND_MODULE, f)))
+        .chain(WASI_FUNCTIONS.iter().map(|&(name, params, result)| HostFunction {
+            module: WASI_MODULE,
+            name,
+            params: params.to_vec(),
+            result,
+        }))
+        .chain([HostFunction {
+            module: WASI_THREADS_MODULE,
+            name: "thread-spawn",
+            params: vec![I32],
+            result: Some(I32),
+        }])
+        .collect()
+}
+
+/// How new threads enter a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadAbi {
+    /// `threadlink.thread_create` and export `thread_start(start)`, which sets its own stack up.
+    Threadlink,
+    /// `wasm_threadlink.thread_create` and export `thread_start(start)`; the host sets the stack up.
+    Wasmgrind,
+    /// `wasi.thread-spawn` and export `wasi_thread_start(tid, arg)`.
+    WasiThreads,
+}
+
+impl ThreadAbi {
+    /// Every ABI, in the order they are looked for.
+    pub const ALL: [ThreadAbi; 3] = [
+        ThreadAbi::Threadlink,
+        ThreadAbi::Wasmgrind,
+        ThreadAbi::WasiThreads,
+    ];
+
+    /// The import that creates a thread.
+    #[must_use]
+    pub const fn create(self) -> (&'static str, &'static str) {
+        match self {
+            ThreadAbi::Threadlink => (abi::MODULE, "thread_create"),
+            ThreadAbi::Wasmgrind => (abi::WASMGRIND_MODULE, "thread_create"),
+            ThreadAbi::WasiThreads => (WASI_THREADS_MODULE, "thread-spawn"),
+        }
+    }
+
+    /// The export a thread starts in.
+    #[must_use]
+    pub const fn entry(self) -> &'static str {
+        match self {
+            ThreadAbi::Threadlink | ThreadAbi::Wasmgrind => abi::THREAD_START,
+            ThreadAbi::WasiThreads => "wasi_thread_start",
+        }
+    }
+
+    const fn entry_type(self) -> &'static str {
+        match self {
+            ThreadAbi::Threadlink | ThreadAbi::Wasmgrind => "(i32) -> ()",
+            ThreadAbi::WasiThreads => "(i32, i32) -> ()",
+        }
+    }
+
+    /// The ABIs whose import the module has.
+    pub fn of(info: &ModuleInfo) -> impl Iterator<Item = ThreadAbi> {
+        ThreadAbi::ALL.into_iter().filter(|abi| {
+            let (module, name) = abi.create();
+            info.imports_function(module, name)
+        })
+    }
+}
+
+/// Checks imports and thread entries.
+///
+/// # Errors
+/// [`ProgramError::Imports`] with all that cannot be satisfied, or [`ProgramError::ThreadStart`].
+pub(super) fn check(info: &ModuleInfo) -> Result<(), ProgramError> {
+    let problems = import_problems(info);
+    if !problems.is_empty() {
+        return Err(ProgramError::Imports(problems));
+    }
+    ThreadAbi::of(info).try_for_each(|abi| check_thread_entry(info, abi))
+}
+
+/// Imports that the machine does not provide as they are declared.
+#[must_use]
+pub fn import_problems(info: &ModuleInfo) -> Vec<ImportProblem> {
+    let known = host_functions();
+    info.imports
+        .iter()
+        .filter_map(|import| {
+            let (declared, problem) = match import.ty {
+                TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                    let ty = info.types.get(ty as usize)?.as_ref()?;
+                    let problem = function_problem(&known, &import.module, &import.name, ty)?;
+                    (format!("function {}", display_type(ty.params(), ty.results())), problem)
+                }
+                TypeRef::Memory(_) | TypeRef::Table(_) => return None,
+                TypeRef::Global(_) => (
+                    "global".to_owned(),
+                    "grind provides no globals; dynamically linked modules are not supported".to_owned(),
+                ),
+                TypeRef::Tag(_) => ("tag".to_owned(), "grind provides no exception tags".to_owned()),
+            };
+            Some(ImportProblem {
+                module: import.module.clone(),
+                name: import.name.clone(),
+                declared,
+                problem,
+            })
+        })
+        .collect()
+}
+
+fn function_problem(known: &[HostFunction], module: &str, name: &str, ty: &FuncType) -> Option<String> {
+    if let Some(f) = known.iter().find(|f| f.module == module && f.name == name) {
+        let results: Vec<ValType> = f.result.into_iter().collect();
+        if ty.params() == f.params && ty.results() == results {
+            return None;
+        }
+        return Some(format!("grind provides it as {}", display_type(&f.params, &results)));
+    }
+    // The nearest name, whatever the module: a wrong module name is as likely as a wrong function name.
+    let nearest = known
+        .iter()
+        .map(|f| {
+            let score = strsim::jaro_winkler(name, f.name)
+                + if f.module == module { 0.1 } else { 0.0 };
+            (score, f)
+        })
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(score, _)| *score > 0.8);
+    Some(match nearest {
+        Some((_, f)) => format!("unknown; did you mean `{}` from `{}`?", f.name, f.module),
+        None if !known.iter().any(|f| f.module == module) => {
+            let mut modules: Vec<&str> = known.iter().map(|f| f.module).collect();
+            modules.dedup();
+            format!("unknown; grind provides modules {}", modules.join(", "))
+        }
+        None => "unknown".to_owned(),
+    })
+}
+
+fn check_thread_entry(info: &ModuleInfo, abi: ThreadAbi) -> Result<(), ProgramError> {
+    let params: &[ValType] = match abi {
+        ThreadAbi::WasiThreads => &[I32, I32],
+        ThreadAbi::Threadlink | ThreadAbi::Wasmgrind => &[I32],
+    };
+    let problem = match info.exported_function(abi.entry()) {
+        None => format!("exports no function `{}`", abi.entry()),
+        Some(index) => match info.function_type(index) {
+            Some(ty) if ty.params() == params && ty.results().is_empty() => return Ok(()),
+            Some(ty) => format!(
+                "exports `{}` with type {}",
+                abi.entry(),
+                display_type(ty.params(), ty.results())
+            ),
+            None => format!("exports `{}` with a type that is not a function's", abi.entry()),
+        },
+    };
+    let (module, name) = abi.create();
+    Err(ProgramError::ThreadStart {
+        import: format!("{module}.{name}"),
+        export: abi.entry(),
+        expected: abi.entry_type(),
+        problem,
+    })
+}
+
+/// `(i32, i64) -> i32`
+#[must_use]
+pub fn display_type(params: &[ValType], results: &[ValType]) -> String {
+    let list = |types: &[ValType]| {
+        types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let mut out = format!("({}) -> ", list(params));
+    // Writing to a string cannot fail.
+    let _ = match results {
+        [one] => write!(out, "{one}"),
+        many => write!(out, "({})", list(many)),
+    };
+    out
+}

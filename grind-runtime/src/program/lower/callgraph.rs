@@ -1,0 +1,76 @@
+//! Which functions can emit records, found before any body is lowered.
+//!
+//! A call to a *silent* function needs no call record, and its ring slot need not be carried across:
+//! arithmetic helpers cost nothing extra.
+
+use super::super::interceptors::Interceptor;
+use super::super::{ModuleInfo, ProgramError, module::UnvalidatedBody};
+use super::Instrumentation;
+use wasmparser::Operator;
+
+pub(super) struct CallGraph {
+    /// By function index: neither it nor anything it calls emits a record or calls a hook.
+    pub(super) silent: Vec<bool>,
+    /// Only globals distinguish a used instance from a fresh one.
+    pub(super) recyclable: bool,
+}
+
+pub(super) fn scan(
+    info: &ModuleInfo,
+    bodies: &[UnvalidatedBody<'_>],
+    instrumentation: Instrumentation,
+    interceptors: &[(u32, Interceptor)],
+) -> Result<CallGraph, ProgramError> {
+    let total = info.functions.len();
+    let imported = info.imported_functions as usize;
+    let mut silent = vec![true; total];
+    silent[..imported].fill(false);
+    for &(index, _) in interceptors {
+        silent[index as usize] = false;
+    }
+    let mut callers: Vec<Vec<u32>> = vec![Vec::new(); total];
+    let mut recyclable = true;
+    for (defined, (_, body)) in bodies.iter().enumerate() {
+        let index = imported + defined;
+        let is_start = info.start == Some(index as u32);
+        for op in body.get_operators_reader()? {
+            match op? {
+                Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                    // Validation has not seen the body yet, so the index may be out of range.
+                    if let Some(list) = callers.get_mut(function_index as usize) {
+                        list.push(index as u32);
+                    }
+                }
+                Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
+                    silent[index] = false;
+                }
+                Operator::TableSet { .. }
+                | Operator::TableGrow { .. }
+                | Operator::TableFill { .. }
+                | Operator::TableCopy { .. }
+                | Operator::TableInit { .. }
+                | Operator::ElemDrop { .. } => recyclable = false,
+                op if super::body::is_observable(&op) => {
+                    silent[index] = false;
+                    if matches!(op, Operator::MemoryInit { .. }) && !is_start {
+                        recyclable = false;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    if instrumentation == Instrumentation::Off {
+        silent.fill(true);
+        return Ok(CallGraph { silent, recyclable });
+    }
+    let mut work: Vec<u32> = (0..total as u32).filter(|&f| !silent[f as usize]).collect();
+    while let Some(function) = work.pop() {
+        for &caller in &callers[function as usize] {
+            if std::mem::replace(&mut silent[caller as usize], false) {
+                work.push(caller);
+            }
+        }
+    }
+    Ok(CallGraph { silent, recyclable })
+}

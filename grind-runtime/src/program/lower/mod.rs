@@ -1,0 +1,131 @@
+//! Lowering: threads-proposal wasm to plain wasm for the engine (DESIGN §4 in prose: `docs/ARCHITECTURE.md`).
+//!
+//! The lowered module imports, after the guest's own imports, the hooks of [`hooks::Hook`] and a private
+//! memory, the *ring*. Every function that can touch memory keeps the address of its next ring slot in a
+//! local; the slot counts down by 8 bytes a record, and reaching 0 calls the `drain` hook, which returns
+//! the slot to go on with. So the number of slots a thread is given is the number of records after which
+//! the machine gets control: the preemption counter costs nothing extra.
+
+mod body;
+mod callgraph;
+pub(crate) mod hooks;
+mod operands;
+mod sections;
+mod wrapper;
+
+use super::interceptors::{self, Interceptor};
+use super::module::UnvalidatedBody;
+use super::sites::{Site, SiteKind, SiteTable};
+use super::{ModuleInfo, ProgramError};
+use hooks::Hook;
+use std::sync::Arc;
+use wasm_encoder::reencode::{self, Reencode};
+
+/// Index of the guest's memory in the lowered module.
+pub(crate) const GUEST_MEMORY: u32 = 0;
+/// Index of the ring in the lowered module.
+pub(crate) const RING_MEMORY: u32 = 1;
+/// Index of the global that holds the ring slot across calls. All threads share it: the machine sets it
+/// whenever it lets a thread go on.
+pub(crate) const SLOT_GLOBAL: u32 = 0;
+
+/// What the lowered code reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Instrumentation {
+    /// Everything the detectors need.
+    #[default]
+    Full,
+    /// Only what running needs (atomics, thread calls): the baseline that benches compare with.
+    Off,
+}
+
+/// A lowered module and what the lowering learned.
+#[derive(Debug)]
+pub(super) struct Lowered {
+    pub(super) wasm: Vec<u8>,
+    pub(super) sites: Arc<SiteTable>,
+    pub(super) interceptors: Vec<(u32, Interceptor)>,
+    pub(super) recyclable: bool,
+}
+
+/// What every part of the lowering needs to know.
+struct Context<'a> {
+    info: &'a ModuleInfo,
+    instrumentation: Instrumentation,
+    /// Functions that emit no record, whatever they call.
+    silent: Vec<bool>,
+    interceptors: Vec<(u32, Interceptor)>,
+    /// Type index of each hook.
+    hook_types: Vec<u32>,
+}
+
+impl Context<'_> {
+    fn hook(&self, hook: Hook) -> u32 {
+        self.info.imported_functions + hook as u32
+    }
+
+    fn is_silent(&self, function: u32) -> bool {
+        self.silent[function as usize]
+    }
+}
+
+/// Functions after the imports move up by the number of hooks, globals by one; there is one guest
+/// memory, at 0.
+struct Shift<'a>(&'a ModuleInfo);
+
+impl Reencode for Shift<'_> {
+    type Error = std::convert::Infallible;
+
+    fn function_index(&mut self, func: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(if func < self.0.imported_functions {
+            func
+        } else {
+            func + Hook::COUNT
+        })
+    }
+
+    fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(global + 1)
+    }
+
+    fn memory_index(&mut self, _: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(GUEST_MEMORY)
+    }
+}
+
+pub(super) fn lower(
+    wasm: &[u8],
+    info: &ModuleInfo,
+    bodies: Vec<UnvalidatedBody<'_>>,
+    instrumentation: Instrumentation,
+) -> Result<Lowered, ProgramError> {
+    let interceptors = match instrumentation {
+        Instrumentation::Full => interceptors::find(info),
+        Instrumentation::Off => Vec::new(),
+    };
+    let graph = callgraph::scan(info, &bodies, instrumentation, &interceptors)?;
+    let first_hook_type = u32::try_from(info.types.len()).expect("validated type count");
+    let context = Context {
+        info,
+        instrumentation,
+        silent: graph.silent,
+        hook_types: (0..Hook::COUNT).map(|hook| first_hook_type + hook).collect(),
+        interceptors,
+    };
+    let mut sites = SiteTable::default();
+    // No record is all zero, so that the machine can tell a used ring slot from a free one.
+    sites.push(Site {
+        kind: SiteKind::Trap,
+        width: 0,
+        func: 0,
+        offset: 0,
+        displacement: 0,
+    });
+    let wasm = sections::encode(wasm, bodies, &context, &mut sites)?;
+    Ok(Lowered {
+        wasm,
+        sites: Arc::new(sites),
+        interceptors: context.interceptors,
+        recyclable: graph.recyclable,
+    })
+}

@@ -1,0 +1,174 @@
+//! The lowered module, section by section.
+
+use super::hooks::{self, Hook};
+use super::{Context, Instrumentation, Shift, body, wrapper};
+use crate::program::ProgramError;
+use crate::program::module::UnvalidatedBody;
+use crate::program::sites::SiteTable;
+use wasm_encoder::reencode::Reencode;
+use wasm_encoder::{
+    CodeSection, ConstExpr, DataCountSection, DataSection, DataSegment, DataSegmentMode,
+    ElementSection, EntityType, ExportKind, ExportSection, FunctionSection, GlobalSection,
+    GlobalType, ImportSection, MemoryType, Module, TableSection, TypeSection, ValType,
+};
+use wasmparser::{FuncValidatorAllocations, Parser, Payload, TypeRef};
+
+/// Pages of 64 KiB of the ring memory. One page holds 8191 slots: the machine hands out fewer.
+pub(crate) const RING_PAGES: u32 = 1;
+
+pub(super) fn encode(
+    wasm: &[u8],
+    bodies: Vec<UnvalidatedBody<'_>>,
+    context: &Context<'_>,
+    sites: &mut SiteTable,
+) -> Result<Vec<u8>, ProgramError> {
+    let info = context.info;
+    let mut shift = Shift(info);
+    let mut types = TypeSection::new();
+    let mut imports = ImportSection::new();
+    let mut functions = FunctionSection::new();
+    let mut tables = TableSection::new();
+    let mut globals = GlobalSection::new();
+    let mut exports = ExportSection::new();
+    let mut elements = ElementSection::new();
+    let mut data = DataSection::new();
+    let mut data_count = None;
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::TypeSection(reader) => shift.parse_type_section(&mut types, reader)?,
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports() {
+                    let import = import?;
+                    // The memory is imported under a name of ours, first, so that its index is 0.
+                    if !matches!(import.ty, TypeRef::Memory(_)) {
+                        shift.parse_import(&mut imports, import)?;
+                    }
+                }
+            }
+            Payload::FunctionSection(reader) => shift.parse_function_section(&mut functions, reader)?,
+            Payload::TableSection(reader) => shift.parse_table_section(&mut tables, reader)?,
+            Payload::GlobalSection(reader) => shift.parse_global_section(&mut globals, reader)?,
+            Payload::ExportSection(reader) => shift.parse_export_section(&mut exports, reader)?,
+            Payload::ElementSection(reader) => shift.parse_element_section(&mut elements, reader)?,
+            Payload::DataCountSection { count, .. } => data_count = Some(count),
+            Payload::DataSection(reader) => {
+                for segment in reader {
+                    data_segment(&mut data, &segment?);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    for hook in Hook::ALL {
+        let (name, params, results) = hook.signature();
+        types.ty().function(params.iter().copied(), results.iter().copied());
+        imports.import(
+            hooks::MODULE,
+            name,
+            EntityType::Function(context.hook_types[hook as usize]),
+        );
+    }
+    let guest_pages = info.memory.map_or(0, |memory| memory.minimum);
+    for (name, pages, maximum) in [
+        (hooks::MEMORY, guest_pages, info.memory.and_then(|memory| memory.maximum)),
+        (hooks::RING, RING_PAGES, Some(RING_PAGES)),
+    ] {
+        imports.import(
+            hooks::MODULE,
+            name,
+            MemoryType {
+                minimum: u64::from(pages),
+                maximum: maximum.map(u64::from),
+                memory64: false,
+                shared: false,
+                page_size_log2: None,
+            },
+        );
+    }
+
+    // The guest imports no globals, so that this is the first.
+    imports.import(
+        hooks::MODULE,
+        hooks::SLOT,
+        GlobalType {
+            val_type: ValType::I32,
+            mutable: true,
+            shared: false,
+        },
+    );
+    for &(index, _) in &info.mutable_globals {
+        exports.export(
+            &format!("{}{index}", hooks::GLOBAL_PREFIX),
+            ExportKind::Global,
+            shift.global_index(index)?,
+        );
+    }
+    if let Some(start) = info.start {
+        exports.export(hooks::START, ExportKind::Func, shift.function_index(start)?);
+    }
+
+    let code = code_section(bodies, context, sites, &mut functions)?;
+    let mut module = Module::new();
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&tables)
+        .section(&globals)
+        .section(&exports)
+        .section(&elements);
+    if let Some(count) = data_count {
+        module.section(&DataCountSection { count });
+    }
+    module.section(&code).section(&data);
+    Ok(module.finish())
+}
+
+/// An active segment is written by the machine, once for all threads. What is left here behaves like the
+/// dropped segment it would be.
+fn data_segment(data: &mut DataSection, segment: &wasmparser::Data<'_>) {
+    let active = matches!(segment.kind, wasmparser::DataKind::Active { .. });
+    let offset = ConstExpr::i32_const(0);
+    data.segment(DataSegment {
+        mode: if active {
+            DataSegmentMode::Active {
+                memory_index: super::GUEST_MEMORY,
+                offset: &offset,
+            }
+        } else {
+            DataSegmentMode::Passive
+        },
+        data: if active { &[] } else { segment.data }.iter().copied(),
+    });
+}
+
+fn code_section(
+    bodies: Vec<UnvalidatedBody<'_>>,
+    context: &Context<'_>,
+    sites: &mut SiteTable,
+    functions: &mut FunctionSection,
+) -> Result<CodeSection, ProgramError> {
+    let info = context.info;
+    let mut code = CodeSection::new();
+    let mut moved = Vec::new();
+    let mut allocations = FuncValidatorAllocations::default();
+    for (defined, (func, body)) in bodies.into_iter().enumerate() {
+        let index = info.imported_functions + defined as u32;
+        let lowered = body::lower(context, sites, index, func, &body, &mut allocations)?;
+        if context.interceptors.iter().any(|&(i, _)| i == index)
+            && context.instrumentation == Instrumentation::Full
+        {
+            let new_index = info.functions.len() as u32 + Hook::COUNT + moved.len() as u32;
+            code.function(&wrapper::wrap(context, index, new_index)?);
+            functions.function(info.functions[index as usize]);
+            moved.push(lowered);
+        } else {
+            code.function(&lowered);
+        }
+    }
+    for function in &moved {
+        code.function(function);
+    }
+    Ok(code)
+}

@@ -1,0 +1,107 @@
+//! What the guest *is*: parsed, validated, lowered to plain wasm, with a site for everything observable.
+
+mod error;
+pub mod imports;
+pub mod interceptors;
+mod lower;
+mod module;
+pub mod sites;
+pub mod symbols;
+
+pub use error::{ImportProblem, ProgramError};
+pub use lower::Instrumentation;
+pub(crate) use lower::hooks::{self, AtomicOp, Hook};
+pub use module::{DataSegment, Export, Import, MemoryShape, ModuleInfo, unsupported_proposals};
+
+use interceptors::Interceptor;
+use sites::SiteTable;
+use std::sync::Arc;
+
+/// A guest, ready to be run any number of times.
+#[derive(Debug)]
+pub struct Program {
+    original: Arc<[u8]>,
+    info: ModuleInfo,
+    lowered: lower::Lowered,
+}
+
+/// How a module is turned into a [`Program`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProgramOptions {
+    /// What the lowered code reports.
+    pub instrumentation: Instrumentation,
+}
+
+impl Program {
+    /// Parses, validates and lowers a module in the binary format.
+    ///
+    /// # Errors
+    /// [`ProgramError`] names what is wrong with the module or what grind cannot run.
+    pub fn new(wasm: &[u8]) -> Result<Program, ProgramError> {
+        Program::with_options(wasm, ProgramOptions::default())
+    }
+
+    /// Like [`Program::new`], with options.
+    ///
+    /// # Errors
+    /// See [`Program::new`].
+    pub fn with_options(wasm: &[u8], options: ProgramOptions) -> Result<Program, ProgramError> {
+        let original: Arc<[u8]> = wasm.into();
+        let lowered = module::parse(&original).and_then(|module::Parsed { info, bodies }| {
+            imports::check(&info)?;
+            let lowered = lower::lower(&original, &info, bodies, options.instrumentation)?;
+            Ok((info, lowered))
+        });
+        let (info, lowered) = lowered.map_err(|error| error.naming_proposals(&original))?;
+        Ok(Program {
+            original,
+            info,
+            lowered,
+        })
+    }
+
+    /// What a module declares, whether or not it can be run.
+    ///
+    /// # Errors
+    /// [`ProgramError`] if its declarations do not parse or validate.
+    pub fn inspect(wasm: &[u8]) -> Result<ModuleInfo, ProgramError> {
+        Ok(module::parse(wasm)?.info)
+    }
+
+    /// The module as it was given.
+    #[must_use]
+    pub fn original(&self) -> &Arc<[u8]> {
+        &self.original
+    }
+
+    /// What the module declares.
+    #[must_use]
+    pub fn info(&self) -> &ModuleInfo {
+        &self.info
+    }
+
+    /// The module the engine runs.
+    #[must_use]
+    pub fn lowered(&self) -> &[u8] {
+        &self.lowered.wasm
+    }
+
+    /// Every site of the module.
+    #[must_use]
+    pub fn sites(&self) -> &Arc<SiteTable> {
+        &self.lowered.sites
+    }
+
+    /// Functions that are modelled rather than looked into, by index in the original module.
+    #[must_use]
+    pub fn interceptors(&self) -> &[(u32, Interceptor)] {
+        &self.lowered.interceptors
+    }
+
+    /// Whether an instance of a finished thread may serve another one: nothing but its globals can
+    /// have changed, and these are exported for the reset.
+    #[must_use]
+    pub fn instances_recyclable(&self) -> bool {
+        self.lowered.recyclable
+    }
+}

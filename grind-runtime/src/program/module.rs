@@ -1,0 +1,319 @@
+//! Parsing and validation: a module as declarations plus function bodies not yet looked into.
+
+use super::ProgramError;
+use std::ops::Range;
+use wasmparser::{
+    ExternalKind, FuncToValidate, FuncType, FunctionBody, Parser, Payload, TypeRef, ValType,
+    ValidPayload, Validator, ValidatorResources, WasmFeatures,
+};
+
+/// What a module declares.
+#[derive(Clone, Debug, Default)]
+pub struct ModuleInfo {
+    /// Imports, in order.
+    pub imports: Vec<Import>,
+    /// Exports, in order.
+    pub exports: Vec<Export>,
+    /// Function types, by type index; `None` for a type that is not a function.
+    pub types: Vec<Option<FuncType>>,
+    /// Type index of every function, imported ones first.
+    pub functions: Vec<u32>,
+    /// How many of the functions are imported.
+    pub imported_functions: u32,
+    /// How many globals there are, imported ones first.
+    pub globals: u32,
+    /// Defined globals that are mutable, by index.
+    pub mutable_globals: Vec<(u32, ValType)>,
+    /// The memory, if there is one.
+    pub memory: Option<MemoryShape>,
+    /// Start function, by index.
+    pub start: Option<u32>,
+    /// Active data segments, in order: the machine writes them once for all threads.
+    pub active_data: Vec<DataSegment>,
+    /// Function names of the name section.
+    pub function_names: Vec<(u32, String)>,
+    /// Names of the custom sections, in order.
+    pub custom_sections: Vec<String>,
+    /// Byte range of the code section's contents in the file.
+    pub code: Range<u64>,
+}
+
+/// One import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// Module imported from.
+    pub module: String,
+    /// Name.
+    pub name: String,
+    /// What it is.
+    pub ty: TypeRef,
+}
+
+/// One export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Name.
+    pub name: String,
+    /// What it is.
+    pub kind: ExternalKind,
+    /// Its index in the space of its kind.
+    pub index: u32,
+}
+
+/// The one linear memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryShape {
+    /// Pages of 64 KiB at the start.
+    pub minimum: u32,
+    /// Pages of 64 KiB at most; a shared memory always has a limit.
+    pub maximum: Option<u32>,
+    /// Whether it was declared shared.
+    pub shared: bool,
+    /// Whether it is imported.
+    pub imported: bool,
+}
+
+/// An active data segment whose offset is a constant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSegment {
+    /// Address of its first byte.
+    pub address: u32,
+    /// Where its bytes are in the original file.
+    pub bytes: Range<usize>,
+}
+
+impl ModuleInfo {
+    /// The type of a function, by index.
+    #[must_use]
+    pub fn function_type(&self, index: u32) -> Option<&FuncType> {
+        let ty = *self.functions.get(index as usize)?;
+        self.types.get(ty as usize)?.as_ref()
+    }
+
+    /// The function exported under this name.
+    #[must_use]
+    pub fn exported_function(&self, name: &str) -> Option<u32> {
+        self.exports
+            .iter()
+            .find(|export| export.name == name && export.kind == ExternalKind::Func)
+            .map(|export| export.index)
+    }
+
+    /// Names of all exported functions, in order.
+    pub fn exported_functions(&self) -> impl Iterator<Item = &str> {
+        self.exports
+            .iter()
+            .filter(|export| export.kind == ExternalKind::Func)
+            .map(|export| export.name.as_str())
+    }
+
+    /// Whether it imports this function.
+    #[must_use]
+    pub fn imports_function(&self, module: &str, name: &str) -> bool {
+        self.imports
+            .iter()
+            .any(|i| i.module == module && i.name == name && matches!(i.ty, TypeRef::Func(_)))
+    }
+
+    /// Whether it carries DWARF.
+    #[must_use]
+    pub fn has_dwarf(&self) -> bool {
+        self.custom_sections.iter().any(|n| n == ".debug_info")
+    }
+}
+
+/// A module whose declarations are validated and whose bodies are still to be.
+pub(super) struct Parsed<'a> {
+    pub(super) info: ModuleInfo,
+    pub(super) bodies: Vec<UnvalidatedBody<'a>>,
+}
+
+/// A function body and what is needed to validate it.
+pub(super) type UnvalidatedBody<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
+
+/// What the engine runs, plus threads, which the lowering takes away.
+fn features() -> WasmFeatures {
+    WasmFeatures::WASM2
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::RELAXED_SIMD
+        | WasmFeatures::THREADS
+        // Only so that they are refused by name rather than as a malformed limit.
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::MEMORY64
+}
+
+/// Proposals beyond [`features`] that the module uses; empty for a module that is valid without them, or
+/// valid with none.
+#[must_use]
+pub fn unsupported_proposals(wasm: &[u8]) -> Vec<String> {
+    let valid = |features| Validator::new_with_features(features).validate_all(wasm).is_ok();
+    if valid(features()) || !valid(WasmFeatures::all()) {
+        return Vec::new();
+    }
+    (WasmFeatures::all() - features())
+        .iter_names()
+        .filter(|&(_, feature)| !valid(WasmFeatures::all() - feature))
+        .map(|(name, _)| name.to_lowercase().replace('_', "-"))
+        .collect()
+}
+
+pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
+    check_header(wasm)?;
+    let mut validator = Validator::new_with_features(features());
+    let mut info = ModuleInfo::default();
+    let mut bodies = Vec::new();
+    let mut memories = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
+            bodies.push((func, body));
+        }
+        match payload {
+            Payload::TypeSection(reader) => {
+                for ty in reader.into_iter_err_on_gc_types() {
+                    info.types.push(Some(ty?));
+                }
+            }
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports() {
+                    let import = import?;
+                    match import.ty {
+                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                            info.functions.push(ty);
+                            info.imported_functions += 1;
+                        }
+                        TypeRef::Memory(ty) => memories.push((ty, true)),
+                        TypeRef::Global(_) => info.globals += 1,
+                        TypeRef::Table(_) | TypeRef::Tag(_) => {}
+                    }
+                    info.imports.push(Import {
+                        module: import.module.to_owned(),
+                        name: import.name.to_owned(),
+                        ty: import.ty,
+                    });
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                for ty in reader {
+                    info.functions.push(ty?);
+                }
+            }
+            Payload::MemorySection(reader) => {
+                for ty in reader {
+                    memories.push((ty?, false));
+                }
+            }
+            Payload::GlobalSection(reader) => {
+                for global in reader {
+                    let ty = global?.ty;
+                    if ty.mutable {
+                        info.mutable_globals.push((info.globals, ty.content_type));
+                    }
+                    info.globals += 1;
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader {
+                    let export = export?;
+                    info.exports.push(Export {
+                        name: export.name.to_owned(),
+                        kind: export.kind,
+                        index: export.index,
+                    });
+                }
+            }
+            Payload::StartSection { func, .. } => info.start = Some(func),
+            Payload::DataSection(reader) => {
+                for data in reader {
+                    let data = data?;
+                    if let wasmparser::DataKind::Active { offset_expr, .. } = data.kind {
+                        let end = data.range.end as usize;
+                        info.active_data.push(DataSegment {
+                            address: constant_address(&offset_expr, data.range.start as u64)?,
+                            bytes: end - data.data.len()..end,
+                        });
+                    }
+                }
+            }
+            Payload::CodeSectionStart { unchecked_range: range, .. } => {
+                info.code = range;
+            }
+            Payload::CustomSection(reader) => {
+                info.custom_sections.push(reader.name().to_owned());
+                if let wasmparser::KnownCustom::Name(names) = reader.as_known() {
+                    info.function_names = function_names(names);
+                }
+            }
+            _ => {}
+        }
+    }
+    info.memory = memory_shape(&memories)?;
+    Ok(Parsed { info, bodies })
+}
+
+fn check_header(wasm: &[u8]) -> Result<(), ProgramError> {
+    if !wasm.starts_with(b"\0asm") {
+        let what = if wasm.is_empty() {
+            "the file is empty".to_owned()
+        } else if wasm.iter().take(64).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+            "it looks like text (compile it with `wat2wasm` or `wasm-tools parse` first)".to_owned()
+        } else {
+            format!("it starts with {:02x?} instead of `\\0asm`", &wasm[..wasm.len().min(4)])
+        };
+        return Err(ProgramError::NotWasm(what));
+    }
+    if Parser::is_component(wasm) {
+        return Err(ProgramError::Component);
+    }
+    Ok(())
+}
+
+fn memory_shape(
+    memories: &[(wasmparser::MemoryType, bool)],
+) -> Result<Option<MemoryShape>, ProgramError> {
+    let &[(ty, imported)] = memories else {
+        return match memories.len() {
+            0 => Ok(None),
+            n => Err(ProgramError::MultipleMemories(n)),
+        };
+    };
+    if ty.memory64 {
+        return Err(ProgramError::Memory64);
+    }
+    let pages = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Ok(Some(MemoryShape {
+        minimum: pages(ty.initial),
+        maximum: ty.maximum.map(pages),
+        shared: ty.shared,
+        imported,
+    }))
+}
+
+/// Threaded toolchains place data at constants; a base taken from an imported global belongs to dynamic
+/// linking, whose imports grind refuses anyway.
+fn constant_address(expr: &wasmparser::ConstExpr<'_>, offset: u64) -> Result<u32, ProgramError> {
+    let mut ops = expr.get_operators_reader();
+    match (ops.read()?, ops.read()?) {
+        (wasmparser::Operator::I32Const { value }, wasmparser::Operator::End) => {
+            Ok(value.cast_unsigned())
+        }
+        _ => Err(ProgramError::Invalid {
+            message: "the offset of an active data segment is not a constant".to_owned(),
+            offset,
+        }),
+    }
+}
+
+/// A broken name section only costs names.
+fn function_names(names: wasmparser::NameSectionReader<'_>) -> Vec<(u32, String)> {
+    let mut out = Vec::new();
+    for subsection in names.into_iter().flatten() {
+        if let wasmparser::Name::Function(map) = subsection {
+            for naming in map.into_iter().map_while(Result::ok) {
+                out.push((naming.index, naming.name.to_owned()));
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,143 @@
+//! One pass over a module's sections: where its code, names and debug sections are.
+
+use rustc_hash::FxHashMap;
+use std::ops::Range;
+use wasmparser::{ExternalKind, KnownCustom, Name, Parser, Payload, TypeRef};
+
+/// Where a function's name was found, the best place first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NameOrigin {
+    /// The name section.
+    NameSection,
+    /// The module exports the function, or imports it.
+    ImportOrExport,
+}
+
+/// What symbolication needs to know of a module.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    /// File offset of the code section's contents: address 0 of the module's DWARF.
+    pub(super) code_start: Option<u64>,
+    /// Address of each function's body, relative to the code section's contents, ascending.
+    bodies: Vec<u64>,
+    /// Names as they stand in the module, by function index.
+    names: FxHashMap<u32, (NameOrigin, Box<str>)>,
+    /// Whether there is a name section that names at least one function.
+    pub(super) has_function_names: bool,
+    /// Custom sections whose name begins with `.debug_`.
+    pub(super) debug_sections: Vec<(Box<str>, Range<usize>)>,
+    /// Where the toolchain says the debug information is, when it is not in the module.
+    pub(super) external_debug_info: Option<Box<str>>,
+    /// What could not be read.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Layout {
+    /// Reads as much as is readable of `module`.
+    pub(super) fn parse(module: &[u8]) -> Self {
+        let mut layout = Layout::default();
+        if let Err(error) = layout.read(module) {
+            layout
+                .warnings
+                .push(format!("cannot read the module's symbols: {error}"));
+        }
+        layout
+    }
+
+    /// The name of a function as it stands in the module.
+    pub(super) fn name(&self, func: u32) -> Option<(NameOrigin, &str)> {
+        self.names
+            .get(&func)
+            .map(|(origin, name)| (*origin, &**name))
+    }
+
+    /// Whether a function begins at this address, relative to the code section's contents. Some tools
+    /// count the body's size, of up to 5 bytes, as a part of it.
+    pub(super) fn is_function_start(&self, address: u64) -> bool {
+        let next = self.bodies.partition_point(|body| *body < address);
+        self.bodies
+            .get(next)
+            .is_some_and(|body| body - address <= 5)
+    }
+
+    /// The contents of a debug section; empty if there is none of this name.
+    pub(super) fn debug_section(&self, name: &str) -> Range<usize> {
+        self.debug_sections
+            .iter()
+            .find(|(n, _)| **n == *name)
+            .map_or(0..0, |(_, range)| range.clone())
+    }
+
+    fn read(&mut self, module: &[u8]) -> wasmparser::Result<()> {
+        let mut imported = 0;
+        for payload in Parser::new(0).parse_all(module) {
+            match payload? {
+                Payload::ImportSection(reader) => {
+                    for import in reader.into_imports() {
+                        let import = import?;
+                        if matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)) {
+                            let name = format!("{}.{}", import.module, import.name);
+                            self.offer(imported, NameOrigin::ImportOrExport, &name);
+                            imported += 1;
+                        }
+                    }
+                }
+                Payload::ExportSection(reader) => {
+                    for export in reader {
+                        let export = export?;
+                        if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
+                            self.offer(export.index, NameOrigin::ImportOrExport, export.name);
+                        }
+                    }
+                }
+                Payload::CodeSectionStart {
+                    unchecked_range, ..
+                } => self.code_start = Some(unchecked_range.start),
+                Payload::CodeSectionEntry(body) => {
+                    let start = self.code_start.unwrap_or_default();
+                    self.bodies.push(body.range().start.saturating_sub(start));
+                }
+                Payload::CustomSection(section) => {
+                    if let KnownCustom::Name(names) = section.as_known() {
+                        if let Err(error) = self.read_names(names) {
+                            self.warnings
+                                .push(format!("the name section is malformed: {error}"));
+                        }
+                    } else if section.name().starts_with(".debug_") {
+                        let start = section.data_offset() as usize;
+                        let range = start..start + section.data().len();
+                        self.debug_sections.push((section.name().into(), range));
+                    } else if section.name() == "external_debug_info" {
+                        let mut reader = wasmparser::BinaryReader::new(section.data(), 0);
+                        self.external_debug_info = reader.read_string().ok().map(Into::into);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read_names(&mut self, names: wasmparser::NameSectionReader<'_>) -> wasmparser::Result<()> {
+        for subsection in names {
+            if let Name::Function(map) = subsection? {
+                for naming in map {
+                    let naming = naming?;
+                    if !naming.name.is_empty() {
+                        self.has_function_names = true;
+                        self.offer(naming.index, NameOrigin::NameSection, naming.name);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps `name` unless there is one already of the same or a better origin.
+    fn offer(&mut self, func: u32, origin: NameOrigin, name: &str) {
+        let known = self.names.get(&func);
+        if known.is_none_or(|(best, _)| origin < *best) {
+            self.names.insert(func, (origin, name.into()));
+        }
+    }
+}

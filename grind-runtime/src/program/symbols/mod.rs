@@ -1,0 +1,260 @@
+//! From a site to what a person can read: function, file, line, inlined frames.
+//!
+//! The sources, best first: DWARF sections in the module, its name section, the names under which it
+//! imports or exports a function, and at last the function's index and the instruction's offset. A
+//! [`Frame`] says which it was. Everything is read from the *original* bytes, on the first question, and
+//! none of it is trusted: what is malformed yields a [warning](Symbolizer::warnings) and the next source.
+//!
+//! Not yet here: names of globals and of data (what an address belongs to).
+
+mod demangle;
+mod dwarf;
+mod layout;
+
+pub use demangle::demangle;
+
+use crate::program::sites::Site;
+use dwarf::{Dwarf, DwarfFrame};
+use layout::{Layout, NameOrigin};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Where the description of a frame comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SymbolSource {
+    /// DWARF debug information: function, file and line.
+    Dwarf,
+    /// The name section: function only.
+    NameSection,
+    /// The name of an import or export: function only.
+    Export,
+    /// Nothing: the function's index and the offset in the file are all there is.
+    Offset,
+}
+
+/// One frame of a call stack.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Frame {
+    /// Demangled name, without hashes.
+    pub function: Option<String>,
+    /// Source file, as the toolchain recorded it.
+    pub file: Option<String>,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// Column, from 1, in bytes as toolchains count.
+    pub column: Option<u32>,
+    /// Whether the compiler inlined this function into the next frame.
+    pub inlined: bool,
+    /// Index of the wasm function that holds the instruction, imports included.
+    pub func_index: u32,
+    /// Byte offset of the instruction in the original file.
+    pub offset: u32,
+    /// Where this comes from.
+    pub source: SymbolSource,
+}
+
+/// Answers questions about the code of one module. See the [module's documentation](self).
+pub struct Symbolizer {
+    module: Arc<[u8]>,
+    layout: OnceLock<Layout>,
+    /// Behind a lock since addr2line fills its caches behind a shared reference.
+    dwarf: Mutex<DwarfState>,
+}
+
+#[derive(Default)]
+enum DwarfState {
+    #[default]
+    NotAsked,
+    Absent,
+    Broken(Vec<String>),
+    Loaded(Box<Dwarf>, Vec<String>),
+}
+
+impl Symbolizer {
+    /// A symbolizer of this module, which should be the bytes that the user gave, not a lowered form.
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(module: Arc<[u8]>) -> Symbolizer {
+        Symbolizer {
+            module,
+            layout: OnceLock::new(),
+            dwarf: Mutex::default(),
+        }
+    }
+
+    /// The frames at a site, innermost first: one per function inlined there, and at last the function
+    /// itself. Never empty.
+    #[must_use]
+    pub fn frames(&self, site: Site) -> Vec<Frame> {
+        self.frames_at(site.func, site.offset)
+    }
+
+    /// The frames at the instruction at this offset of the original file, which is in function `func`.
+    #[must_use]
+    pub fn frames_at(&self, func: u32, offset: u32) -> Vec<Frame> {
+        let found = self.dwarf_frames(offset);
+        let Some(last) = found.len().checked_sub(1) else {
+            return vec![self.frame_without_dwarf(func, offset)];
+        };
+        found
+            .into_iter()
+            .enumerate()
+            .map(|(index, frame)| {
+                let inlined = index != last;
+                let function = frame.function.as_deref().map(demangle);
+                Frame {
+                    function: if inlined {
+                        function
+                    } else {
+                        self.fuller_name(func, frame.function.as_deref())
+                            .or(function)
+                    },
+                    file: frame.file,
+                    line: frame.line,
+                    column: frame.column,
+                    inlined,
+                    func_index: func,
+                    offset,
+                    source: SymbolSource::Dwarf,
+                }
+            })
+            .collect()
+    }
+
+    /// The demangled name of a function, from the name section or else from an import or export.
+    #[must_use]
+    pub fn function_name(&self, func: u32) -> Option<String> {
+        self.raw_function_name(func).map(demangle)
+    }
+
+    /// The name of a function as it stands in the module, still mangled.
+    #[must_use]
+    pub fn raw_function_name(&self, func: u32) -> Option<&str> {
+        self.layout().name(func).map(|(_, name)| name)
+    }
+
+    /// The best source this module has. Says nothing about a particular function: a library in it may
+    /// have been built without debug information.
+    #[must_use]
+    pub fn best_source(&self) -> SymbolSource {
+        if matches!(*self.dwarf(), DwarfState::Loaded(..)) {
+            SymbolSource::Dwarf
+        } else if self.layout().has_function_names {
+            SymbolSource::NameSection
+        } else {
+            SymbolSource::Offset
+        }
+    }
+
+    /// What was wrong with the module's symbols, as far as they were asked for.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.layout().warnings.clone();
+        match &*self.dwarf() {
+            DwarfState::Broken(more) | DwarfState::Loaded(_, more) => {
+                warnings.extend(more.iter().cloned());
+            }
+            DwarfState::NotAsked | DwarfState::Absent => {}
+        }
+        warnings
+    }
+
+    fn layout(&self) -> &Layout {
+        self.layout.get_or_init(|| Layout::parse(&self.module))
+    }
+
+    /// The debug information, loaded.
+    fn dwarf(&self) -> MutexGuard<'_, DwarfState> {
+        let layout = self.layout();
+        let mut state = self.dwarf.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, DwarfState::NotAsked) {
+            *state = if layout.debug_section(".debug_info").is_empty() {
+                match &layout.external_debug_info {
+                    None => DwarfState::Absent,
+                    Some(path) => DwarfState::Broken(vec![format!(
+                        "the debug information is in another file ({path}), which is not read"
+                    )]),
+                }
+            } else {
+                match Dwarf::load(&self.module, layout) {
+                    Ok((dwarf, warning)) => {
+                        DwarfState::Loaded(Box::new(dwarf), warning.into_iter().collect())
+                    }
+                    Err(error) => DwarfState::Broken(vec![format!("{error}: using names instead")]),
+                }
+            };
+        }
+        state
+    }
+
+    fn dwarf_frames(&self, offset: u32) -> Vec<DwarfFrame> {
+        let Some(address) = self
+            .layout()
+            .code_start
+            .and_then(|start| u64::from(offset).checked_sub(start))
+        else {
+            return Vec::new();
+        };
+        let DwarfState::Loaded(dwarf, warnings) = &mut *self.dwarf() else {
+            return Vec::new();
+        };
+        match dwarf.frames(address) {
+            Ok(frames) => frames,
+            Err(error) => {
+                let warning = format!("{error}: using names where it fails");
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn frame_without_dwarf(&self, func: u32, offset: u32) -> Frame {
+        let (source, function) = match self.layout().name(func) {
+            Some((NameOrigin::NameSection, name)) => (SymbolSource::NameSection, Some(name)),
+            Some((NameOrigin::ImportOrExport, name)) => (SymbolSource::Export, Some(name)),
+            None => (SymbolSource::Offset, None),
+        };
+        Frame {
+            function: function.map(demangle),
+            file: None,
+            line: None,
+            column: None,
+            inlined: false,
+            func_index: func,
+            offset,
+            source,
+        }
+    }
+
+    /// With line tables only, DWARF calls `<app::Counter as app::Work>::work` just `work`. The module's
+    /// own name for the function is then better, if it is about the same function.
+    fn fuller_name(&self, func: u32, dwarf: Option<&str>) -> Option<String> {
+        let full = self.function_name(func)?;
+        let Some(plain) = dwarf else {
+            return Some(full);
+        };
+        if demangle::mangled(plain).is_some() {
+            return None;
+        }
+        let base = plain.split('<').next().unwrap_or(plain);
+        let base = match base.split_once('#') {
+            Some((closure, _)) => closure,
+            None => base,
+        };
+        let last = full.rsplit("::").next().unwrap_or(&full);
+        let last = last.trim_start_matches('{');
+        (!base.is_empty() && last.starts_with(base.trim_start_matches('{'))).then_some(full)
+    }
+}
+
+impl fmt::Debug for Symbolizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Symbolizer")
+            .field("module_bytes", &self.module.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,282 @@
+//! From what a detector says, in sites and addresses, to a [`Finding`].
+
+use super::finding::{
+    Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind,
+    HeapBlock, HeldLock, Holder, Race, Thread, Unlock, WaitsFor,
+};
+use super::fingerprint::Fingerprint;
+use super::text;
+use crate::analysis::{self, AccessKind, Diagnosed, Diagnosis, ThreadInfo, Wanted};
+use crate::program::sites::{SiteId, SiteTable};
+use crate::program::symbols::{Frame, Symbolizer};
+use crate::trace::{BlockedOn, LockMode, ThreadId};
+use std::collections::BTreeSet;
+
+impl Finding {
+    /// Symbolises a diagnosis. `threads` are those of the run, in any order; one that is missing there is
+    /// shown by its number alone.
+    #[must_use]
+    pub fn from_diagnosis(
+        diagnosed: &Diagnosed,
+        sites: &SiteTable,
+        symbolizer: &Symbolizer,
+        threads: &[ThreadInfo],
+    ) -> Finding {
+        Builder {
+            sites,
+            symbolizer,
+            threads,
+            named: BTreeSet::new(),
+        }
+        .finding(diagnosed)
+    }
+}
+
+struct Builder<'a> {
+    sites: &'a SiteTable,
+    symbolizer: &'a Symbolizer,
+    threads: &'a [ThreadInfo],
+    /// Threads that the evidence names.
+    named: BTreeSet<ThreadId>,
+}
+
+impl Builder<'_> {
+    fn finding(mut self, diagnosed: &Diagnosed) -> Finding {
+        let (kind, evidence) = match &diagnosed.diagnosis {
+            Diagnosis::DataRace {
+                first,
+                second,
+                block,
+            } => (
+                FindingKind::DataRace,
+                Evidence::Race(self.race(first, second, block.as_ref())),
+            ),
+            Diagnosis::Deadlock { blocked, cycle } => {
+                let blocked = self.blocked(blocked, cycle);
+                (blocked_kind(&blocked), Evidence::Blocked(blocked))
+            }
+            Diagnosis::UnlockNotHeld {
+                lock,
+                name,
+                thread,
+                stack,
+                holders,
+            } => (
+                FindingKind::UnlockNotHeld,
+                Evidence::Unlock(Unlock {
+                    address: *lock,
+                    name: name.clone(),
+                    thread: self.name(*thread),
+                    stack: self.stack(stack),
+                    holders: holders
+                        .iter()
+                        .map(|(thread, stack)| Holder {
+                            thread: self.name(*thread),
+                            stack: self.stack(stack),
+                        })
+                        .collect(),
+                }),
+            ),
+        };
+        let mut finding = Finding {
+            kind,
+            fingerprint: Fingerprint::of(kind, &evidence),
+            title: String::new(),
+            count: diagnosed.count,
+            evidence,
+            threads: self.named.iter().map(|id| self.thread(*id)).collect(),
+        };
+        finding.title = title(&finding);
+        finding
+    }
+
+    /// Notes that the evidence names this thread.
+    fn name(&mut self, thread: ThreadId) -> ThreadId {
+        self.named.insert(thread);
+        thread
+    }
+
+    /// Every site with the functions inlined there.
+    fn stack(&self, stack: &[SiteId]) -> Vec<Frame> {
+        stack
+            .iter()
+            // An id of another program would be a mistake of ours; a report is not the place to panic.
+            .filter(|id| (id.0 as usize) < self.sites.len())
+            .flat_map(|id| self.symbolizer.frames(self.sites.get(*id)))
+            .collect()
+    }
+
+    fn locks(&self, locks: &[analysis::HeldLock]) -> Vec<HeldLock> {
+        locks
+            .iter()
+            .map(|lock| HeldLock {
+                address: lock.lock,
+                name: lock.name.clone(),
+                shared: lock.mode == LockMode::Shared,
+                stack: self.stack(&lock.stack),
+            })
+            .collect()
+    }
+
+    fn access(&mut self, access: &analysis::Access) -> Access {
+        Access {
+            thread: self.name(access.thread),
+            write: access.write,
+            means: match access.kind {
+                AccessKind::Plain => AccessMeans::Plain,
+                AccessKind::Atomic => AccessMeans::Atomic,
+                AccessKind::Bulk => AccessMeans::Bulk,
+                AccessKind::Host => AccessMeans::Host,
+                AccessKind::Free => AccessMeans::Free,
+            },
+            address: access.addr,
+            size: access.len,
+            stack: self.stack(&access.stack),
+            locks: self.locks(&access.locks),
+        }
+    }
+
+    fn race(
+        &mut self,
+        first: &analysis::Access,
+        second: &analysis::Access,
+        block: Option<&analysis::HeapBlock>,
+    ) -> Race {
+        let end = |a: &analysis::Access| u64::from(a.addr) + u64::from(a.len);
+        let address = first.addr.max(second.addr);
+        let size = end(first).min(end(second)).saturating_sub(address.into());
+        Race {
+            address,
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            accesses: [self.access(first), self.access(second)],
+            heap_block: block.map(|block| HeapBlock {
+                address: block.addr,
+                size: block.size,
+                thread: self.name(block.thread),
+                stack: self.stack(&block.stack),
+            }),
+        }
+    }
+
+    fn blocked(&mut self, blocked: &[analysis::BlockedThread], cycle: &[ThreadId]) -> Blocked {
+        let mut threads: Vec<BlockedThread> = blocked
+            .iter()
+            .map(|blocked| BlockedThread {
+                thread: self.name(blocked.thread),
+                waits_for: self.waits_for(blocked),
+                stack: self.stack(&blocked.stack),
+                locks: self.locks(&blocked.locks),
+            })
+            .collect();
+        threads.sort_by_key(|blocked| blocked.thread);
+        Blocked {
+            cycle: cycle.to_vec(),
+            threads,
+        }
+    }
+
+    fn waits_for(&mut self, blocked: &analysis::BlockedThread) -> WaitsFor {
+        match (&blocked.wants, blocked.on) {
+            (
+                Some(Wanted::Lock {
+                    lock,
+                    name,
+                    holders,
+                }),
+                _,
+            ) => WaitsFor::Lock {
+                address: *lock,
+                name: name.clone(),
+                holders: holders.iter().map(|id| self.name(*id)).collect(),
+            },
+            (Some(Wanted::Condvar { condvar }), _) => WaitsFor::Condvar { address: *condvar },
+            (None, BlockedOn::Futex { addr, .. }) => WaitsFor::Futex { address: addr },
+            (None, BlockedOn::Join { thread }) => WaitsFor::Join {
+                thread: self.name(thread),
+            },
+        }
+    }
+
+    fn thread(&self, id: ThreadId) -> Thread {
+        let find = |id| self.threads.iter().find(|thread| thread.id == id);
+        let info = find(id);
+        Thread {
+            id,
+            name: info.and_then(|info| info.name.clone()),
+            creator: info
+                .and_then(|info| info.created.as_ref())
+                .map(|(creator, stack)| Creator {
+                    thread: *creator,
+                    name: find(*creator).and_then(|info| info.name.clone()),
+                    stack: self.stack(stack),
+                }),
+        }
+    }
+}
+
+/// Without a circle, a notification is missing, unless a thread waits for a lock whose holder has ended:
+/// that one will never be released.
+fn blocked_kind(blocked: &Blocked) -> FindingKind {
+    let orphaned = blocked.threads.iter().any(|thread| {
+        matches!(&thread.waits_for, WaitsFor::Lock { holders, .. }
+            if holders.iter().any(|holder| !blocked.contains(*holder)))
+    });
+    if orphaned || !blocked.cycle.is_empty() {
+        FindingKind::Deadlock
+    } else {
+        FindingKind::LostWakeup
+    }
+}
+
+fn title(finding: &Finding) -> String {
+    match &finding.evidence {
+        Evidence::Race(race) => {
+            let place = format!(
+                "{} at {}",
+                text::count(race.size.into(), "byte", "bytes"),
+                text::hex(race.address)
+            );
+            let freed = race
+                .accesses
+                .iter()
+                .any(|access| access.means == AccessMeans::Free);
+            if freed {
+                format!("data race with the release of memory, on {place}")
+            } else {
+                format!("data race on {place}")
+            }
+        }
+        Evidence::Blocked(blocked) => {
+            let principals: Vec<String> = blocked
+                .principals()
+                .map(|thread| finding.label(thread.thread))
+                .collect();
+            let who = match principals.len() {
+                n if n > 3 => text::count(n as u64, "thread", "threads"),
+                _ => text::list(&principals),
+            };
+            let waits = if principals.len() == 1 {
+                "waits"
+            } else {
+                "wait"
+            };
+            match finding.kind {
+                FindingKind::LostWakeup => {
+                    let whom = if principals.len() == 1 { "it" } else { "them" };
+                    format!("lost wake-up: {who} {waits} and nobody is left to wake {whom}")
+                }
+                _ if blocked.cycle.len() == 1 => format!("deadlock: {who} waits for itself"),
+                _ if blocked.cycle.is_empty() => {
+                    format!("deadlock: {who} {waits} for a lock whose holder has ended")
+                }
+                _ if principals.len() > 3 => format!("deadlock of {who}"),
+                _ => format!("deadlock between {who}"),
+            }
+        }
+        Evidence::Unlock(unlock) => format!(
+            "{} unlocked {}, which it does not hold",
+            finding.label(unlock.thread),
+            text::address_label(unlock.address, unlock.name.as_deref())
+        ),
+    }
+}

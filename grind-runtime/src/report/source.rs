@@ -1,0 +1,180 @@
+//! Source files for excerpts.
+//!
+//! The paths come from the guest's debug information, so a hostile module could name any file of the host
+//! and have its lines printed. Only regular files of moderate size that are called like source code are
+//! opened.
+
+use super::frames::short_path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Largest file read.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// What a source file is called.
+const EXTENSIONS: [&str; 32] = [
+    "ada", "as", "c", "cc", "cpp", "cr", "cxx", "d", "f90", "go", "h", "hh", "hpp", "hxx", "inc",
+    "ipp", "java", "kt", "m", "ml", "mm", "mbt", "nim", "odin", "pas", "rs", "swift", "ts", "v",
+    "wast", "wat", "zig",
+];
+
+/// Where excerpts come from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    disk: Option<Disk>,
+    given: BTreeMap<String, Arc<str>>,
+    /// What was found under each path, so that a file is read once.
+    cache: Mutex<BTreeMap<String, Option<Arc<str>>>>,
+}
+
+#[derive(Debug)]
+struct Disk {
+    cwd: PathBuf,
+    roots: Vec<PathBuf>,
+}
+
+impl Sources {
+    /// No sources: reports name lines and show none.
+    #[must_use]
+    pub fn none() -> Sources {
+        Sources::default()
+    }
+
+    /// Looks for a file as it is named, relative to `cwd`, and below each of `roots`. There, leading
+    /// directories of the name may be missing: `/build/app/src/main.rs` is found as
+    /// `root/src/main.rs`, the longest match first.
+    #[must_use]
+    pub fn on_disk(cwd: impl Into<PathBuf>, roots: Vec<PathBuf>) -> Sources {
+        Sources {
+            disk: Some(Disk {
+                cwd: cwd.into(),
+                roots,
+            }),
+            ..Sources::default()
+        }
+    }
+
+    /// Also knows this text under this path, before anything on disk.
+    #[must_use]
+    pub fn with_text(mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> Sources {
+        self.given.insert(path.into(), text.into());
+        self
+    }
+
+    /// Whether it looks anywhere at all.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.disk.is_none() && self.given.is_empty()
+    }
+
+    /// The text of a source file, if it is found.
+    #[must_use]
+    pub fn text(&self, path: &str) -> Option<Arc<str>> {
+        if let Some(text) = self.given.get(path) {
+            return Some(Arc::clone(text));
+        }
+        let disk = self.disk.as_ref()?;
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cache.get(path) {
+            return known.clone();
+        }
+        let text = disk.find(path);
+        cache.insert(path.to_owned(), text.clone());
+        text
+    }
+
+    /// The path as a report shows it: relative to the current directory where it is below.
+    #[must_use]
+    pub fn display(&self, path: &str) -> String {
+        if let Some(disk) = &self.disk
+            && let Some(cwd) = disk.cwd.to_str()
+            && let Some(rest) = path.strip_prefix(cwd)
+            && let Some(rest) = rest.strip_prefix('/')
+        {
+            return short_path(rest).into_owned();
+        }
+        short_path(path).into_owned()
+    }
+}
+
+impl Disk {
+    fn find(&self, name: &str) -> Option<Arc<str>> {
+        let path = Path::new(name);
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        if !EXTENSIONS.contains(&extension.as_str()) {
+            return None;
+        }
+        // `join` with an absolute path is that path.
+        read(&self.cwd.join(path)).or_else(|| {
+            let parts: Vec<&str> = name
+                .split(['/', '\\'])
+                .filter(|part| !matches!(*part, "" | "." | ".."))
+                .collect();
+            (0..parts.len()).find_map(|skip| {
+                let tail: PathBuf = parts[skip..].iter().collect();
+                self.roots.iter().find_map(|root| read(&root.join(&tail)))
+            })
+        })
+    }
+}
+
+fn read(path: &Path) -> Option<Arc<str>> {
+    let about = std::fs::metadata(path).ok()?;
+    // A FIFO or a device could block or never end.
+    if !about.is_file() || about.len() > MAX_BYTES {
+        return None;
+    }
+    std::fs::read_to_string(path).ok().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_extensions_is_sorted_enough_to_read() {
+        assert!(
+            EXTENSIONS
+                .iter()
+                .all(|e| e.chars().all(|c| c.is_ascii_alphanumeric()))
+        );
+    }
+
+    #[test]
+    fn only_source_files_are_opened() {
+        let sources = Sources::on_disk(env!("CARGO_MANIFEST_DIR"), Vec::new());
+        assert!(sources.text("src/lib.rs").is_some());
+        for path in [
+            "Cargo.toml",
+            "/etc/passwd",
+            "/proc/self/environ",
+            "src",
+            "src/missing.rs",
+            "",
+            "\0.rs",
+        ] {
+            assert!(sources.text(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn roots_match_the_longest_tail() {
+        let root = env!("CARGO_MANIFEST_DIR").into();
+        let sources = Sources::on_disk("/nonexistent", vec![root]);
+        let text = sources.text("/build/elsewhere/src/report/source.rs");
+        assert!(text.is_some_and(|text| text.contains("fn roots_match")));
+        assert!(sources.text("/build/src/report/nothing.rs").is_none());
+    }
+
+    #[test]
+    fn paths_below_the_current_directory_are_relative() {
+        let sources = Sources::on_disk("/work/app", Vec::new());
+        assert_eq!(sources.display("/work/app/src/main.rs"), "src/main.rs");
+        assert_eq!(
+            sources.display("/work/apple/main.rs"),
+            "/work/apple/main.rs"
+        );
+        assert_eq!(sources.display("./a.rs"), "a.rs");
+    }
+}

@@ -1,0 +1,168 @@
+//! Who runs next. Knows nothing of wasm: it sees thread ids and counts accesses.
+//!
+//! Every random choice of an execution is drawn from its scheduler, so a run is a function of the module,
+//! its inputs and the scheduler.
+
+mod random;
+mod round_robin;
+
+pub use random::Random;
+pub use round_robin::RoundRobin;
+
+use crate::trace::ThreadId;
+use serde::{Deserialize, Serialize};
+
+/// Why the machine asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PointKind {
+    /// The current thread used its slice up.
+    Expired,
+    /// The current thread is about to do something that other threads can observe: an atomic, a wait, a
+    /// notify, a host call.
+    Sync,
+    /// The current thread asks to let others run.
+    Yield,
+    /// The current thread cannot go on, or ended; or nobody has run yet.
+    Blocked,
+}
+
+/// A scheduling point.
+#[derive(Clone, Copy, Debug)]
+pub struct Point<'a> {
+    /// Why.
+    pub kind: PointKind,
+    /// Who ran until now.
+    pub current: Option<ThreadId>,
+    /// Accesses left of the current slice.
+    pub remaining: u32,
+    /// Who can run, ascending; never empty. With [`PointKind::Blocked`] the current thread is not in it.
+    pub runnable: &'a [ThreadId],
+}
+
+/// A decision: this thread runs, at most until it has made this many plain accesses and calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Slice {
+    /// Who.
+    pub thread: ThreadId,
+    /// How long, in records; at least 1.
+    pub records: u32,
+}
+
+/// An oracle that decides a run's interleaving.
+pub trait Scheduler: std::fmt::Debug + Send {
+    /// Decides who runs next. The thread must be one of [`Point::runnable`].
+    fn next(&mut self, point: &Point<'_>) -> Slice;
+
+    /// Random bits for the guest (`random_get` and the like).
+    fn random(&mut self) -> u64;
+}
+
+/// The strategies a user can name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Threads take turns; the seed only feeds the guest's randomness.
+    RoundRobin,
+    /// Preempts at random points, in favour of a random thread.
+    #[default]
+    Random,
+}
+
+impl Strategy {
+    /// A scheduler of this strategy.
+    #[must_use]
+    pub fn scheduler(self, seed: u64) -> Box<dyn Scheduler> {
+        match self {
+            Strategy::RoundRobin => Box::new(RoundRobin::new(seed)),
+            Strategy::Random => Box::new(Random::new(seed)),
+        }
+    }
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Strategy::RoundRobin => "round-robin",
+            Strategy::Random => "random",
+        }
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): its whole state is the seed, so that every seed, 0
+/// included, gives a stream of its own.
+#[derive(Clone, Debug)]
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in `0..bound`. The bias is below `bound / 2^64`.
+    fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_is_splitmix64() {
+        // Reference values of the published generator for seed 1234567.
+        let mut rng = SplitMix64(1_234_567);
+        let got: Vec<u64> = (0..3).map(|_| rng.next()).collect();
+        assert_eq!(
+            got,
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
+    }
+
+    #[test]
+    fn a_slice_names_a_runnable_thread_and_is_never_empty() {
+        for strategy in [Strategy::RoundRobin, Strategy::Random] {
+            let mut scheduler = strategy.scheduler(7);
+            let runnable = [ThreadId(1), ThreadId(4), ThreadId(9)];
+            for kind in [PointKind::Expired, PointKind::Sync, PointKind::Yield, PointKind::Blocked] {
+                for remaining in [0, 1, 1000] {
+                    let current = (kind != PointKind::Blocked).then_some(ThreadId(4));
+                    let slice = scheduler.next(&Point {
+                        kind,
+                        current,
+                        remaining,
+                        runnable: &runnable,
+                    });
+                    assert!(runnable.contains(&slice.thread), "{strategy:?} {kind:?}");
+                    assert!(slice.records > 0, "{strategy:?} {kind:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_runnable_thread_gets_its_turn() {
+        for strategy in [Strategy::RoundRobin, Strategy::Random] {
+            let mut scheduler = strategy.scheduler(3);
+            let runnable: Vec<ThreadId> = (0..5).map(ThreadId).collect();
+            let mut current = ThreadId(0);
+            let mut seen = [false; 5];
+            for _ in 0..200 {
+                current = scheduler
+                    .next(&Point {
+                        kind: PointKind::Expired,
+                        current: Some(current),
+                        remaining: 0,
+                        runnable: &runnable,
+                    })
+                    .thread;
+                seen[current.0 as usize] = true;
+            }
+            assert_eq!(seen, [true; 5], "{strategy:?}");
+        }
+    }
+}

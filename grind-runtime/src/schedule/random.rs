@@ -1,0 +1,66 @@
+//! Random preemption: a seeded walk through the interleavings.
+//!
+//! Slice lengths are log-uniform, so that both long stretches and preemptions between two neighbouring
+//! accesses occur; at synchronisation, where most orders are decided, every fourth point switches.
+
+use super::{Point, PointKind, Scheduler, Slice, SplitMix64};
+
+/// Slices are `1..=2^MAX_LOG` records.
+const MAX_LOG: u64 = 12;
+
+/// One in this many synchronisation points considers a switch.
+const SYNC_SWITCH: u64 = 4;
+
+/// Preempts at random points, in favour of a random thread.
+#[derive(Clone, Debug)]
+pub struct Random {
+    rng: SplitMix64,
+}
+
+impl Random {
+    /// Equal seeds decide equally.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Random {
+            rng: SplitMix64(seed),
+        }
+    }
+
+    fn length(&mut self) -> u32 {
+        let bits = self.rng.below(MAX_LOG + 1);
+        1 + self.rng.below(1 << bits) as u32
+    }
+}
+
+impl Scheduler for Random {
+    fn next(&mut self, point: &Point<'_>) -> Slice {
+        let alone = point.runnable.len() == 1;
+        if let (PointKind::Sync, Some(current)) = (point.kind, point.current)
+            && point.remaining > 0
+            && (alone || self.rng.below(SYNC_SWITCH) != 0)
+        {
+            return Slice {
+                thread: current,
+                records: point.remaining,
+            };
+        }
+        let choice = match point.current {
+            // Yielding to oneself would make a spin loop out of `while !ready { yield_now() }`.
+            Some(current) if point.kind == PointKind::Yield && !alone => {
+                let others = point.runnable.len() as u64 - 1;
+                let pick = self.rng.below(others) as usize;
+                let here = point.runnable.partition_point(|&thread| thread < current);
+                point.runnable[if pick < here { pick } else { pick + 1 }]
+            }
+            _ => point.runnable[self.rng.below(point.runnable.len() as u64) as usize],
+        };
+        Slice {
+            thread: choice,
+            records: self.length(),
+        }
+    }
+
+    fn random(&mut self) -> u64 {
+        self.rng.next()
+    }
+}

@@ -1,0 +1,381 @@
+//! The vocabulary of a run: what threads did, in memory order.
+//!
+//! Plain accesses and calls are [`Record`]s, delivered in batches of one thread; everything else is an
+//! [`Event`]. The machine delivers a thread's records before any later event of that thread and before
+//! any thread switch, so the order of deliveries is the order in memory.
+
+use crate::program::sites::SiteId;
+use serde::{Deserialize, Serialize};
+
+/// A thread of the run, numbered from 0 (the main thread) in order of creation. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ThreadId(pub u32);
+
+impl std::fmt::Display for ThreadId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "T{}", self.0)
+    }
+}
+
+/// One entry of the ring: a plain access, a call, a return, or the bounds of a hidden function.
+///
+/// The low half is the address operand (without the site's displacement; meaningless for calls), the
+/// high half the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Record(pub u64);
+
+impl Record {
+    /// A record of `site` with the address operand `base`.
+    #[inline]
+    #[must_use]
+    pub fn new(base: u32, site: SiteId) -> Self {
+        Record(u64::from(base) | u64::from(site.0) << 32)
+    }
+
+    /// Address operand, before the site's displacement is added.
+    #[inline]
+    #[must_use]
+    pub fn base(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Where it happened.
+    #[inline]
+    #[must_use]
+    pub fn site(self) -> SiteId {
+        SiteId((self.0 >> 32) as u32)
+    }
+}
+
+/// How a lock is held or asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LockMode {
+    /// Excludes everyone.
+    Exclusive,
+    /// Excludes exclusive holders only.
+    Shared,
+}
+
+/// What an atomic access did to memory. Wasm atomics are sequentially consistent, so every one that
+/// reads acquires and every one that writes releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AtomicKind {
+    /// Load, or a compare-exchange that failed: reads only.
+    Load,
+    /// Store: writes only.
+    Store,
+    /// Read-modify-write, or a compare-exchange that succeeded.
+    ReadModifyWrite,
+}
+
+/// How a `memory.atomic.wait` ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WaitOutcome {
+    /// A notify woke it (result 0).
+    Woken,
+    /// The value was not the expected one; it did not wait (result 1).
+    NotEqual,
+    /// The deadline passed (result 2).
+    TimedOut,
+}
+
+/// How a thread ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ThreadEnd {
+    /// Its entry function returned.
+    Returned,
+    /// It trapped.
+    Trapped {
+        /// Why, as the engine words it.
+        reason: String,
+        /// The trapping instruction, where it is known; its frame is then not on the call stack.
+        site: Option<SiteId>,
+    },
+    /// The run ended while it was alive.
+    Cancelled,
+}
+
+/// What a blocked thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum BlockedOn {
+    /// `memory.atomic.wait` on this address, without a deadline.
+    Futex {
+        /// Where it waits.
+        site: SiteId,
+        /// Address waited on.
+        addr: u32,
+    },
+    /// The end of a thread.
+    Join {
+        /// The thread waited for.
+        thread: ThreadId,
+    },
+}
+
+/// Who made a range access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RangeOrigin {
+    /// `memory.copy`, `memory.fill` or `memory.init` at this site.
+    Bulk(SiteId),
+    /// A host function, on behalf of the thread; its call is on top of the thread's stack.
+    Host,
+}
+
+/// Anything a thread did beyond plain accesses and calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Event {
+    /// Who did it.
+    pub thread: ThreadId,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// See [`Event`].
+///
+/// Events that come from a host call find that call's site on top of the thread's call stack (a
+/// [`SiteKind::Call`](crate::program::sites::SiteKind::Call) record precedes it).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EventKind {
+    /// The thread runs its first instruction; its parent's [`EventKind::ThreadCreate`] came before.
+    ThreadStart,
+    /// The thread ended.
+    ThreadExit(ThreadEnd),
+    /// The thread created `child`: everything so far happens before everything in `child`.
+    ThreadCreate {
+        /// The new thread.
+        child: ThreadId,
+    },
+    /// The thread learned that `child` ended (join, or a query answered yes): everything in `child`
+    /// happens before what follows.
+    ThreadJoin {
+        /// The ended thread.
+        child: ThreadId,
+    },
+    /// Nobody will join `child`.
+    ThreadDetach {
+        /// The thread let go.
+        child: ThreadId,
+    },
+    /// `of` is called `name` from now on.
+    ThreadName {
+        /// The named thread.
+        of: ThreadId,
+        /// Its name.
+        name: String,
+    },
+
+    /// Atomic access, performed now.
+    Atomic {
+        /// Where.
+        site: SiteId,
+        /// Effective address.
+        addr: u32,
+        /// Bytes: 1, 2, 4 or 8.
+        width: u8,
+        /// What it did.
+        kind: AtomicKind,
+    },
+    /// `atomic.fence`.
+    Fence {
+        /// Where.
+        site: SiteId,
+    },
+    /// The thread begins to wait on a futex (it compared equal). The load it did is part of this event.
+    WaitBegin {
+        /// Where.
+        site: SiteId,
+        /// Effective address.
+        addr: u32,
+        /// Bytes compared: 4 or 8.
+        width: u8,
+    },
+    /// The wait is over. With [`WaitOutcome::NotEqual`] there was no [`EventKind::WaitBegin`], and the
+    /// load is part of this event.
+    WaitEnd {
+        /// Where.
+        site: SiteId,
+        /// Effective address.
+        addr: u32,
+        /// Bytes compared: 4 or 8.
+        width: u8,
+        /// How it ended.
+        outcome: WaitOutcome,
+        /// Who woke it.
+        by: Option<ThreadId>,
+    },
+    /// `memory.atomic.notify`, before those it wakes continue.
+    Notify {
+        /// Where.
+        site: SiteId,
+        /// Effective address.
+        addr: u32,
+        /// How many waiters it woke.
+        woken: u32,
+    },
+
+    /// An access to a range of bytes, performed now. `len` may be 0.
+    Range {
+        /// On whose account.
+        origin: RangeOrigin,
+        /// First byte.
+        addr: u32,
+        /// Number of bytes.
+        len: u32,
+        /// Whether it writes.
+        write: bool,
+    },
+    /// The memory grew to this many pages of 64 KiB.
+    MemoryGrow {
+        /// New size in pages.
+        pages: u32,
+    },
+
+    /// The thread asks for a lock; what its locking code does inside is hidden until it has it.
+    LockRequest {
+        /// Address of the lock.
+        lock: u32,
+        /// How.
+        mode: LockMode,
+        /// Whether the attempt can fail (try and timed variants): such a one adds no lock-order edge.
+        fallible: bool,
+    },
+    /// The thread now holds the lock.
+    LockAcquire {
+        /// Address of the lock.
+        lock: u32,
+        /// How.
+        mode: LockMode,
+    },
+    /// A fallible attempt ended without the lock.
+    LockFail {
+        /// Address of the lock.
+        lock: u32,
+        /// How.
+        mode: LockMode,
+    },
+    /// The thread is about to release the lock (logged before the real release); hidden until
+    /// [`EventKind::LockReleased`].
+    LockRelease {
+        /// Address of the lock.
+        lock: u32,
+        /// How.
+        mode: LockMode,
+    },
+    /// The release is complete.
+    LockReleased {
+        /// Address of the lock.
+        lock: u32,
+    },
+    /// Condition variable: the thread releases `lock` and waits; hidden until
+    /// [`EventKind::CondvarWake`].
+    CondvarWait {
+        /// Address of the condition variable.
+        condvar: u32,
+        /// Address of the lock.
+        lock: u32,
+    },
+    /// The wait ended and the thread holds `lock` again.
+    CondvarWake {
+        /// Address of the condition variable.
+        condvar: u32,
+        /// Address of the lock.
+        lock: u32,
+        /// Whether the deadline passed.
+        timed_out: bool,
+    },
+    /// The thread notifies a condition variable; hidden until [`EventKind::CondvarNotified`].
+    CondvarNotify {
+        /// Address of the condition variable.
+        condvar: u32,
+        /// Whether it wakes all.
+        all: bool,
+    },
+    /// The notification is complete.
+    CondvarNotified {
+        /// Address of the condition variable.
+        condvar: u32,
+    },
+    /// Releases on `object`: what came before it happens before a later [`EventKind::HappensAfter`] on
+    /// it. Annotations, once and barrier hooks become these.
+    HappensBefore {
+        /// Address that stands for the edge.
+        object: u32,
+    },
+    /// Acquires on `object`.
+    HappensAfter {
+        /// Address that stands for the edge.
+        object: u32,
+    },
+
+    /// What follows in this thread is not checked and makes no edges, until the matching
+    /// [`EventKind::HideEnd`]. Nests, also with the records of the same name.
+    HideBegin,
+    /// See [`EventKind::HideBegin`].
+    HideEnd,
+    /// Races within these bytes are wanted.
+    BenignRace {
+        /// First byte.
+        addr: u32,
+        /// Number of bytes.
+        len: u32,
+    },
+    /// A lock is called `name` from now on.
+    LockName {
+        /// Address of the lock.
+        lock: u32,
+        /// Its name.
+        name: String,
+    },
+
+    /// An allocation function returned this block: its bytes are new, no earlier access concerns them.
+    Alloc {
+        /// First byte.
+        addr: u32,
+        /// Number of bytes.
+        size: u32,
+    },
+    /// The block at `addr` is about to be freed.
+    Free {
+        /// First byte, as it was allocated.
+        addr: u32,
+    },
+
+    /// Every live thread is blocked without a deadline. `thread` is the lowest of them.
+    Deadlock {
+        /// Who waits for what, by thread id.
+        blocked: Vec<(ThreadId, BlockedOn)>,
+    },
+}
+
+/// Whether the run goes on after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// End the run now (for example: a first finding, and the user asked to halt on it).
+    Halt,
+}
+
+/// Takes what the machine observes. It cannot change guest state or the schedule; it can only end the run.
+pub trait EventSink: std::any::Any {
+    /// Records of one thread, in program order, oldest first.
+    fn records(&mut self, thread: ThreadId, records: &[Record]) -> Flow;
+
+    /// One event.
+    fn event(&mut self, event: &Event) -> Flow;
+}
+
+/// Drops everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullSink;
+
+impl EventSink for NullSink {
+    fn records(&mut self, _: ThreadId, _: &[Record]) -> Flow {
+        Flow::Continue
+    }
+
+    fn event(&mut self, _: &Event) -> Flow {
+        Flow::Continue
+    }
+}

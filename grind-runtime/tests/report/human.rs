@@ -1,0 +1,110 @@
+//! What a person reads, compared with `golden/*.txt`.
+
+use crate::support::{Program, fixture_sources, golden};
+use grind_runtime::report::human::{Options, render, render_finding};
+use grind_runtime::report::source::Sources;
+use grind_runtime::report::{GuestExit, Report};
+
+fn options() -> Options {
+    Options {
+        sources: fixture_sources(),
+        ..Options::default()
+    }
+}
+
+fn report(program: &Program) -> Report {
+    let mut report = Report {
+        seed: Some(7),
+        scheduler: Some("random".into()),
+        exit: Some(GuestExit::Deadlocked),
+        reproduce: Some("grind run --seed 7 --scheduler random race.wasm".into()),
+        limits: vec!["the step limit of 1000000 was reached".into()],
+        ..Report::default()
+    };
+    report.set_symbols(&program.symbolizer);
+    for (diagnosis, count) in [
+        (program.race(), 12),
+        (program.deadlock(), 1),
+        (program.lost_wakeup(), 1),
+        (program.unlock_not_held(), 1),
+    ] {
+        assert!(report.add(program.finding(diagnosis, count)));
+    }
+    report
+}
+
+#[test]
+fn everything_with_sources() {
+    let program = Program::new("race-lines");
+    golden("all.txt", &render(&report(&program), &options()));
+}
+
+#[test]
+fn race_in_colour() {
+    let program = Program::new("race-full");
+    let options = Options {
+        color: true,
+        ..options()
+    };
+    golden(
+        "race-colour.txt",
+        &render_finding(&program.finding(program.race(), 1), &options),
+    );
+}
+
+#[test]
+fn race_verbose() {
+    let program = Program::new("race-full");
+    let options = Options {
+        verbose: true,
+        ..options()
+    };
+    golden(
+        "race-verbose.txt",
+        &render_finding(&program.finding(program.race(), 1), &options),
+    );
+}
+
+#[test]
+fn race_narrow() {
+    let program = Program::new("race-full");
+    let options = Options {
+        width: 50,
+        ..options()
+    };
+    golden(
+        "race-narrow.txt",
+        &render_finding(&program.finding(program.race(), 1), &options),
+    );
+}
+
+#[test]
+fn race_without_sources() {
+    let program = Program::new("race-lines");
+    let options = Options {
+        sources: Sources::none(),
+        ..Options::default()
+    };
+    golden(
+        "race-no-sources.txt",
+        &render_finding(&program.finding(program.race(), 1), &options),
+    );
+}
+
+#[test]
+fn race_with_names_only() {
+    let program = Program::new("race-names");
+    golden(
+        "race-names.txt",
+        &render_finding(&program.finding(program.race(), 1), &options()),
+    );
+}
+
+#[test]
+fn race_without_any_symbols() {
+    let program = Program::new("race-stripped");
+    golden(
+        "race-stripped.txt",
+        &render_finding(&program.finding(program.race(), 1), &options()),
+    );
+}

@@ -1,0 +1,257 @@
+//! Shared by the tests of this binary: fixture modules, sites found in them, and sample diagnoses.
+
+use grind_runtime::analysis::{
+    Access, AccessKind, BlockedThread, Diagnosed, Diagnosis, HeapBlock, HeldLock, ThreadInfo,
+    Wanted,
+};
+use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
+use grind_runtime::program::symbols::Symbolizer;
+use grind_runtime::report::Finding;
+use grind_runtime::report::source::Sources;
+use grind_runtime::trace::{BlockedOn, LockMode, ThreadId};
+use std::path::PathBuf;
+use std::sync::Arc;
+use wasmparser::{Operator, Parser, Payload, TypeRef};
+
+/// The bytes of a committed module.
+pub(crate) fn fixture(name: &str) -> Arc<[u8]> {
+    let path = format!(
+        "{}/tests/report/fixtures/{name}.wasm",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    std::fs::read(&path).expect(&path).into()
+}
+
+/// The source of the fixtures, under the path that their debug information names.
+pub(crate) fn fixture_sources() -> Sources {
+    Sources::none().with_text("/src/race.rs", include_str!("fixtures/race.rs"))
+}
+
+/// A site at every instruction of a module, as far as the module can be read.
+pub(crate) fn all_sites(module: &[u8]) -> Vec<(Site, String)> {
+    let mut sites = Vec::new();
+    let mut func = 0;
+    for payload in Parser::new(0).parse_all(module) {
+        let Ok(payload) = payload else { break };
+        match payload {
+            Payload::ImportSection(imports) => {
+                func += imports
+                    .into_imports()
+                    .filter(|import| matches!(import, Ok(i) if matches!(i.ty, TypeRef::Func(_))))
+                    .count() as u32;
+            }
+            Payload::CodeSectionEntry(body) => {
+                let Ok(operators) = body.get_operators_reader() else {
+                    break;
+                };
+                for operator in operators.into_iter_with_offsets() {
+                    let Ok((operator, offset)) = operator else {
+                        break;
+                    };
+                    let kind = match operator {
+                        Operator::I32Load { .. } => SiteKind::Read,
+                        Operator::I32Store { .. } => SiteKind::Write,
+                        _ => SiteKind::Call,
+                    };
+                    let site = Site {
+                        kind,
+                        width: 4,
+                        func,
+                        offset: offset as u32,
+                        displacement: 0,
+                    };
+                    sites.push((site, format!("{operator:?}")));
+                }
+                func += 1;
+            }
+            _ => {}
+        }
+    }
+    sites
+}
+
+/// A module with the sites that the samples need.
+pub(crate) struct Program {
+    pub(crate) sites: SiteTable,
+    pub(crate) symbolizer: Symbolizer,
+    /// The store in `bump`, inlined into `work`, called by `generic`, called by `run`.
+    pub(crate) store: Vec<SiteId>,
+    /// The load in `run`.
+    pub(crate) load: Vec<SiteId>,
+    /// The call in `run`.
+    pub(crate) call: Vec<SiteId>,
+}
+
+impl Program {
+    pub(crate) fn new(name: &str) -> Program {
+        Program::of(fixture(name))
+    }
+
+    pub(crate) fn of(module: Arc<[u8]>) -> Program {
+        let all = all_sites(&module);
+        let mut sites = SiteTable::default();
+        // Functions of the fixture: 0 generic, 1 work, 2 run.
+        let mut find = |func: u32, operator: &str| {
+            let found = all
+                .iter()
+                .find(|(site, text)| site.func == func && text.starts_with(operator));
+            let (site, _) = found.unwrap_or_else(|| panic!("no {operator} in function {func}"));
+            sites.push(*site)
+        };
+        let store = vec![find(1, "I32Store"), find(0, "Call"), find(2, "Call")];
+        let load = vec![find(2, "I32Load")];
+        let call = vec![find(2, "Call")];
+        Program {
+            sites,
+            symbolizer: Symbolizer::new(module),
+            store,
+            load,
+            call,
+        }
+    }
+
+    pub(crate) fn finding(&self, diagnosis: Diagnosis, count: u64) -> Finding {
+        let diagnosed = Diagnosed { diagnosis, count };
+        Finding::from_diagnosis(&diagnosed, &self.sites, &self.symbolizer, &self.threads())
+    }
+
+    pub(crate) fn threads(&self) -> Vec<ThreadInfo> {
+        let worker = |id, name: &str| ThreadInfo {
+            id: ThreadId(id),
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            created: Some((ThreadId(0), self.call.clone())),
+        };
+        vec![
+            ThreadInfo {
+                id: ThreadId(0),
+                name: None,
+                created: None,
+            },
+            worker(1, "left"),
+            worker(2, "right"),
+            worker(3, ""),
+        ]
+    }
+
+    pub(crate) fn held(&self, lock: u32, name: Option<&str>) -> HeldLock {
+        HeldLock {
+            lock,
+            name: name.map(Into::into),
+            mode: LockMode::Exclusive,
+            stack: self.call.clone(),
+        }
+    }
+
+    pub(crate) fn race(&self) -> Diagnosis {
+        Diagnosis::DataRace {
+            first: Access {
+                thread: ThreadId(1),
+                addr: 0x0010_1c40,
+                len: 4,
+                write: true,
+                kind: AccessKind::Plain,
+                stack: self.store.clone(),
+                locks: vec![self.held(0x0010_2000, Some("stats"))],
+            },
+            second: Access {
+                thread: ThreadId(0),
+                addr: 0x0010_1c40,
+                len: 4,
+                write: false,
+                kind: AccessKind::Plain,
+                stack: self.load.clone(),
+                locks: Vec::new(),
+            },
+            block: Some(HeapBlock {
+                addr: 0x0010_1c38,
+                size: 64,
+                thread: ThreadId(0),
+                stack: self.call.clone(),
+            }),
+        }
+    }
+
+    pub(crate) fn deadlock(&self) -> Diagnosis {
+        let waiting = |id, lock, name: &str, holder, held, held_name| BlockedThread {
+            thread: ThreadId(id),
+            on: BlockedOn::Futex { site: SiteId(0), addr: lock },
+            wants: Some(Wanted::Lock {
+                lock,
+                name: Some(name.into()),
+                holders: vec![ThreadId(holder)],
+            }),
+            stack: if id == 1 {
+                self.store.clone()
+            } else {
+                self.call.clone()
+            },
+            locks: vec![self.held(held, held_name)],
+        };
+        Diagnosis::Deadlock {
+            blocked: vec![
+                BlockedThread {
+                    thread: ThreadId(0),
+                    on: BlockedOn::Join {
+                        thread: ThreadId(1),
+                    },
+                    wants: None,
+                    stack: self.call.clone(),
+                    locks: Vec::new(),
+                },
+                waiting(1, 0x2000, "B", 2, 0x1000, Some("A")),
+                waiting(2, 0x1000, "A", 1, 0x2000, Some("B")),
+            ],
+            cycle: vec![ThreadId(1), ThreadId(2)],
+        }
+    }
+
+    pub(crate) fn lost_wakeup(&self) -> Diagnosis {
+        Diagnosis::Deadlock {
+            blocked: vec![
+                BlockedThread {
+                    thread: ThreadId(3),
+                    on: BlockedOn::Futex { site: SiteId(0), addr: 0x3000 },
+                    wants: Some(Wanted::Condvar { condvar: 0x3000 }),
+                    stack: self.store.clone(),
+                    locks: Vec::new(),
+                },
+                BlockedThread {
+                    thread: ThreadId(0),
+                    on: BlockedOn::Join {
+                        thread: ThreadId(3),
+                    },
+                    wants: None,
+                    stack: self.call.clone(),
+                    locks: Vec::new(),
+                },
+            ],
+            cycle: Vec::new(),
+        }
+    }
+
+    pub(crate) fn unlock_not_held(&self) -> Diagnosis {
+        Diagnosis::UnlockNotHeld {
+            lock: 0x1000,
+            name: Some("A".into()),
+            thread: ThreadId(1),
+            stack: self.store.clone(),
+            holders: vec![(ThreadId(2), self.call.clone())],
+        }
+    }
+}
+
+/// Compares with `tests/report/golden/NAME`. See the header of the test for how to update it.
+#[track_caller]
+pub(crate) fn golden(name: &str, actual: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/report/golden")
+        .join(name);
+    let expected = snapbox::Data::read_from(&path, Some(snapbox::data::DataFormat::Text));
+    snapbox::Assert::new()
+        .action_env("BLESS")
+        .normalize_paths(false)
+        .eq(
+            snapbox::IntoData::raw(snapbox::Data::text(actual)),
+            expected.raw(),
+        );
+}
