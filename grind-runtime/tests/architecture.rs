@@ -76,7 +76,7 @@ fn schedulers_know_nothing_of_wasm() {
 #[test]
 fn only_the_engine_names_wasmi() {
     assert_eq!(
-        offenders("", &["wasmi::"], Some("machine/engine.rs")),
+        offenders("", &["wasmi::"], Some("machine/engine")),
         [""; 0]
     );
     assert!(

@@ -16,6 +16,7 @@ mod thread;
 mod trap;
 
 pub use control::Control;
+pub use engine::{Session, Value};
 pub use io::{BufferIo, HostIo, NullIo};
 pub use limits::{LimitReached, Limits};
 pub use trap::Trap;

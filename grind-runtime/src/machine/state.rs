@@ -403,6 +403,15 @@ impl State {
         Ok(child)
     }
 
+    /// The main thread is about to make another call of its own.
+    pub(super) fn revive_main(&mut self) {
+        self.ending = None;
+        self.current = ThreadId(0);
+        self.make_ready(ThreadId(0), Op::Start);
+        self.point(PointKind::Blocked);
+        self.current = ThreadId(0);
+    }
+
     /// The current thread's entry returned.
     pub(super) fn returned(&mut self) {
         self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
