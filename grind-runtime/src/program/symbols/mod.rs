@@ -62,10 +62,12 @@ pub struct Symbolizer {
     layout: OnceLock<Layout>,
     /// What was asked before, by function and offset: stacks of one run have most of their frames in
     /// common.
-    known: Mutex<FxHashMap<(u32, u32), Arc<[Frame]>>>,
+    known: Mutex<Known>,
     /// Behind a lock since addr2line fills its caches behind a shared reference.
     dwarf: Mutex<DwarfState>,
 }
+
+type Known = FxHashMap<(u32, u32), Arc<[Frame]>>;
 
 /// Most sites whose frames are kept.
 const MAX_KNOWN: usize = 1 << 16;

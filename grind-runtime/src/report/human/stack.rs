@@ -77,11 +77,8 @@ fn without_arguments(name: &str) -> String {
                 out.push(c);
             }
             // Of `->`.
-            '>' if previous == '-' => {
-                if depth == 0 {
-                    out.push(c);
-                }
-            }
+            '>' if previous == '-' && depth == 0 => out.push(c),
+            '>' if previous == '-' => {}
             '>' if depth > 0 => depth -= 1,
             '>' => {
                 kept = kept.saturating_sub(1);
