@@ -6,7 +6,7 @@ use threadlink::thread;
 fn main() {
     let total = Shared::new(0_u32);
     thread::scope(|s| {
-        s.spawn(|| {
+        let first = s.spawn(|| {
             // SAFETY: none, this is the bug.
             unsafe { *total.get() += 1 } //~ race(1)
         });
@@ -14,6 +14,8 @@ fn main() {
             // SAFETY: none, this is the bug.
             unsafe { *total.get() += 2 } //~ race(1)
         });
+        // Not before: dropping the handle of a thread that has ended orders what comes after.
+        drop(first);
     });
 }
 
