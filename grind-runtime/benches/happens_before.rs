@@ -192,8 +192,12 @@ fn kernels(criterion: &mut Criterion) {
             let mut body = [Record(0); 60];
             for (index, record) in body.iter_mut().enumerate() {
                 let index = index as u32;
-                let kind = if index % 3 == 0 { WRITE4 } else { READ4 };
-                let base = if index % 2 == 0 {
+                let kind = if index.is_multiple_of(3) {
+                    WRITE4
+                } else {
+                    READ4
+                };
+                let base = if index.is_multiple_of(2) {
                     0x2_0000 + index * 4
                 } else {
                     // A few words of the stack, others each time.

@@ -35,10 +35,6 @@ pub(super) fn explain(contexts: &Contexts, blocked: &[(ThreadId, BlockedOn)]) ->
         for_whom.dedup();
         waits.insert(thread, for_whom);
         let context = contexts.get(thread);
-        let site = match on {
-            BlockedOn::Futex { site, .. } => Some(site),
-            BlockedOn::Join { .. } => None,
-        };
         let wants = match wanted {
             Some((lock, _)) => {
                 let mut holders: Vec<_> =
@@ -60,7 +56,7 @@ pub(super) fn explain(contexts: &Contexts, blocked: &[(ThreadId, BlockedOn)]) ->
             on,
             wants,
             stack: context
-                .map(|context| context.stack(site))
+                .map(|context| context.stack(context.waiting()))
                 .unwrap_or_default(),
             locks: contexts.locks(thread),
         });

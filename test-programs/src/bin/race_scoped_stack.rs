@@ -6,16 +6,16 @@ use threadlink::thread;
 fn main() {
     let total = Shared::new(0_u32);
     thread::scope(|s| {
-        let first = s.spawn(|| {
+        // The handles are kept: dropping that of a thread that ended is the last use of its Arc, which
+        // would order the thread before what follows.
+        let _one = s.spawn(|| {
             // SAFETY: none, this is the bug.
             unsafe { *total.get() += 1 } //~ race(1)
         });
-        s.spawn(|| {
+        let _two = s.spawn(|| {
             // SAFETY: none, this is the bug.
             unsafe { *total.get() += 2 } //~ race(1)
         });
-        // Not before: dropping the handle of a thread that has ended orders what comes after.
-        drop(first);
     });
 }
 
