@@ -143,7 +143,7 @@ fn features() -> WasmFeatures {
         | WasmFeatures::MEMORY64
 }
 
-/// Proposals beyond [`features`] that the module uses; empty for a module that is valid without them, or
+/// Proposals that the module uses and grind does not support; empty for a module that is valid without them, or
 /// valid with none.
 #[must_use]
 pub fn unsupported_proposals(wasm: &[u8]) -> Vec<String> {
@@ -234,7 +234,7 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                     if let wasmparser::DataKind::Active { offset_expr, .. } = data.kind {
                         let end = data.range.end as usize;
                         info.active_data.push(DataSegment {
-                            address: constant_address(&offset_expr, data.range.start as u64)?,
+                            address: constant_address(&offset_expr, data.range.start)?,
                             bytes: end - data.data.len()..end,
                         });
                     }
