@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use grind_runtime::host::ExitCode;
 use grind_runtime::schedule::Strategy;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   grind run app.wasm                       look for races under one schedule
   grind run --seed 7 app.wasm              under another one
-  grind run --trace app.wasm -- --threads 4  record the run, give the guest arguments
+  grind run --trace app.wasm --threads 4  record the run, give the guest arguments
   grind run --format json app.wasm 2>r.json  the report for a program
   grind run --no-detect app.wasm           only run it
 
@@ -100,12 +100,23 @@ pub(crate) struct RunArgs {
     /// All stack frames, and a summary even of a clean run
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// The module, in the binary format or as text
-    #[arg(value_name = "APP.wasm")]
-    pub(crate) module: PathBuf,
-    /// Arguments of the guest
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<OsString>,
+    /// The module, in the binary format or as text, and arguments of the guest
+    ///
+    /// Whatever follows the module is the guest's, options included.
+    #[arg(value_names = ["APP.wasm", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+impl RunArgs {
+    /// The module.
+    pub(crate) fn module(&self) -> &Path {
+        Path::new(&self.command[0])
+    }
+
+    /// Arguments of the guest, without its name.
+    pub(crate) fn guest_args(&self) -> &[OsString] {
+        &self.command[1..]
+    }
 }
 
 #[derive(Debug, Args)]
@@ -205,6 +216,7 @@ mod tests {
         };
         assert_eq!(run.trace, Some(None));
         assert_eq!(run.seed, 0);
-        assert_eq!(run.args, ["--seed", "9", "-x"]);
+        assert_eq!(run.module(), Path::new("a.wasm"));
+        assert_eq!(run.guest_args(), ["--seed", "9", "-x"]);
     }
 }

@@ -37,52 +37,92 @@ fn describe(text: &mut String, info: &ModuleInfo) -> Result<()> {
             ThreadAbi::WasiThreads => "wasi-threads",
         })
         .collect();
-    line("thread ABI", or_none(&abis.join(", "), "none: the module creates no threads"))?;
+    line(
+        "thread ABI",
+        or_none(&abis.join(", "), "none: the module creates no threads"),
+    )?;
     line(
         "memory",
         info.memory.map_or("none".to_owned(), |memory| {
             format!(
                 "{}, {} to {} pages, {}",
-                if memory.shared { "shared" } else { "not shared (memory.atomic.wait traps)" },
+                if memory.shared {
+                    "shared"
+                } else {
+                    "not shared (memory.atomic.wait traps)"
+                },
                 memory.minimum,
-                memory.maximum.map_or("any number of".to_owned(), |pages| pages.to_string()),
-                if memory.imported { "imported" } else { "its own" },
+                memory
+                    .maximum
+                    .map_or("any number of".to_owned(), |pages| pages.to_string()),
+                if memory.imported {
+                    "imported"
+                } else {
+                    "its own"
+                },
             )
         }),
     )?;
-    line("entry", match ["_start", "main"].into_iter().find(|name| info.exported_function(name).is_some()) {
-        Some(name) => name.to_owned(),
-        None => format!(
-            "none of _start and main; use --invoke with one of: {}",
-            or_none(&info.exported_functions().collect::<Vec<_>>().join(", "), "(no functions are exported)")
-        ),
-    })?;
-    line("start function", match info.start {
-        Some(index) => format!("function {index}, run once by each thread"),
-        None => "none".to_owned(),
-    })?;
-    line("symbols", match (info.has_dwarf(), info.function_names.is_empty()) {
-        (true, _) => "DWARF: reports show files and lines".to_owned(),
-        (false, false) => "names only; build with debug = \"line-tables-only\" for files and lines".to_owned(),
-        (false, true) => "none; reports show function indices and offsets".to_owned(),
-    })?;
-    line("traced locks", if info.imports_function("threadlink", "start_lock")
-        || info.imports_function("wasm_threadlink", "start_lock")
-    {
-        "yes: reports name the locks held".to_owned()
-    } else {
-        "no: locks are seen as the atomics they are made of".to_owned()
-    })?;
+    line(
+        "entry",
+        match ["_start", "main"]
+            .into_iter()
+            .find(|name| info.exported_function(name).is_some())
+        {
+            Some(name) => name.to_owned(),
+            None => format!(
+                "none of _start and main; use --invoke with one of: {}",
+                or_none(
+                    &info.exported_functions().collect::<Vec<_>>().join(", "),
+                    "(no functions are exported)"
+                )
+            ),
+        },
+    )?;
+    line(
+        "start function",
+        match info.start {
+            Some(index) => format!("function {index}, run once by each thread"),
+            None => "none".to_owned(),
+        },
+    )?;
+    line(
+        "symbols",
+        match (info.has_dwarf(), info.function_names.is_empty()) {
+            (true, _) => "DWARF: reports show files and lines".to_owned(),
+            (false, false) => {
+                "names only; build with debug = \"line-tables-only\" for files and lines".to_owned()
+            }
+            (false, true) => "none; reports show function indices and offsets".to_owned(),
+        },
+    )?;
+    line(
+        "traced locks",
+        if info.imports_function("threadlink", "start_lock")
+            || info.imports_function("wasm_threadlink", "start_lock")
+        {
+            "yes: reports name the locks held".to_owned()
+        } else {
+            "no: locks are seen as the atomics they are made of".to_owned()
+        },
+    )?;
     let missing = imports::import_problems(info);
-    line("imports", match missing.len() {
-        0 => format!("{}, all provided", info.imports.len()),
-        n => format!("{}, {n} not provided (listed below)", info.imports.len()),
-    })?;
+    line(
+        "imports",
+        match missing.len() {
+            0 => format!("{}, all provided", info.imports.len()),
+            n => format!("{}, {n} not provided (listed below)", info.imports.len()),
+        },
+    )?;
     Ok(())
 }
 
 fn interceptors(text: &mut String, program: &Program) -> Result<()> {
-    let names: Vec<&str> = program.interceptors().iter().map(|(_, interceptor)| interceptor.name).collect();
+    let names: Vec<&str> = program
+        .interceptors()
+        .iter()
+        .map(|(_, interceptor)| interceptor.name)
+        .collect();
     writeln!(
         text,
         "  {:<14} {}",
@@ -98,4 +138,3 @@ fn interceptors(text: &mut String, program: &Program) -> Result<()> {
 fn or_none(text: &str, none: &str) -> String {
     if text.is_empty() { none } else { text }.to_owned()
 }
-

@@ -18,10 +18,14 @@ pub enum ProgramError {
         offset: u64,
     },
     /// A component, which has to be unbundled into core modules first.
-    #[error("this is a WebAssembly component, not a core module; grind runs core modules (extract one with `wasm-tools component unbundle`)")]
+    #[error(
+        "this is a WebAssembly component, not a core module; grind runs core modules (extract one with `wasm-tools component unbundle`)"
+    )]
     Component,
     /// A 64-bit memory.
-    #[error("the module uses a 64-bit memory (memory64), which grind does not support; build it for wasm32")]
+    #[error(
+        "the module uses a 64-bit memory (memory64), which grind does not support; build it for wasm32"
+    )]
     Memory64,
     /// More than one memory.
     #[error("the module has {0} memories; grind supports one, which all threads share")]
@@ -48,7 +52,9 @@ pub enum ProgramError {
     #[error("{}", DisplayImports(.0))]
     Imports(Vec<ImportProblem>),
     /// `thread_start` is missing or has another type although the module creates threads.
-    #[error("the module imports `{import}` but {problem}; a thread's entry must be exported as `{export}` with type `{expected}`")]
+    #[error(
+        "the module imports `{import}` but {problem}; a thread's entry must be exported as `{export}` with type `{expected}`"
+    )]
     ThreadStart {
         /// The import that creates threads.
         import: String,

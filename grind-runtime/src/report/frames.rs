@@ -14,10 +14,11 @@ const LIBRARY_CRATES: [&str; 7] = [
     "parking_lot_core",
 ];
 
-/// C functions of the toolchain that are met without debug information. Those that begin with two
+/// Functions of the toolchain and the SDK that are met without debug information. Those that begin with two
 /// underscores are the implementation's by the rules of C, and need no mention.
-const LIBRARY_FUNCTIONS: [&str; 12] = [
+const LIBRARY_FUNCTIONS: [&str; 13] = [
     "_start",
+    "thread_start",
     "wasi_thread_start",
     "malloc",
     "calloc",
@@ -115,15 +116,25 @@ pub(crate) fn short_path(path: &str) -> Cow<'_, str> {
     }
     if let Some(rest) = path.strip_prefix("/rustc/")
         && let Some((commit, rest)) = rest.split_once('/')
+        && commit != "library"
         && commit
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'.')
     {
         return Cow::Borrowed(rest);
     }
+    if path.starts_with("/rustc/library/") {
+        return Cow::Borrowed(&path["/rustc/".len()..]);
+    }
     // wasi-sdk's paths are URLs, which readers of debug information join to its directory, another URL.
     if let Some((_, rest)) = path.rsplit_once("wasisdk://")
         && let Some((_, rest)) = rest.split_once("/src/")
+    {
+        return Cow::Borrowed(rest);
+    }
+    // A registry's directory, whose name ends in a hash.
+    if let Some(at) = path.find("/index.crates.io-")
+        && let Some((_, rest)) = path[at + 1..].split_once('/')
     {
         return Cow::Borrowed(rest);
     }
@@ -233,7 +244,15 @@ mod tests {
                 "/x/lib/rustlib/src/rust/library/std/src/io.rs",
                 "library/std/src/io.rs",
             ),
+            (
+                "/rustc/library/core/src/ptr/mod.rs",
+                "library/core/src/ptr/mod.rs",
+            ),
             ("./src/main.rs", "src/main.rs"),
+            (
+                "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/a-0.5.0/src/b.rs",
+                "a-0.5.0/src/b.rs",
+            ),
             (
                 "wasisdk://v30.0/build/x/wasisdk://v30.0/src/wasi-libc/dlmalloc/src/malloc.c",
                 "wasi-libc/dlmalloc/src/malloc.c",

@@ -138,7 +138,9 @@ fn write_chunk(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
 /// [`TraceError`]; a file that is cut behind its header reads, without a footer.
 pub fn read(mut input: impl Read) -> Result<Trace, TraceError> {
     let mut start = [0; 12];
-    input.read_exact(&mut start).map_err(|_| TraceError::NotATrace)?;
+    input
+        .read_exact(&mut start)
+        .map_err(|_| TraceError::NotATrace)?;
     if start[..8] != MAGIC {
         return Err(TraceError::NotATrace);
     }
@@ -263,6 +265,9 @@ mod tests {
         let (_, _, mut bytes) = example();
         bytes[8] = 9;
         let message = read(&bytes[..]).unwrap_err().to_string();
-        assert!(message.contains("9.1") && message.contains("0.1"), "{message}");
+        assert!(
+            message.contains("9.1") && message.contains("0.1"),
+            "{message}"
+        );
     }
 }

@@ -27,9 +27,13 @@ impl Expectations {
         for (number, line) in (1..).zip(source.lines()) {
             let marked = |marks: [&str; 2]| marks.iter().find_map(|mark| line.split_once(mark));
             if let Some((_, header)) = marked(["//@ ", ";;@ "]) {
-                expected.header(header).map_err(|problem| format!("line {number}: {problem}"))?;
+                expected
+                    .header(header)
+                    .map_err(|problem| format!("line {number}: {problem}"))?;
             } else if let Some((_, marks)) = marked(["//~ ", ";;~ "]) {
-                expected.marks(number, marks).map_err(|problem| format!("line {number}: {problem}"))?;
+                expected
+                    .marks(number, marks)
+                    .map_err(|problem| format!("line {number}: {problem}"))?;
             }
         }
         expected.consistent(name)?;
@@ -68,8 +72,13 @@ impl Expectations {
         for mark in marks.split_whitespace() {
             let (kind, number) = match mark.split_once('(') {
                 Some((kind, rest)) => {
-                    let number = rest.strip_suffix(')').and_then(|number| number.parse().ok());
-                    (kind, number.ok_or_else(|| format!("`{mark}` has no number"))?)
+                    let number = rest
+                        .strip_suffix(')')
+                        .and_then(|number| number.parse().ok());
+                    (
+                        kind,
+                        number.ok_or_else(|| format!("`{mark}` has no number"))?,
+                    )
                 }
                 None => (mark, 0),
             };
@@ -90,9 +99,16 @@ impl Expectations {
     /// The prefix of the name decides the suite: it must say the same as the marks.
     fn consistent(&self, name: &str) -> Result<(), String> {
         if let Some((number, lines)) = self.races.iter().find(|(_, lines)| lines.len() != 2) {
-            return Err(format!("race({number}) stands at {} accesses, not 2", lines.len()));
+            return Err(format!(
+                "race({number}) stands at {} accesses, not 2",
+                lines.len()
+            ));
         }
-        let said = [!self.races.is_empty(), !self.deadlocks.is_empty(), !self.traps.is_empty()];
+        let said = [
+            !self.races.is_empty(),
+            !self.deadlocks.is_empty(),
+            !self.traps.is_empty(),
+        ];
         let prefix = name.split('_').next().unwrap_or_default();
         let meant = match prefix {
             "race" => [true, false, false],

@@ -52,10 +52,18 @@ fn find() -> Vec<Guest> {
         paths.sort();
         paths
     };
-    let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = |path: &Path| {
+        path.file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
     let rust = list("src/bin", "rs").into_iter().map(|source| Guest {
         name: name(&source),
-        module: programs.join("wasm").join(name(&source)).with_extension("wasm"),
+        module: programs
+            .join("wasm")
+            .join(name(&source))
+            .with_extension("wasm"),
         source,
     });
     let text = list("wat", "wat").into_iter().map(|source| Guest {

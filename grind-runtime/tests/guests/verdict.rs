@@ -22,17 +22,26 @@ pub(crate) fn compare(
     for finding in &report.findings {
         let known = match &finding.evidence {
             Evidence::Race(race) => {
-                let mut lines: Vec<u32> =
-                    race.accesses.iter().map(|access| line(source, &access.stack)).collect();
+                let mut lines: Vec<u32> = race
+                    .accesses
+                    .iter()
+                    .map(|access| line(source, &access.stack))
+                    .collect();
                 lines.sort_unstable();
                 let found = expected.races.iter().find(|(_, wanted)| **wanted == lines);
                 races.extend(found.map(|(number, _)| *number));
                 (found.is_some(), lines)
             }
             Evidence::Blocked(blocked) => {
-                let lines: BTreeSet<u32> =
-                    blocked.threads.iter().map(|thread| line(source, &thread.stack)).collect();
-                let found = expected.deadlocks.iter().find(|(_, wanted)| **wanted == lines);
+                let lines: BTreeSet<u32> = blocked
+                    .threads
+                    .iter()
+                    .map(|thread| line(source, &thread.stack))
+                    .collect();
+                let found = expected
+                    .deadlocks
+                    .iter()
+                    .find(|(_, wanted)| **wanted == lines);
                 deadlocks.extend(found.map(|(number, _)| *number));
                 (found.is_some(), lines.into_iter().collect())
             }
@@ -43,9 +52,15 @@ pub(crate) fn compare(
         }
     }
     if !expected.some_seeds {
-        let missing = expected.races.keys().filter(|number| !races.contains(number));
+        let missing = expected
+            .races
+            .keys()
+            .filter(|number| !races.contains(number));
         problems.extend(missing.map(|number| format!("race({number}) is missing")));
-        let missing = expected.deadlocks.keys().filter(|number| !deadlocks.contains(number));
+        let missing = expected
+            .deadlocks
+            .keys()
+            .filter(|number| !deadlocks.contains(number));
         problems.extend(missing.map(|number| format!("deadlock({number}) is missing")));
     }
     match &report.exit {
@@ -72,13 +87,27 @@ pub(crate) fn compare(
         }
     }
     problems.extend(report.limits.iter().map(|limit| format!("limit: {limit}")));
-    problems.extend(report.warnings.iter().map(|warning| format!("warning: {warning}")));
+    problems.extend(
+        report
+            .warnings
+            .iter()
+            .map(|warning| format!("warning: {warning}")),
+    );
     problems
 }
 
 /// Line of the innermost frame that is in the guest's own source; 0 if there is none.
 fn line(source: &Path, stack: &[Frame]) -> u32 {
     let name = source.file_name().unwrap_or_default();
-    let own = |frame: &&Frame| frame.file.as_deref().is_some_and(|file| Path::new(file).file_name() == Some(name));
-    stack.iter().find(own).and_then(|frame| frame.line).unwrap_or(0)
+    let own = |frame: &&Frame| {
+        frame
+            .file
+            .as_deref()
+            .is_some_and(|file| Path::new(file).file_name() == Some(name))
+    };
+    stack
+        .iter()
+        .find(own)
+        .and_then(|frame| frame.line)
+        .unwrap_or(0)
 }

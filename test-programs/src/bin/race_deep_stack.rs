@@ -1,5 +1,7 @@
 //! Both accesses are several calls deep, in threads that a thread spawned: long stacks for reports.
 
+use std::hint::black_box;
+
 use test_programs::{Shared, spawn_named};
 
 static CONFIG: Shared<u32> = Shared::new(0);
@@ -19,7 +21,8 @@ fn get() -> u32 {
 #[inline(never)]
 fn reload(level: u32) -> u32 {
     if level > 0 {
-        return reload(level - 1) + 1;
+        // Unknown to the compiler, which would make it a loop.
+        return black_box(reload(level - 1)) + 1;
     }
     set(7);
     0

@@ -6,11 +6,13 @@ use threadlink::thread;
 fn main() {
     let total = Shared::new(0_u32);
     thread::scope(|s| {
-        s.spawn(|| {
+        // The handles are kept: dropping that of a thread that ended is the last use of its Arc, which
+        // would order the thread before what follows.
+        let _one = s.spawn(|| {
             // SAFETY: none, this is the bug.
             unsafe { *total.get() += 1 } //~ race(1)
         });
-        s.spawn(|| {
+        let _two = s.spawn(|| {
             // SAFETY: none, this is the bug.
             unsafe { *total.get() += 2 } //~ race(1)
         });

@@ -113,14 +113,7 @@ impl File<'_, '_> {
                 AnnotationKind::Context
             };
             let label = clean(&mark.label);
-            // The same expression twice reads best as one mark with both labels.
-            match spans.iter_mut().find(|(known, ..)| *known == span) {
-                Some((.., known)) => {
-                    known.push_str(", ");
-                    known.push_str(&label);
-                }
-                None => spans.push((span, kind, label)),
-            }
+            spans.push((span, kind, label));
         }
         let snippet = Snippet::source(window)
             .path(shown.to_owned())

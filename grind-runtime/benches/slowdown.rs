@@ -1,0 +1,295 @@
+//! What grind costs, against the same modules on wasmi with the instrumentation off.
+//!
+//! ```text
+//! cargo bench -p grind-runtime --bench slowdown                  every table
+//! cargo bench -p grind-runtime --bench slowdown -- --check       fails beyond a target
+//! cargo bench -p grind-runtime --bench slowdown -- --instructions      instruction counts, under valgrind
+//! cargo bench -p grind-runtime --bench slowdown -- --kernel mem --reps 31
+//! cargo bench -p grind-runtime --bench slowdown -- --once mem detect   one run, for a profiler
+//! ```
+//!
+//! Times are CPU times of the one thread that runs everything; the repetitions of the modes of a kernel
+//! are interleaved, so that a ratio compares neighbours in time; figures are medians. Each repetition makes a
+//! store, loads the module, instantiates and runs it; parsing and lowering are measured on their own.
+
+mod support;
+
+use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
+use std::process::ExitCode;
+use support::{KERNELS, Kernel, Mode, cpu, median, run};
+
+/// What issue A wants of a detecting run, as a ratio to a plain one.
+const TARGETS: &[(&str, f64)] = &[("mixed", 2.2), ("mem", 3.5)];
+/// Nanoseconds of a switch.
+const SWITCH_TARGET: f64 = 300.0;
+/// Bytes of resident memory per byte that the guest touched.
+const MEMORY_TARGET: f64 = 4.0;
+/// Bytes lowered per microsecond.
+const LOWERING_TARGET: f64 = 20.0;
+
+struct Args {
+    check: bool,
+    instructions: bool,
+    once: Option<(String, String)>,
+    kernel: Option<String>,
+    repetitions: usize,
+}
+
+fn args() -> Result<Args, String> {
+    let mut out = Args {
+        check: false,
+        instructions: false,
+        once: None,
+        kernel: None,
+        repetitions: 11,
+    };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let mut value = |what: &str| args.next().ok_or(format!("{arg} needs {what}"));
+        match arg.as_str() {
+            "--check" => out.check = true,
+            "--instructions" => out.instructions = true,
+            "--once" => out.once = Some((value("a kernel")?, value("a mode")?)),
+            "--kernel" => out.kernel = Some(value("a kernel")?),
+            "--reps" => out.repetitions = value("a number")?.parse().map_err(|_| "not a number")?,
+            // What cargo passes.
+            "--bench" => {}
+            _ => return Err(format!("unknown argument {arg}")),
+        }
+    }
+    Ok(out)
+}
+
+fn main() -> ExitCode {
+    let args = match args() {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Some((kernel, mode)) = &args.once {
+        let (kernel, mode) = (Kernel::named(kernel), Mode::named(mode));
+        run(&kernel.program(mode), kernel, mode);
+        println!("{}", support::peak_memory());
+        return ExitCode::SUCCESS;
+    }
+    let kernels: Vec<&Kernel> = (KERNELS.iter())
+        .filter(|kernel| {
+            args.kernel
+                .as_deref()
+                .is_none_or(|name| name == kernel.name)
+        })
+        .collect();
+    let mut failures = Vec::new();
+    if args.instructions {
+        instructions(&kernels);
+        return ExitCode::SUCCESS;
+    }
+    slowdown(&kernels, args.repetitions, &mut failures);
+    if args.kernel.is_none() {
+        switches(args.repetitions, &mut failures);
+        memory(&mut failures);
+        lowering(args.repetitions, &mut failures);
+    }
+    for failure in &failures {
+        println!("MISSED: {failure}");
+    }
+    ExitCode::from(u8::from(args.check && !failures.is_empty()))
+}
+
+fn target(failures: &mut Vec<String>, what: &str, got: f64, within: bool, wanted: f64) -> String {
+    if !within {
+        failures.push(format!("{what}: {got:.2}, wanted {wanted}"));
+    }
+    format!("{wanted}")
+}
+
+fn slowdown(kernels: &[&Kernel], repetitions: usize, failures: &mut Vec<String>) {
+    println!(
+        "Slowdown: ratio to `plain`, the machine with the instrumentation off and nobody listening."
+    );
+    println!("  direct: wasmi alone, without fuel   ring: records, which nobody looks at");
+    println!("  none: Detect::None                  detect: host::run as it comes");
+    println!();
+    println!(
+        "{:10} {:>11} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
+        "kernel", "records", "plain ms", "direct", "ring", "none", "detect", "target"
+    );
+    for kernel in kernels {
+        let programs: Vec<(Mode, Program)> = (Mode::ALL.into_iter())
+            .filter(|&mode| mode != Mode::Direct || !kernel.threads)
+            .map(|mode| (mode, kernel.program(mode)))
+            .collect();
+        let mut times = vec![Vec::new(); programs.len()];
+        let mut records = 0;
+        for _ in 0..repetitions {
+            for ((mode, program), times) in programs.iter().zip(&mut times) {
+                let (time, count) = cpu(|| run(program, kernel, *mode));
+                times.push(time);
+                records = records.max(count);
+            }
+        }
+        let of = |wanted: Mode| {
+            let at = programs.iter().position(|&(mode, _)| mode == wanted)?;
+            Some(median(times[at].clone()))
+        };
+        let plain = of(Mode::Plain).expect("always measured");
+        let ratio = |mode: Mode| of(mode).map(|time| time / plain);
+        let show = |mode: Mode| ratio(mode).map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let detect = ratio(Mode::Detect).expect("always measured");
+        let wanted = TARGETS.iter().find(|(name, _)| *name == kernel.name);
+        let wanted = wanted.map_or("-".to_owned(), |&(name, wanted)| {
+            target(
+                failures,
+                &format!("slowdown of {name}"),
+                detect,
+                detect <= wanted,
+                wanted,
+            )
+        });
+        println!(
+            "{:10} {:>11} {:>9.1} {:>9} {:>9} {:>9} {:>9.2} {:>8}",
+            kernel.name,
+            records,
+            plain * 1e3,
+            show(Mode::Direct),
+            show(Mode::Ring),
+            show(Mode::None),
+            detect,
+            wanted
+        );
+    }
+    println!();
+}
+
+fn switches(repetitions: usize, failures: &mut Vec<String>) {
+    let kernel = Kernel::named("switches");
+    let times = |mode: Mode| {
+        let program = kernel.program(mode);
+        let times = (0..repetitions)
+            .map(|_| cpu(|| run(&program, kernel, mode)).0)
+            .collect();
+        median(times) * 1e9 / 1e6
+    };
+    let (plain, detect) = (times(Mode::Plain), times(Mode::Detect));
+    let wanted = target(
+        failures,
+        "switch",
+        plain,
+        plain < SWITCH_TARGET,
+        SWITCH_TARGET,
+    );
+    println!(
+        "Switch: {plain:.0} ns, with detection {detect:.0} ns (below {wanted}); two threads that yield,"
+    );
+    println!("  the call and the scheduler's decision included.");
+    println!();
+}
+
+fn memory(failures: &mut Vec<String>) {
+    println!("Memory: peak of resident memory, in MiB (each run is a process of its own).");
+    println!(
+        "{:10} {:>9} {:>9} {:>9} {:>14} {:>8}",
+        "guest", "touched", "plain", "detect", "detect/touched", "below"
+    );
+    let mib = |bytes: f64| bytes / f64::from(1 << 20);
+    let nothing = support::measure_memory("empty", Mode::Detect);
+    for (name, touched) in [("empty", 0.0), ("touch", 64.0), ("share", 64.0)] {
+        let plain = mib(support::measure_memory(name, Mode::Plain));
+        let detect = mib(support::measure_memory(name, Mode::Detect));
+        let per = (detect - mib(nothing)) / touched;
+        let wanted = if touched > 0.0 {
+            target(
+                failures,
+                &format!("memory of {name}"),
+                per,
+                per < MEMORY_TARGET,
+                MEMORY_TARGET,
+            )
+        } else {
+            "-".to_owned()
+        };
+        println!("{name:10} {touched:>9.0} {plain:>9.1} {detect:>9.1} {per:>14.2} {wanted:>8}");
+    }
+    println!(
+        "  touch: one thread writes every word; share: it is then read by two threads at once."
+    );
+    println!("  detect/touched is without the peak of `empty`, which is the constant.");
+    println!();
+}
+
+fn lowering(repetitions: usize, failures: &mut Vec<String>) {
+    let large = support::large_module();
+    let time = |wasm: &[u8], instrumentation: Instrumentation| {
+        let options = ProgramOptions { instrumentation };
+        let times = (0..repetitions).map(|_| cpu(|| Program::with_options(wasm, options)).0);
+        median(times.collect())
+    };
+    let full = time(&large, Instrumentation::Full);
+    let speed = large.len() as f64 / full / 1e6;
+    let lowered = Program::new(&large)
+        .expect("it was loaded before")
+        .lowered()
+        .len();
+    let wanted = target(
+        failures,
+        "lowering",
+        speed,
+        speed > LOWERING_TARGET,
+        LOWERING_TARGET,
+    );
+    println!(
+        "Lowering: {speed:.1} MB/s (above {wanted}), {:.1} MB become {:.1} MB",
+        large.len() as f64 / 1e6,
+        lowered as f64 / 1e6
+    );
+    for name in ["empty", "mixed"] {
+        let kernel = Kernel::named(name);
+        let wasm = kernel.wasm();
+        let load = time(&wasm, Instrumentation::Full) * 1e3;
+        let program = kernel.program(Mode::Detect);
+        let start = if name == "empty" {
+            let times = (0..repetitions).map(|_| cpu(|| run(&program, kernel, Mode::Detect)).0);
+            format!(
+                ", first to last instruction in {:.2} ms",
+                median(times.collect()) * 1e3
+            )
+        } else {
+            String::new()
+        };
+        println!(
+            "Start-up: {name} ({} bytes) lowered in {load:.2} ms{start}",
+            wasm.len()
+        );
+    }
+    println!();
+}
+
+/// Instruction counts do not depend on what else the machine does, so that CI can compare them.
+fn instructions(kernels: &[&Kernel]) {
+    println!(
+        "{:10} {:>12} {:>14} {:>14} {:>8}",
+        "kernel", "mode", "instructions", "per record", "ratio"
+    );
+    for kernel in kernels {
+        let mut plain = None;
+        let mut records = 1;
+        for mode in [Mode::Plain, Mode::Ring, Mode::None, Mode::Detect] {
+            records = records.max(run(&kernel.program(mode), kernel, mode));
+            let Some(count) = support::count_instructions(kernel.name, mode) else {
+                println!("valgrind cannot be run");
+                return;
+            };
+            let plain = *plain.get_or_insert(count);
+            println!(
+                "{:10} {:>12} {:>14} {:>14.1} {:>8.2}",
+                kernel.name,
+                mode.name(),
+                count,
+                (count as f64 - plain as f64) / records as f64,
+                count as f64 / plain as f64
+            );
+        }
+    }
+}
