@@ -82,7 +82,11 @@ fn main() -> ExitCode {
     let kernels: Vec<&Kernel> = match &given {
         Some(kernel) => vec![kernel],
         None => (KERNELS.iter())
-            .filter(|kernel| args.kernel.as_deref().is_none_or(|name| name == kernel.name))
+            .filter(|kernel| {
+                args.kernel
+                    .as_deref()
+                    .is_none_or(|name| name == kernel.name)
+            })
             .collect(),
     };
     let mut failures = Vec::new();
@@ -110,7 +114,9 @@ fn target(failures: &mut Vec<String>, what: &str, got: f64, within: bool, wanted
 }
 
 fn slowdown(kernels: &[&Kernel], repetitions: usize, failures: &mut Vec<String>) {
-    println!("Slowdown: ratio to `plain`, the machine with the instrumentation off and nobody listening.");
+    println!(
+        "Slowdown: ratio to `plain`, the machine with the instrumentation off and nobody listening."
+    );
     println!("  direct: wasmi alone, without fuel   ring: records, which nobody looks at");
     println!("  none: Detect::None                  detect: host::run as it comes");
     println!();
@@ -142,7 +148,13 @@ fn slowdown(kernels: &[&Kernel], repetitions: usize, failures: &mut Vec<String>)
         let detect = ratio(Mode::Detect).expect("always measured");
         let wanted = TARGETS.iter().find(|(name, _)| *name == kernel.name);
         let wanted = wanted.map_or("-".to_owned(), |&(name, wanted)| {
-            target(failures, &format!("slowdown of {name}"), detect, detect <= wanted, wanted)
+            target(
+                failures,
+                &format!("slowdown of {name}"),
+                detect,
+                detect <= wanted,
+                wanted,
+            )
         });
         println!(
             "{:10} {:>11} {:>9.1} {:>9} {:>9} {:>9} {:>9.2} {:>8}",
@@ -163,19 +175,32 @@ fn switches(repetitions: usize, failures: &mut Vec<String>) {
     let kernel = Kernel::named("switches");
     let times = |mode: Mode| {
         let program = kernel.program(mode);
-        let times = (0..repetitions).map(|_| cpu(|| run(&program, kernel, mode)).0).collect();
+        let times = (0..repetitions)
+            .map(|_| cpu(|| run(&program, kernel, mode)).0)
+            .collect();
         median(times) * 1e9 / 1e6
     };
     let (plain, detect) = (times(Mode::Plain), times(Mode::Detect));
-    let wanted = target(failures, "switch", plain, plain < SWITCH_TARGET, SWITCH_TARGET);
-    println!("Switch: {plain:.0} ns, with detection {detect:.0} ns (below {wanted}); two threads that yield,");
+    let wanted = target(
+        failures,
+        "switch",
+        plain,
+        plain < SWITCH_TARGET,
+        SWITCH_TARGET,
+    );
+    println!(
+        "Switch: {plain:.0} ns, with detection {detect:.0} ns (below {wanted}); two threads that yield,"
+    );
     println!("  the call and the scheduler's decision included.");
     println!();
 }
 
 fn memory(failures: &mut Vec<String>) {
     println!("Memory: peak of resident memory, in MiB (each run is a process of its own).");
-    println!("{:10} {:>9} {:>9} {:>9} {:>14} {:>8}", "guest", "touched", "plain", "detect", "detect/touched", "below");
+    println!(
+        "{:10} {:>9} {:>9} {:>9} {:>14} {:>8}",
+        "guest", "touched", "plain", "detect", "detect/touched", "below"
+    );
     let mib = |bytes: f64| bytes / f64::from(1 << 20);
     let nothing = support::measure_memory("empty", Mode::Detect);
     for (name, touched) in [("empty", 0.0), ("touch", 64.0), ("share", 64.0)] {
@@ -183,13 +208,21 @@ fn memory(failures: &mut Vec<String>) {
         let detect = mib(support::measure_memory(name, Mode::Detect));
         let per = (detect - mib(nothing)) / touched;
         let wanted = if touched > 0.0 {
-            target(failures, &format!("memory of {name}"), per, per < MEMORY_TARGET, MEMORY_TARGET)
+            target(
+                failures,
+                &format!("memory of {name}"),
+                per,
+                per < MEMORY_TARGET,
+                MEMORY_TARGET,
+            )
         } else {
             "-".to_owned()
         };
         println!("{name:10} {touched:>9.0} {plain:>9.1} {detect:>9.1} {per:>14.2} {wanted:>8}");
     }
-    println!("  touch: one thread writes every word; share: it is then read by two threads at once.");
+    println!(
+        "  touch: one thread writes every word; share: it is then read by two threads at once."
+    );
     println!("  detect/touched is without the peak of `empty`, which is the constant.");
     println!();
 }
@@ -203,8 +236,17 @@ fn lowering(repetitions: usize, failures: &mut Vec<String>) {
     };
     let full = time(&large, Instrumentation::Full);
     let speed = large.len() as f64 / full / 1e6;
-    let lowered = Program::new(&large).expect("it was loaded before").lowered().len();
-    let wanted = target(failures, "lowering", speed, speed > LOWERING_TARGET, LOWERING_TARGET);
+    let lowered = Program::new(&large)
+        .expect("it was loaded before")
+        .lowered()
+        .len();
+    let wanted = target(
+        failures,
+        "lowering",
+        speed,
+        speed > LOWERING_TARGET,
+        LOWERING_TARGET,
+    );
     println!(
         "Lowering: {speed:.1} MB/s (above {wanted}), {:.1} MB become {:.1} MB",
         large.len() as f64 / 1e6,
@@ -217,18 +259,27 @@ fn lowering(repetitions: usize, failures: &mut Vec<String>) {
         let program = kernel.program(Mode::Detect);
         let start = if name == "empty" {
             let times = (0..repetitions).map(|_| cpu(|| run(&program, kernel, Mode::Detect)).0);
-            format!(", first to last instruction in {:.2} ms", median(times.collect()) * 1e3)
+            format!(
+                ", first to last instruction in {:.2} ms",
+                median(times.collect()) * 1e3
+            )
         } else {
             String::new()
         };
-        println!("Start-up: {name} ({} bytes) lowered in {load:.2} ms{start}", wasm.len());
+        println!(
+            "Start-up: {name} ({} bytes) lowered in {load:.2} ms{start}",
+            wasm.len()
+        );
     }
     println!();
 }
 
 /// Instruction counts do not depend on what else the machine does, so that CI can compare them.
 fn instructions(kernels: &[&Kernel]) {
-    println!("{:10} {:>12} {:>14} {:>14} {:>8}", "kernel", "mode", "instructions", "per record", "ratio");
+    println!(
+        "{:10} {:>12} {:>14} {:>14} {:>8}",
+        "kernel", "mode", "instructions", "per record", "ratio"
+    );
     for kernel in kernels {
         let mut plain = None;
         let mut records = 1;

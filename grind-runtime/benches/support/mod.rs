@@ -65,7 +65,13 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    pub(crate) const ALL: [Mode; 5] = [Mode::Plain, Mode::Direct, Mode::Ring, Mode::None, Mode::Detect];
+    pub(crate) const ALL: [Mode; 5] = [
+        Mode::Plain,
+        Mode::Direct,
+        Mode::Ring,
+        Mode::None,
+        Mode::Detect,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -85,7 +91,10 @@ impl Mode {
 
 impl Kernel {
     pub(crate) fn named(name: &str) -> &'static Kernel {
-        let found = KERNELS.iter().chain(OTHERS).find(|kernel| kernel.name == name);
+        let found = KERNELS
+            .iter()
+            .chain(OTHERS)
+            .find(|kernel| kernel.name == name);
         found.unwrap_or_else(|| panic!("no kernel is called {name}"))
     }
 
@@ -139,7 +148,11 @@ pub(crate) fn run(program: &Program, kernel: &Kernel, mode: Mode) -> u64 {
             (result.ending, result.stats.records)
         }
         Mode::None | Mode::Detect => {
-            let detect = if mode == Mode::None { Detect::None } else { Detect::HappensBefore };
+            let detect = if mode == Mode::None {
+                Detect::None
+            } else {
+                Detect::HappensBefore
+            };
             let options = RunOptions {
                 seed: 1,
                 analysis: AnalysisOptions {
@@ -149,7 +162,10 @@ pub(crate) fn run(program: &Program, kernel: &Kernel, mode: Mode) -> u64 {
                 ..RunOptions::default()
             };
             let outcome = host::run(program, options, NullIo).expect("a kernel of ours");
-            assert!(outcome.analysis.diagnoses.is_empty(), "kernels are free of races");
+            assert!(
+                outcome.analysis.diagnoses.is_empty(),
+                "kernels are free of races"
+            );
             (outcome.ending, outcome.stats.records)
         }
     };
@@ -167,7 +183,9 @@ fn direct(wasm: &[u8]) -> Ending {
     let instance = wasmi::Linker::new(&engine).instantiate_and_start(&mut store, &module);
     let instance = instance.expect("a kernel without imports");
     let start = instance.get_typed_func::<(), ()>(&store, "_start");
-    start.and_then(|start| start.call(&mut store, ())).expect("a kernel of ours");
+    start
+        .and_then(|start| start.call(&mut store, ()))
+        .expect("a kernel of ours");
     Ending::Returned
 }
 
@@ -201,9 +219,19 @@ fn myself() -> Command {
 }
 
 pub(crate) fn measure_memory(kernel: &str, mode: Mode) -> f64 {
-    let output = myself().args(["--once", kernel, mode.name()]).output().expect("it runs again");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number of bytes")
+    let output = myself()
+        .args(["--once", kernel, mode.name()])
+        .output()
+        .expect("it runs again");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .expect("a number of bytes")
 }
 
 pub(crate) fn count_instructions(kernel: &str, mode: Mode) -> Option<u64> {
@@ -214,7 +242,9 @@ pub(crate) fn count_instructions(kernel: &str, mode: Mode) -> Option<u64> {
         .output()
         .ok()?;
     let text = String::from_utf8_lossy(&output.stderr);
-    let (_, count) = text.lines().find_map(|line| line.split_once("Collected : "))?;
+    let (_, count) = text
+        .lines()
+        .find_map(|line| line.split_once("Collected : "))?;
     count.trim().parse().ok()
 }
 

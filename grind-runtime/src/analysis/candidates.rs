@@ -112,60 +112,92 @@ impl Candidates {
 }
 
 impl Candidate {
-    /// As a diagnosis, with the earlier access if it is known by now.
-    pub(super) fn diagnose(self, first: Option<Access>) -> Diagnosed {
-        let first = first.unwrap_or_else(|| {
-            let Earlier {
-                thread,
-                write,
-                atomic,
-                granule,
-                mask,
-                ..
-            } = self.earlier;
-            Access {
-                thread,
-                addr: granule * 8 + mask.trailing_zeros(),
-                len: 8 - mask.leading_zeros() - mask.trailing_zeros(),
-                write,
-                kind: if atomic {
-                    AccessKind::Atomic
-                } else {
-                    AccessKind::Plain
+    /// As diagnoses, one for each of these earlier accesses; if there is none, one without its stack.
+    pub(super) fn diagnose(self, firsts: Vec<Access>) -> impl Iterator<Item = (u64, Diagnosed)> {
+        let Candidate {
+            earlier,
+            later,
+            position,
+            block,
+            count,
+            ..
+        } = self;
+        let firsts = if firsts.is_empty() {
+            vec![earlier.describe()]
+        } else {
+            firsts
+        };
+        firsts.into_iter().map(move |first| {
+            let (second, block) = (later.clone(), block.clone());
+            (
+                position,
+                Diagnosed {
+                    diagnosis: Diagnosis::DataRace {
+                        first,
+                        second,
+                        block,
+                    },
+                    count,
                 },
-                stack: Vec::new(),
-                locks: Vec::new(),
-            }
-        });
-        Diagnosed {
-            diagnosis: Diagnosis::DataRace {
-                first,
-                second: self.later,
-                block: self.block,
+            )
+        })
+    }
+}
+
+impl Earlier {
+    fn describe(self) -> Access {
+        let Earlier {
+            thread,
+            write,
+            atomic,
+            granule,
+            mask,
+            ..
+        } = self;
+        Access {
+            thread,
+            addr: granule * 8 + mask.trailing_zeros(),
+            len: 8 - mask.leading_zeros() - mask.trailing_zeros(),
+            write,
+            kind: if atomic {
+                AccessKind::Atomic
+            } else {
+                AccessKind::Plain
             },
-            count: self.count,
+            stack: Vec::new(),
+            locks: Vec::new(),
         }
     }
 }
 
-/// One diagnosis for all that agree in both stacks and kinds, in either order; the first occurrence
-/// stands for them.
-pub(super) fn unify(races: Vec<Diagnosed>) -> Vec<Diagnosed> {
+/// One diagnosis for all races that agree in both stacks and kinds, in either order, with the sum of their
+/// counts; the first occurrence stands for them. The list is in order of position.
+///
+/// Races that agree because several accesses of an epoch turned out to be the same begin at the same
+/// position; then the later accesses are the same ones too, and are not counted again.
+pub(super) fn unify(found: Vec<(u64, Diagnosed)>) -> Vec<Diagnosed> {
     let mut index = FxHashMap::default();
-    let mut unified: Vec<Diagnosed> = Vec::new();
-    for race in races {
-        if let Diagnosis::DataRace { first, second, .. } = &race.diagnosis {
+    let mut unified: Vec<(u64, Diagnosed)> = Vec::new();
+    for (position, new) in found {
+        if let Diagnosis::DataRace { first, second, .. } = &new.diagnosis {
             let side = |access: &Access| (access.stack.clone(), access.write, access.kind as u8);
             let (a, b) = (side(first), side(second));
             let key = if a <= b { (a, b) } else { (b, a) };
             if let Some(&same) = index.get(&key) {
-                let same: &mut Diagnosed = &mut unified[same];
-                same.count += race.count;
+                let (at, same): &mut (u64, Diagnosed) = &mut unified[same];
+                if *at == position {
+                    same.count = same.count.max(new.count);
+                } else {
+                    same.count += new.count;
+                }
                 continue;
             }
             index.insert(key, unified.len());
         }
-        unified.push(race);
+        unified.push((position, new));
     }
     unified
+        .into_iter()
+        .map(|(_, diagnosed)| diagnosed)
+        .collect()
 }

@@ -22,38 +22,35 @@ const EPOCH: u64 = !(WRITE | MASK | HASH);
 #[repr(transparent)]
 pub(super) struct Cell(pub(super) u64);
 
-/// An access as the drain loop sees it: everything of a [`Cell`] but the hash, for a plain access.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Probe(u64);
-
-impl Probe {
-    /// Whether `cell` makes a plain access of `epoch` redundant: same epoch, not atomic, covers its bytes,
-    /// and is a write if the access is.
-    #[inline(always)]
-    pub(super) fn hit(self, cell: u64, epoch: OpenEpoch) -> bool {
-        cell & (EPOCH | self.0) == epoch.0 | self.0
-    }
-
-    /// Bytes `mask` of a granule, written if `write` is 1 and read if it is 0.
-    #[inline(always)]
-    pub(super) fn new(mask: u64, write: u64) -> Self {
-        Probe(mask << MASK_SHIFT | write << WRITE_SHIFT)
-    }
+/// What of a cell matters to a plain access of the bytes `mask`, if the cell is to make it redundant.
+pub(super) const fn selector(mask: u8, write: bool) -> u64 {
+    EPOCH | (mask as u64) << MASK_SHIFT | if write { WRITE } else { 0 }
 }
 
-/// The epoch of a thread's plain accesses, in the places where a cell has it.
+/// The epoch of a thread's plain accesses, in the places where a cell has it, and ones below.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpenEpoch(u64);
 
 impl OpenEpoch {
     /// Never equal to the epoch of any cell.
-    pub(super) const NONE: OpenEpoch = OpenEpoch(((MAX_CLOCK + 1) as u64) << CLOCK_SHIFT);
+    pub(super) const NONE: OpenEpoch = OpenEpoch((MAX_CLOCK as u64 + 1) << CLOCK_SHIFT | !EPOCH);
 
     /// Epoch `clock` of the thread that has `slot`.
     #[inline]
     pub(super) fn new(slot: Slot, clock: u32) -> Self {
-        OpenEpoch(u64::from(clock) << CLOCK_SHIFT | u64::from(slot.0) << SLOT_SHIFT)
+        OpenEpoch(epoch_bits(slot, clock) | !EPOCH)
     }
+
+    /// Whether a cell makes a plain access of this epoch with that selector redundant: same epoch, not atomic,
+    /// covers its bytes, and is a write if the access is.
+    #[inline(always)]
+    pub(super) fn hit(self, cell: u64, selector: u64) -> bool {
+        (cell ^ self.0) & selector == 0
+    }
+}
+
+fn epoch_bits(slot: Slot, clock: u32) -> u64 {
+    u64::from(clock) << CLOCK_SHIFT | u64::from(slot.0) << SLOT_SHIFT
 }
 
 /// What a cell keeps of a site: enough to tell two sites apart, mostly.
@@ -74,11 +71,17 @@ impl Cell {
         site: Option<SiteId>,
     ) -> Self {
         Cell(
-            OpenEpoch::new(slot, clock).0
+            epoch_bits(slot, clock)
                 | if atomic { ATOMIC } else { 0 }
                 | if write { WRITE } else { 0 }
                 | site_hash(site),
         )
+    }
+
+    /// The access of a site with that selector, of the same epoch as this plain read without a site.
+    #[inline]
+    pub(super) fn at(self, site: SiteId, selector: u64) -> Self {
+        Cell(self.0 & EPOCH | selector & !EPOCH | site_hash(Some(site)))
     }
 
     #[inline]
@@ -196,24 +199,26 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_hits_what_makes_it_redundant() {
+    fn hits_what_makes_an_access_redundant() {
         let epoch = OpenEpoch::new(Slot(3), 9);
         for kind in KINDS {
             for write in [false, true] {
                 let access = cell(3, 9, (write, false)).with_mask(0x0c);
+                let selector = selector(0x0c, write);
+                assert_eq!(cell(3, 9, (false, false)).at(SiteId(7), selector), access);
                 for (old, same) in [
                     (cell(3, 9, kind), true),
                     (cell(3, 8, kind), false),
                     (cell(2, 9, kind), false),
                 ] {
-                    let probe = Probe::new(0x0c, u64::from(write));
                     let redundant = same && old.covers_kind(access) && !old.atomic();
-                    assert_eq!(probe.hit(old.with_mask(0x1c).0, epoch), redundant);
-                    assert!(!probe.hit(old.with_mask(0x04).0, epoch));
-                    assert!(!probe.hit(old.with_mask(0x1c).0, OpenEpoch::NONE));
+                    assert_eq!(epoch.hit(old.with_mask(0x1c).0, selector), redundant);
+                    assert!(!epoch.hit(old.with_mask(0x04).0, selector));
+                    assert!(!OpenEpoch::NONE.hit(old.with_mask(0x1c).0, selector));
                 }
             }
         }
-        assert!(!Probe::new(1, 0).hit(0, OpenEpoch::NONE));
+        assert!(!epoch.hit(0, selector(1, false)));
+        assert!(!OpenEpoch::NONE.hit(0, selector(1, false)));
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn explain(contexts: &Contexts, blocked: &[(ThreadId, BlockedOn)]) ->
 
 /// The lock that a blocked thread asks for, if it does.
 fn wants(contexts: &Contexts, thread: ThreadId, on: BlockedOn) -> Option<(u32, LockMode)> {
-    let BlockedOn::Futex { addr } = on else {
+    let BlockedOn::Futex { addr, .. } = on else {
         return None;
     };
     match *contexts.get(thread)?.hook()? {

@@ -25,13 +25,14 @@
 use super::benign::BenignRanges;
 use super::candidates::{Candidates, Earlier, Key};
 use super::cell::{Cell, OpenEpoch};
-use super::context::{Contexts, ThreadContext};
+use super::context::Contexts;
 use super::diagnosis::{Access, AccessKind};
+use super::drain::{Plain, SiteWords, WRITE, drain, follow};
 use super::heap::Heap;
 use super::limits::Limits;
-use super::order::{Order, ThreadClock, granules};
+use super::order::{Order, granules};
 use super::shadow::Shadow;
-use crate::program::sites::{SiteId, SiteKind, SiteTable};
+use crate::program::sites::{SiteId, SiteTable};
 use crate::trace::{AtomicKind, Event, EventKind, RangeOrigin, Record, ThreadId, WaitOutcome};
 
 /// An access about to be made.
@@ -143,28 +144,10 @@ impl Doing {
     }
 }
 
-/// The highest [`SiteKind`] that is an access; below it is [`SiteKind::Read`].
-pub(super) const WRITE: u8 = SiteKind::Write as u8;
-
-/// Everything about a record that is not an access.
-#[inline]
-pub(super) fn follow_record(context: &mut ThreadContext, kind: u8, site: SiteId) {
-    const CALL: u8 = SiteKind::Call as u8;
-    const RETURN: u8 = SiteKind::Return as u8;
-    const HIDE_BEGIN: u8 = SiteKind::HideBegin as u8;
-    const HIDE_END: u8 = SiteKind::HideEnd as u8;
-    match kind {
-        CALL => context.call(site),
-        RETURN => context.ret(),
-        HIDE_BEGIN => context.hide_begin(),
-        HIDE_END => context.hide_end(),
-        _ => {}
-    }
-}
-
 /// The detector.
 #[derive(Debug)]
 pub(super) struct HappensBefore {
+    sites: SiteWords,
     order: Order,
     shadow: Shadow,
     heap: Heap,
@@ -188,9 +171,10 @@ pub(super) struct Found {
 }
 
 impl HappensBefore {
-    /// `stop`: look no further after the first race.
-    pub(super) fn new(limits: &Limits, stop: bool) -> Self {
+    /// For a program with these sites. `stop`: look no further after the first race.
+    pub(super) fn new(sites: &SiteTable, limits: &Limits, stop: bool) -> Self {
         HappensBefore {
+            sites: SiteWords::new(sites),
             stop,
             order: Order::new(limits),
             shadow: Shadow::new(limits.shared_accesses),
@@ -233,61 +217,40 @@ impl HappensBefore {
         records: &[Record],
         position: u64,
     ) {
-        let mut epoch = self.open_epoch(thread);
         let mut done = 0;
-        while let Some(rest) = records.get(done..)
-            && !rest.is_empty()
-        {
+        while done < records.len() {
             let Some(context) = contexts.get_mut(thread) else {
                 return;
             };
-            let Some(at) = self.skip_redundant(sites, context, rest, epoch) else {
-                return;
+            let Some(clock) = self.order.thread(thread) else {
+                return follow(sites, context, &records[done..]);
             };
-            let record = rest[at];
-            let site = sites.packed(record.site());
-            let doing = Doing::of_record(
-                thread,
-                record,
-                site.width(),
-                site.displacement(),
-                site.kind() == WRITE,
-                position + (done + at) as u64,
-            );
-            self.access(contexts, &doing);
-            if self.stop && self.found_any() {
-                return;
-            }
-            epoch = self.open_epoch(thread);
-            done += at + 1;
-        }
-    }
-
-    /// The hot loop: follows calls and skips redundant and hidden accesses. Index of the first record
-    /// that it could not deal with.
-    #[inline]
-    fn skip_redundant(
-        &self,
-        sites: &SiteTable,
-        context: &mut ThreadContext,
-        records: &[Record],
-        epoch: OpenEpoch,
-    ) -> Option<usize> {
-        let mut hidden = context.hidden();
-        for (at, &record) in records.iter().enumerate() {
-            let site = sites.packed(record.site());
-            let kind = site.kind();
-            if kind <= WRITE {
-                let addr = u64::from(record.base()) + u64::from(site.displacement());
-                if !self.shadow.hit(addr, site.width(), u64::from(kind), epoch) && !hidden {
-                    return Some(at);
+            let open = clock.open_epoch();
+            let plain = Plain {
+                epoch: open.map_or(OpenEpoch::NONE, |epoch| OpenEpoch::new(clock.slot(), epoch)),
+                read: open.map(|epoch| Cell::new(clock.slot(), epoch, false, false, None)),
+                clock: clock.clock(),
+            };
+            let rest = &records[done..];
+            let at = drain(&mut self.shadow, &self.sites, context, rest, plain);
+            done += at;
+            if let Some(&record) = rest.get(at) {
+                let site = sites.packed(record.site());
+                let doing = Doing::of_record(
+                    thread,
+                    record,
+                    site.width(),
+                    site.displacement(),
+                    site.kind() == WRITE,
+                    position + done as u64,
+                );
+                self.access(contexts, &doing);
+                if self.stop && self.found_any() {
+                    return;
                 }
-            } else {
-                follow_record(context, kind, record.site());
-                hidden = context.hidden();
+                done += 1;
             }
         }
-        None
     }
 
     /// One event, already followed by the contexts.
@@ -317,19 +280,6 @@ impl HappensBefore {
             self.access(contexts, &doing);
         }
         self.order.releases(event, hidden);
-    }
-
-    #[inline]
-    fn open_epoch(&mut self, thread: ThreadId) -> OpenEpoch {
-        let open = self
-            .order
-            .thread(thread)
-            .and_then(|clock: &mut ThreadClock| {
-                clock
-                    .open_epoch()
-                    .map(|epoch| OpenEpoch::new(clock.slot(), epoch))
-            });
-        open.unwrap_or(OpenEpoch::NONE)
     }
 
     fn access(&mut self, contexts: &Contexts, doing: &Doing) {

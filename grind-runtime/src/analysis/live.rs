@@ -19,7 +19,8 @@ use super::candidates::unify;
 use super::context::Contexts;
 use super::deadlock;
 use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, Stack, ThreadInfo, TrappedThread};
-use super::happens_before::{HappensBefore, WRITE, follow_record};
+use super::drain::follow;
+use super::happens_before::HappensBefore;
 use super::limits::{LimitNotice, Limits};
 use super::lock_misuse::LockMisuse;
 use super::second_pass::SecondPass;
@@ -117,6 +118,7 @@ impl LiveAnalysis {
         let races = match options.detect {
             Detect::None => Races::Off,
             Detect::HappensBefore => Races::Detect(Box::new(HappensBefore::new(
+                &sites,
                 &options.limits,
                 options.halt_on_error,
             ))),
@@ -158,13 +160,13 @@ impl LiveAnalysis {
         let mut found = match parts {
             Parts::First { candidates, others } => candidates
                 .into_iter()
-                .map(|candidate| (candidate.position, candidate.diagnose(None)))
+                .flat_map(|candidate| candidate.diagnose(Vec::new()))
                 .chain(others)
                 .collect(),
             Parts::Second(diagnoses) => diagnoses,
         };
         found.sort_by_key(|&(position, _)| position);
-        outcome.diagnoses = unify(found.into_iter().map(|(_, diagnosed)| diagnosed).collect());
+        outcome.diagnoses = unify(found);
         if outcome
             .diagnoses
             .iter()
@@ -328,12 +330,7 @@ impl EventSink for LiveAnalysis {
             }
             _ => {
                 if let Some(context) = self.contexts.get_mut(thread) {
-                    for &record in records {
-                        let kind = sites.packed(record.site()).kind();
-                        if kind > WRITE {
-                            follow_record(context, kind, record.site());
-                        }
-                    }
+                    follow(sites, context, records);
                 }
             }
         }

@@ -11,6 +11,7 @@
 //! | `clock`, `order` | vector clocks, and which events order which threads |
 //! | `cell`, `shadow` | which accesses a later one could still race with, byte by byte |
 //! | `happens_before` | data races |
+//! | `drain` | its hot loop |
 //! | `candidates`, `second_pass` | how a race gets its second stack |
 //! | `deadlock`, `lock_misuse` | what their names say |
 //! | `heap`, `benign` | heap blocks; bytes that race on purpose |
@@ -22,6 +23,7 @@ mod clock;
 mod context;
 mod deadlock;
 pub mod diagnosis;
+mod drain;
 mod happens_before;
 mod heap;
 pub mod limits;

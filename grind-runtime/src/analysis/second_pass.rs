@@ -2,7 +2,8 @@
 //!
 //! A candidate names its earlier access by thread, epoch, kind and bytes. Clocks are a pure function of the
 //! stream, so the thread gets into that epoch again, and the first access of that kind to those bytes in it
-//! is the one: every access of one epoch is unordered with the later access if one of them is. An
+//! is the one: every access of one epoch is unordered with the later access if one of them is. Where
+//! several accesses account for the bytes (two fields, read at once), each of them races. An
 //! `Alloc` in between makes the bytes new, and the search starts over.
 //!
 //! **Cost**: contexts and clocks; no shadow memory. Accesses are looked at only while the thread is in an epoch
@@ -11,7 +12,8 @@
 use super::candidates::Candidate;
 use super::context::Contexts;
 use super::diagnosis::{Access, AccessKind, Diagnosed};
-use super::happens_before::{Doing, WRITE, follow_record};
+use super::drain::{WRITE, follow_record};
+use super::happens_before::Doing;
 use super::heap::Heap;
 use super::limits::Limits;
 use super::order::{Order, granules};
@@ -23,8 +25,14 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 struct Watch {
     candidate: Candidate,
-    /// The access, and the bytes of the candidate that it still accounts for.
-    found: Option<(Access, u8)>,
+    /// Accesses, and the bytes of the candidate that they account for; disjoint.
+    found: Vec<(Access, u8)>,
+}
+
+impl Watch {
+    fn accounted(&self) -> u8 {
+        self.found.iter().fold(0, |mask, &(_, bytes)| mask | bytes)
+    }
 }
 
 /// Finds the earlier accesses of candidates.
@@ -62,7 +70,7 @@ impl SecondPass {
             .into_iter()
             .map(|candidate| Watch {
                 candidate,
-                found: None,
+                found: Vec::new(),
             })
             .collect();
         SecondPass {
@@ -80,23 +88,18 @@ impl SecondPass {
         position > self.end
     }
 
-    /// Candidates whose earlier access was not seen.
+    /// Candidates of whose bytes some are not accounted for.
     pub(super) fn unresolved(&self) -> usize {
-        self.watches
-            .iter()
-            .filter(|watch| watch.found.is_none())
-            .count()
+        let missing = |watch: &&Watch| watch.accounted() != watch.candidate.earlier.mask;
+        self.watches.iter().filter(missing).count()
     }
 
     /// The races, each with its position, in order of first occurrence.
     pub(super) fn finish(self) -> Vec<(u64, Diagnosed)> {
         self.watches
             .into_iter()
-            .map(|Watch { candidate, found }| {
-                (
-                    candidate.position,
-                    candidate.diagnose(found.map(|(access, _)| access)),
-                )
+            .flat_map(|Watch { candidate, found }| {
+                candidate.diagnose(found.into_iter().map(|(access, _)| access).collect())
             })
             .collect()
     }
@@ -181,15 +184,15 @@ impl SecondPass {
         for &index in watched {
             let watch = &mut self.watches[index];
             let earlier = watch.candidate.earlier;
-            if watch.found.is_some()
-                || doing.position >= watch.candidate.position
+            if doing.position >= watch.candidate.position
                 || (earlier.write, earlier.atomic) != (doing.write, atomic)
             {
                 continue;
             }
-            let shared = earlier.mask & bytes_in(earlier.granule, doing.addr, doing.len);
-            if shared != 0 {
-                watch.found = Some((doing.describe(contexts), shared));
+            let missing = earlier.mask & !watch.accounted();
+            let bytes = missing & bytes_in(earlier.granule, doing.addr, doing.len);
+            if bytes != 0 {
+                watch.found.push((doing.describe(contexts), bytes));
             }
         }
     }
@@ -204,13 +207,11 @@ impl SecondPass {
             let gone = bytes_in(granule, addr.into(), len.into());
             for &index in indices {
                 let watch = &mut self.watches[index];
-                if position < watch.candidate.position
-                    && let Some((_, left)) = &mut watch.found
-                {
-                    *left &= !gone;
-                    if *left == 0 {
-                        watch.found = None;
-                    }
+                if position < watch.candidate.position {
+                    watch.found.retain_mut(|(_, bytes)| {
+                        *bytes &= !gone;
+                        *bytes != 0
+                    });
                 }
             }
         }

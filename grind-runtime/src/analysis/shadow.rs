@@ -19,8 +19,7 @@
 //! ([`Limits::shared_accesses`](super::Limits::shared_accesses)); at the bound, a granule that needs
 //! more forgets all but its newest access, and [`Shadow::forgotten`] counts.
 
-use super::cell::OpenEpoch;
-use super::cell::{Cell, Probe};
+use super::cell::{Cell, OpenEpoch, selector};
 use super::clock::VectorClock;
 use super::order::granules;
 use smallvec::SmallVec;
@@ -84,48 +83,49 @@ impl Shadow {
         }
     }
 
-    /// Whether a plain access is redundant: `addr` is the first byte, `width` the number of bytes (at most 56),
-    /// `write` 0 or 1. False for accesses that span granules.
+    /// Whether a plain access that starts at `addr` and lies in one granule is redundant.
     #[inline(always)]
-    pub(super) fn hit(&self, addr: u64, width: u32, write: u64, epoch: OpenEpoch) -> bool {
-        let mask = ((1_u64 << width) - 1) << (addr & 7);
-        let probe = Probe::new(mask & 0xff, write);
-        match self.segments.get((addr >> 16) as usize) {
-            Some(Some(segment)) => {
+    pub(super) fn redundant(&self, addr: u32, selector: u64, epoch: OpenEpoch) -> bool {
+        match &self.segments[(addr >> 16) as usize] {
+            Some(segment) => {
                 let [first, second] = segment[addr as usize >> 3 & (SEGMENT - 1)];
-                (probe.hit(first, epoch) | probe.hit(second, epoch)) & (mask <= 0xff)
+                epoch.hit(first, selector) | epoch.hit(second, selector)
             }
-            _ => false,
+            None => false,
         }
     }
 
-    /// Checks an access against what is remembered of its granule, and remembers it. `clock` is what its
-    /// thread knows. Older accesses that it races with are added to `races`, with the bytes that both
-    /// concern.
-    pub(super) fn update(
-        &mut self,
-        granule: u32,
-        new: Cell,
-        clock: &VectorClock,
-        races: &mut Vec<Cell>,
-    ) {
+    /// Whether a plain access of any width is redundant.
+    #[inline(never)]
+    pub(super) fn redundant_span(
+        &self,
+        addr: u32,
+        width: u32,
+        write: bool,
+        epoch: OpenEpoch,
+    ) -> bool {
+        granules(addr.into(), width.into())
+            .all(|(granule, mask)| self.redundant(granule << 3, selector(mask, write), epoch))
+    }
+
+    /// [`Shadow::update`] for the common cases: a touched segment, a narrow granule that remains so, no race.
+    /// Otherwise changes nothing and returns false.
+    #[inline]
+    pub(super) fn update_narrow(&mut self, granule: u32, new: Cell, clock: &VectorClock) -> bool {
         let (high, low) = position(granule);
-        let segment = self.segments[high].get_or_insert_with(|| {
-            self.touched += 1;
-            boxed(vec![[0; 2]; SEGMENT])
-        });
+        let Some(segment) = &mut self.segments[high] else {
+            return false;
+        };
+        let words = &mut segment[low];
         let target = usize::from(!new.write());
-        let words = segment[low];
-        if words == [0; 2] {
-            segment[low][target] = new.0;
-            return;
+        if *words == [0; 2] {
+            words[target] = new.0;
+            return true;
         }
-        if let Some(index) = wide_index(words[0]) {
-            self.update_wide(granule, index, new, clock, races);
-            return;
+        if wide_index(words[0]).is_some() {
+            return false;
         }
-        let mut kept = words;
-        let mut raced = false;
+        let mut kept = *words;
         let mut redundant = 0;
         for word in &mut kept {
             let old = Cell(*word);
@@ -140,29 +140,50 @@ impl Shadow {
                     *word = old.without(shared);
                 }
             } else if old.conflicts(new) {
-                raced = true;
-                races.push(old.with_mask(shared));
+                return false;
             }
         }
-        if redundant == new.mask() && !raced {
+        let beside = Cell(kept[target]);
+        if redundant == new.mask() {
+            return true;
+        }
+        if beside.0 == 0 {
+            kept[target] = new.0;
+        } else if beside.same_but_bytes(new) {
+            kept[target] = new.with_mask(new.mask() | beside.mask()).0;
+        } else {
+            return false;
+        }
+        *words = kept;
+        true
+    }
+
+    /// Checks an access against what is remembered of its granule, and remembers it. `clock` is what its
+    /// thread knows. Older accesses that it races with are added to `races`, with the bytes that both
+    /// concern.
+    pub(super) fn update(
+        &mut self,
+        granule: u32,
+        new: Cell,
+        clock: &VectorClock,
+        races: &mut Vec<Cell>,
+    ) {
+        if self.update_narrow(granule, new, clock) {
             return;
         }
-        let beside = Cell(kept[target]);
-        if !raced && beside.0 == 0 {
-            kept[target] = new.0;
-            segment[low] = kept;
-        } else if !raced && beside.same_but_bytes(new) {
-            kept[target] = new.with_mask(new.mask() | beside.mask()).0;
-            segment[low] = kept;
-        } else {
-            let cells: Wide = kept
-                .into_iter()
-                .filter(|&word| word != 0)
-                .map(Cell)
-                .chain([new])
-                .collect();
-            self.widen(granule, cells, new);
+        let (high, low) = position(granule);
+        let touched = &mut self.touched;
+        let segment = self.segments[high].get_or_insert_with(|| {
+            *touched += 1;
+            boxed(vec![[0; 2]; SEGMENT])
+        });
+        let words = segment[low];
+        if words == [0; 2] {
+            segment[low][usize::from(!new.write())] = new.0;
+            return;
         }
+        let index = wide_index(words[0]).unwrap_or_else(|| self.widen(granule, words));
+        self.update_wide(granule, index, new, clock, races);
     }
 
     /// Forgets all accesses to these bytes.
@@ -201,14 +222,6 @@ impl Shadow {
         }
     }
 
-    fn words(&mut self, granule: u32) -> Option<&mut Granule> {
-        let (high, low) = position(granule);
-        self.segments[high]
-            .as_mut()
-            .map(|segment| &mut segment[low])
-    }
-
-    #[inline(never)]
     fn update_wide(
         &mut self,
         granule: u32,
@@ -219,89 +232,83 @@ impl Shadow {
     ) {
         let cells = &mut self.wide[index];
         let before = cells.len();
-        let mut raced = false;
-        let mut redundant = 0;
-        for &old in cells.iter() {
+        let raced = races.len();
+        let (mut redundant, mut merged) = (0, false);
+        let (mut writes, mut reads) = (0, 0);
+        let mut keep = 0;
+        for at in 0..before {
+            let mut old = cells[at];
             let shared = old.mask() & new.mask();
-            if shared == 0 {
-                continue;
-            }
-            if old.before(clock) {
-                if old.same_epoch(new) && old.covers_kind(new) {
-                    redundant |= shared;
-                }
-            } else if old.conflicts(new) {
-                raced = true;
-                races.push(old.with_mask(shared));
-            }
-        }
-        if redundant != new.mask() {
-            let mut merged = false;
-            let mut writes = 0;
-            let mut reads = 0;
-            cells.retain(|cell| {
-                let old = *cell;
-                if old.same_but_bytes(new) {
-                    *cell = new.with_mask(old.mask() | new.mask());
-                    merged = true;
-                } else if old.mask() & new.mask() != 0 && new.covers_kind(old) && old.before(clock)
-                {
-                    *cell = Cell(old.without(new.mask()));
-                    if cell.0 == 0 {
-                        return false;
+            if old.same_but_bytes(new) {
+                redundant |= shared;
+                old = new.with_mask(old.mask() | new.mask());
+                merged = true;
+            } else if shared != 0 {
+                if old.before(clock) {
+                    if old.same_epoch(new) && old.covers_kind(new) {
+                        redundant |= shared;
+                    } else if new.covers_kind(old) {
+                        old = Cell(old.without(shared));
+                        if old.0 == 0 {
+                            continue;
+                        }
                     }
-                }
-                if old.write() {
-                    writes += 1;
-                } else {
-                    reads += 1;
-                }
-                true
-            });
-            if !merged {
-                cells.push(new);
-                if new.write() {
-                    writes += 1;
-                } else {
-                    reads += 1;
+                } else if old.conflicts(new) {
+                    races.push(old.with_mask(shared));
                 }
             }
-            if !raced && writes <= 1 && reads <= 1 {
-                let mut words = [0; 2];
-                for cell in cells.iter() {
-                    words[usize::from(!cell.write())] = cell.0;
-                }
-                self.wide_cells -= before;
-                self.release(granule, index);
-                if let Some(place) = self.words(granule) {
-                    *place = words;
-                }
-                return;
+            if old.write() {
+                writes += 1;
+            } else {
+                reads += 1;
             }
-            self.wide_cells = self.wide_cells - before + cells.len();
-            if self.wide_cells > self.max_wide_cells && cells.len() > before {
-                self.forget_all_but(granule, index, new);
-                return;
+            cells[keep] = old;
+            keep += 1;
+        }
+        cells.truncate(keep);
+        if !merged && redundant != new.mask() {
+            cells.push(new);
+            if new.write() {
+                writes += 1;
+            } else {
+                reads += 1;
             }
         }
-        if let Some(words) = self.words(granule) {
-            words[1] = new.0;
+        if races.len() == raced && writes <= 1 && reads <= 1 && peaceful(cells, clock) {
+            let mut words = [0; 2];
+            for cell in cells.iter() {
+                words[usize::from(!cell.write())] = cell.0;
+            }
+            self.wide_cells -= before;
+            self.release(granule, index);
+            self.set(granule, words);
+            return;
         }
+        self.wide_cells = self.wide_cells - before + cells.len();
+        if self.wide_cells > self.max_wide_cells && cells.len() > before {
+            self.forget_all_but(granule, index, new);
+            return;
+        }
+        self.set(granule, [index as u64 + 1, new.0]);
     }
 
-    fn widen(&mut self, granule: u32, cells: Wide, new: Cell) {
-        self.wide_cells += cells.len();
+    /// Makes a granule with these words wide; the caller sets its words.
+    fn widen(&mut self, granule: u32, words: Granule) -> usize {
         let index = self.free.pop().unwrap_or_else(|| {
             self.wide.push(Wide::new());
             (self.wide.len() - 1) as u32
-        });
-        self.wide[index as usize] = cells;
+        }) as usize;
+        let cells = &mut self.wide[index];
+        cells.extend(words.into_iter().filter(|&word| word != 0).map(Cell));
+        self.wide_cells += cells.len();
         self.wide_in[position(granule).0] += 1;
-        if let Some(words) = self.words(granule) {
-            *words = [u64::from(index) + 1, new.0];
-        }
-        if self.wide_cells > self.max_wide_cells {
-            self.forget_all_but(granule, index as usize, new);
+        index
+    }
+
+    fn set(&mut self, granule: u32, words: Granule) {
+        let (high, low) = position(granule);
+        if let Some(segment) = &mut self.segments[high] {
+            segment[low] = words;
         }
     }
 
@@ -310,10 +317,7 @@ impl Shadow {
         self.forgotten += cells as u64 - 1;
         self.wide_cells -= cells;
         self.release(granule, index);
-        if let Some(words) = self.words(granule) {
-            *words = [0; 2];
-            words[usize::from(!new.write())] = new.0;
-        }
+        self.set(granule, if new.write() { [new.0, 0] } else { [0, new.0] });
     }
 
     /// Gives a wide entry back; the granule's words and the count of cells are the caller's to set.
@@ -324,9 +328,11 @@ impl Shadow {
     }
 
     fn clear_bytes(&mut self, granule: u32, mask: u8) {
-        let Some(&mut words) = self.words(granule) else {
+        let (high, low) = position(granule);
+        let Some(segment) = &self.segments[high] else {
             return;
         };
+        let words = segment[low];
         if words == [0; 2] {
             return;
         }
@@ -357,9 +363,16 @@ impl Shadow {
         } else {
             words.map(|word| Cell(word).without(mask))
         };
-        if let Some(words) = self.words(granule) {
-            *words = left;
-        }
+        self.set(granule, left);
+    }
+}
+
+/// Whether none of two cells or fewer, one of them of the thread that knows `clock`, still races with the
+/// other. Only then may they be narrow, where a repetition is not checked.
+fn peaceful(cells: &[Cell], clock: &VectorClock) -> bool {
+    match *cells {
+        [a, b] => a.mask() & b.mask() == 0 || !a.conflicts(b) || a.before(clock) && b.before(clock),
+        _ => true,
     }
 }
 

@@ -85,7 +85,13 @@ pub fn run<Io: HostIo>(
         io: Box::new(io),
         inputs: Inputs::default(),
     };
-    let first = pass(program, &options, analysis, Box::new(recorder), Arc::clone(&options.control))?;
+    let first = pass(
+        program,
+        &options,
+        analysis,
+        Box::new(recorder),
+        Arc::clone(&options.control),
+    )?;
     let RunResult {
         ending,
         limits_reached,
@@ -149,7 +155,9 @@ fn pass(
 }
 
 fn downcast<T: Any>(given: Box<dyn Any>) -> Box<T> {
-    given.downcast().expect("a run gives back what it was given")
+    given
+        .downcast()
+        .expect("a run gives back what it was given")
 }
 
 impl<Io> Outcome<Io> {
@@ -174,7 +182,12 @@ impl<Io> Outcome<Io> {
 
     /// The run as a report. The caller knows where the module came from and how to run it again.
     #[must_use]
-    pub fn report(&self, program: &Program, symbolizer: &Symbolizer, options: &RunOptions) -> Report {
+    pub fn report(
+        &self,
+        program: &Program,
+        symbolizer: &Symbolizer,
+        options: &RunOptions,
+    ) -> Report {
         let sites = program.sites();
         let mut report = Report {
             seed: Some(options.seed),
@@ -185,7 +198,9 @@ impl<Io> Outcome<Io> {
         };
         for diagnosed in &self.analysis.diagnoses {
             let threads = &self.analysis.threads;
-            report.add(Finding::from_diagnosis(diagnosed, sites, symbolizer, threads));
+            report.add(Finding::from_diagnosis(
+                diagnosed, sites, symbolizer, threads,
+            ));
         }
         let reached = self.limits_reached.iter().map(|limit| match limit {
             LimitReached::Threads => format!(
@@ -199,7 +214,9 @@ impl<Io> Outcome<Io> {
             LimitReached::Steps => "the limit on steps was reached (--max-steps)".to_owned(),
         });
         report.limits.extend(reached);
-        report.limits.extend(self.analysis.limits.iter().map(ToString::to_string));
+        report
+            .limits
+            .extend(self.analysis.limits.iter().map(ToString::to_string));
         if !report.findings.is_empty() {
             report.set_symbols(symbolizer);
         }

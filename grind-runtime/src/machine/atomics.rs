@@ -106,7 +106,10 @@ mod tests {
     fn a_narrow_compare_exchange_wraps_what_it_expects() {
         let mut memory = [0xff, 7, 0, 0];
         let swap = access(0, 1, AtomicOp::CompareExchange, 0x302, 0x1ff);
-        assert_eq!(perform(&mut memory, &swap), Ok((0xff, AtomicKind::ReadModifyWrite)));
+        assert_eq!(
+            perform(&mut memory, &swap),
+            Ok((0xff, AtomicKind::ReadModifyWrite))
+        );
         assert_eq!(memory, [2, 7, 0, 0]);
         assert_eq!(perform(&mut memory, &swap), Ok((2, AtomicKind::Load)));
         assert_eq!(memory, [2, 7, 0, 0]);
@@ -116,7 +119,10 @@ mod tests {
     fn narrow_arithmetic_wraps_within_its_width() {
         let mut memory = [0xff, 0xff, 1, 0];
         let add = access(0, 2, AtomicOp::Add, 2, 0);
-        assert_eq!(perform(&mut memory, &add), Ok((0xffff, AtomicKind::ReadModifyWrite)));
+        assert_eq!(
+            perform(&mut memory, &add),
+            Ok((0xffff, AtomicKind::ReadModifyWrite))
+        );
         assert_eq!(memory, [1, 0, 1, 0]);
     }
 }

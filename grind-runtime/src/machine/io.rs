@@ -44,7 +44,12 @@ pub struct BufferIo {
 
 impl HostIo for BufferIo {
     fn write(&mut self, descriptor: u32, bytes: &[u8]) -> io::Result<usize> {
-        if descriptor == 2 { &mut self.stderr } else { &mut self.stdout }.extend_from_slice(bytes);
+        if descriptor == 2 {
+            &mut self.stderr
+        } else {
+            &mut self.stdout
+        }
+        .extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -16,6 +16,7 @@ mod thread;
 mod trap;
 
 pub use control::Control;
+pub use engine::{Session, Value};
 pub use io::{BufferIo, HostIo, NullIo};
 pub use limits::{LimitReached, Limits};
 pub use trap::Trap;
@@ -134,7 +135,8 @@ impl RunResult {
     #[must_use]
     pub fn into_sink<S: EventSink>(self) -> Box<S> {
         let sink: Box<dyn std::any::Any> = self.sink;
-        sink.downcast().expect("the sink is of the type that was given")
+        sink.downcast()
+            .expect("the sink is of the type that was given")
     }
 }
 

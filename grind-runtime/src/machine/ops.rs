@@ -249,7 +249,14 @@ fn notify(state: &mut State, site: SiteId, addr: u32, count: u32) -> Reply {
 }
 
 /// `memory.copy` is about to run.
-pub(super) fn bulk_copy(state: &mut State, memory_len: usize, site: SiteId, dest: u32, source: u32, len: u32) {
+pub(super) fn bulk_copy(
+    state: &mut State,
+    memory_len: usize,
+    site: SiteId,
+    dest: u32,
+    source: u32,
+    len: u32,
+) {
     if within(memory_len, dest, len) && within(memory_len, source, len) {
         bulk_range(state, site, source, len, false);
         bulk_range(state, site, dest, len, true);

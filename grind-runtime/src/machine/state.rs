@@ -70,7 +70,10 @@ pub(super) enum Verdict {
     /// Suspend the thread.
     Suspend,
     /// Suspend the thread, and run this export on it before it goes on with `Status::Ready`.
-    Call { export: &'static str, args: Vec<u32> },
+    Call {
+        export: &'static str,
+        args: Vec<u32>,
+    },
     /// End the thread.
     Trap(Trap),
     /// End the run.
@@ -173,8 +176,12 @@ impl State {
         self.batch.clear();
         // Slots count down, so the oldest record is the last.
         let newest_first = used.as_chunks::<8>().0;
-        self.batch
-            .extend(newest_first.iter().rev().map(|bytes| Record(u64::from_le_bytes(*bytes))));
+        self.batch.extend(
+            newest_first
+                .iter()
+                .rev()
+                .map(|bytes| Record(u64::from_le_bytes(*bytes))),
+        );
         used.fill(0);
         self.thread_mut().top = top - 8 * count;
         self.remaining = self.remaining.saturating_sub(count);
@@ -306,7 +313,9 @@ impl State {
     }
 
     fn deadlock(&mut self) {
-        let blocked: Vec<_> = (0..).map(ThreadId).zip(&self.threads)
+        let blocked: Vec<_> = (0..)
+            .map(ThreadId)
+            .zip(&self.threads)
             .filter_map(|(id, thread)| Some((id, thread.blocked_forever()?)))
             .collect();
         let Some(&(first, _)) = blocked.first() else {
@@ -334,7 +343,12 @@ impl State {
     }
 
     /// A thread that waited on a futex can go on.
-    pub(super) fn end_wait(&mut self, thread: ThreadId, outcome: WaitOutcome, by: Option<ThreadId>) {
+    pub(super) fn end_wait(
+        &mut self,
+        thread: ThreadId,
+        outcome: WaitOutcome,
+        by: Option<ThreadId>,
+    ) {
         let Status::Blocked {
             on: Block::Futex { site, addr, width },
             deadline,
@@ -389,6 +403,15 @@ impl State {
         Ok(child)
     }
 
+    /// The main thread is about to make another call of its own.
+    pub(super) fn revive_main(&mut self) {
+        self.ending = None;
+        self.current = ThreadId(0);
+        self.make_ready(ThreadId(0), Op::Start);
+        self.point(PointKind::Blocked);
+        self.current = ThreadId(0);
+    }
+
     /// The current thread's entry returned.
     pub(super) fn returned(&mut self) {
         self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
@@ -428,7 +451,8 @@ impl State {
         if kind == SiteKind::Trap as u8 {
             return Some(record.site());
         }
-        let end = u64::from(record.base()) + u64::from(site.displacement()) + u64::from(site.width());
+        let end =
+            u64::from(record.base()) + u64::from(site.displacement()) + u64::from(site.width());
         let access = kind == SiteKind::Read as u8 || kind == SiteKind::Write as u8;
         if *trap == Trap::OutOfBounds && access && end > memory_len as u64 {
             self.batch.pop();

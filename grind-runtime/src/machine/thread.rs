@@ -94,9 +94,9 @@ impl Thread {
     pub(super) fn blocked_forever(&self) -> Option<BlockedOn> {
         match self.status {
             Status::Blocked {
-                on: Block::Futex { addr, .. },
+                on: Block::Futex { site, addr, .. },
                 deadline: None,
-            } => Some(BlockedOn::Futex { addr }),
+            } => Some(BlockedOn::Futex { site, addr }),
             Status::Blocked {
                 on: Block::Join { thread },
                 deadline: None,

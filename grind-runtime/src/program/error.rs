@@ -18,16 +18,30 @@ pub enum ProgramError {
         offset: u64,
     },
     /// A component, which has to be unbundled into core modules first.
-    #[error("this is a WebAssembly component, not a core module; grind runs core modules (extract one with `wasm-tools component unbundle`)")]
+    #[error(
+        "this is a WebAssembly component, not a core module; grind runs core modules (extract one with `wasm-tools component unbundle`)"
+    )]
     Component,
     /// A 64-bit memory.
-    #[error("the module uses a 64-bit memory (memory64), which grind does not support; build it for wasm32")]
+    #[error(
+        "the module uses a 64-bit memory (memory64), which grind does not support; build it for wasm32"
+    )]
     Memory64,
     /// More than one memory.
     #[error("the module has {0} memories; grind supports one, which all threads share")]
     MultipleMemories(usize),
-    /// It does not validate, or uses a proposal that grind does not support.
-    #[error("invalid or unsupported module: {message} (at offset 0x{offset:x})")]
+    /// It uses proposals that grind does not support.
+    #[error("the module uses {}, which grind does not support: {message} (at offset 0x{offset:x})", .proposals.join(", "))]
+    Unsupported {
+        /// The proposals.
+        proposals: Vec<String>,
+        /// What the validator said.
+        message: String,
+        /// Where, in bytes from the start of the file.
+        offset: u64,
+    },
+    /// It does not validate.
+    #[error("invalid module: {message} (at offset 0x{offset:x})")]
     Invalid {
         /// What the validator said.
         message: String,
@@ -38,7 +52,9 @@ pub enum ProgramError {
     #[error("{}", DisplayImports(.0))]
     Imports(Vec<ImportProblem>),
     /// `thread_start` is missing or has another type although the module creates threads.
-    #[error("the module imports `{import}` but {problem}; a thread's entry must be exported as `{export}` with type `{expected}`")]
+    #[error(
+        "the module imports `{import}` but {problem}; a thread's entry must be exported as `{export}` with type `{expected}`"
+    )]
     ThreadStart {
         /// The import that creates threads.
         import: String,
@@ -83,6 +99,27 @@ impl fmt::Display for DisplayImports<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+impl ProgramError {
+    /// Tells a module that is wrong from one that is only ahead of grind.
+    pub(super) fn naming_proposals(self, wasm: &[u8]) -> ProgramError {
+        match self {
+            ProgramError::Invalid { message, offset } => {
+                let proposals = super::unsupported_proposals(wasm);
+                if proposals.is_empty() {
+                    ProgramError::Invalid { message, offset }
+                } else {
+                    ProgramError::Unsupported {
+                        proposals,
+                        message,
+                        offset,
+                    }
+                }
+            }
+            other => other,
+        }
     }
 }
 

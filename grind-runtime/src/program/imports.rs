@@ -76,7 +76,11 @@ pub fn host_functions() -> Vec<HostFunction> {
         params: f.params.iter().copied().map(val).collect(),
         result: f.result.map(val),
     };
-    let tables = [abi::THREAD_FUNCTIONS, abi::HOOK_FUNCTIONS, abi::ANNOTATE_FUNCTIONS];
+    let tables = [
+        abi::THREAD_FUNCTIONS,
+        abi::HOOK_FUNCTIONS,
+        abi::ANNOTATE_FUNCTIONS,
+    ];
     let threadlink = tables.into_iter().flatten();
     let wasmgrind = tables
         .into_iter()
@@ -85,12 +89,16 @@ pub fn host_functions() -> Vec<HostFunction> {
     threadlink
         .map(|f| own(abi::MODULE, f))
         .chain(wasmgrind.map(|f| own(abi::WASMGRIND_MODULE, f)))
-        .chain(WASI_FUNCTIONS.iter().map(|&(name, params, result)| HostFunction {
-            module: WASI_MODULE,
-            name,
-            params: params.to_vec(),
-            result,
-        }))
+        .chain(
+            WASI_FUNCTIONS
+                .iter()
+                .map(|&(name, params, result)| HostFunction {
+                    module: WASI_MODULE,
+                    name,
+                    params: params.to_vec(),
+                    result,
+                }),
+        )
         .chain([HostFunction {
             module: WASI_THREADS_MODULE,
             name: "thread-spawn",
@@ -177,14 +185,21 @@ pub fn import_problems(info: &ModuleInfo) -> Vec<ImportProblem> {
                 TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
                     let ty = info.types.get(ty as usize)?.as_ref()?;
                     let problem = function_problem(&known, &import.module, &import.name, ty)?;
-                    (format!("function {}", display_type(ty.params(), ty.results())), problem)
+                    (
+                        format!("function {}", display_type(ty.params(), ty.results())),
+                        problem,
+                    )
                 }
                 TypeRef::Memory(_) | TypeRef::Table(_) => return None,
                 TypeRef::Global(_) => (
                     "global".to_owned(),
-                    "grind provides no globals; dynamically linked modules are not supported".to_owned(),
+                    "grind provides no globals; dynamically linked modules are not supported"
+                        .to_owned(),
                 ),
-                TypeRef::Tag(_) => ("tag".to_owned(), "grind provides no exception tags".to_owned()),
+                TypeRef::Tag(_) => (
+                    "tag".to_owned(),
+                    "grind provides no exception tags".to_owned(),
+                ),
             };
             Some(ImportProblem {
                 module: import.module.clone(),
@@ -196,20 +211,28 @@ pub fn import_problems(info: &ModuleInfo) -> Vec<ImportProblem> {
         .collect()
 }
 
-fn function_problem(known: &[HostFunction], module: &str, name: &str, ty: &FuncType) -> Option<String> {
+fn function_problem(
+    known: &[HostFunction],
+    module: &str,
+    name: &str,
+    ty: &FuncType,
+) -> Option<String> {
     if let Some(f) = known.iter().find(|f| f.module == module && f.name == name) {
         let results: Vec<ValType> = f.result.into_iter().collect();
         if ty.params() == f.params && ty.results() == results {
             return None;
         }
-        return Some(format!("grind provides it as {}", display_type(&f.params, &results)));
+        return Some(format!(
+            "grind provides it as {}",
+            display_type(&f.params, &results)
+        ));
     }
     // The nearest name, whatever the module: a wrong module name is as likely as a wrong function name.
     let nearest = known
         .iter()
         .map(|f| {
-            let score = strsim::jaro_winkler(name, f.name)
-                + if f.module == module { 0.1 } else { 0.0 };
+            let score =
+                strsim::jaro_winkler(name, f.name) + if f.module == module { 0.1 } else { 0.0 };
             (score, f)
         })
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -239,7 +262,10 @@ fn check_thread_entry(info: &ModuleInfo, abi: ThreadAbi) -> Result<(), ProgramEr
                 abi.entry(),
                 display_type(ty.params(), ty.results())
             ),
-            None => format!("exports `{}` with a type that is not a function's", abi.entry()),
+            None => format!(
+                "exports `{}` with a type that is not a function's",
+                abi.entry()
+            ),
         },
     };
     let (module, name) = abi.create();
@@ -255,7 +281,11 @@ fn check_thread_entry(info: &ModuleInfo, abi: ThreadAbi) -> Result<(), ProgramEr
 #[must_use]
 pub fn display_type(params: &[ValType], results: &[ValType]) -> String {
     let list = |types: &[ValType]| {
-        types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        types
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let mut out = format!("({}) -> ", list(params));
     // Writing to a string cannot fail.

@@ -69,15 +69,55 @@ const TABLE: &[Entry] = &[
     entry("__rust_alloc", 2, true, allocate(0)),
     entry("__rust_alloc_zeroed", 2, true, allocate(0)),
     entry("__rust_dealloc", 3, false, Role::Free { block: 0 }),
-    entry("__rust_realloc", 4, true, Role::Reallocate { block: 0, size: 3 }),
+    entry(
+        "__rust_realloc",
+        4,
+        true,
+        Role::Reallocate { block: 0, size: 3 },
+    ),
     // What the shims call, for builds in which they were inlined.
     entry("__rdl_alloc", 2, true, allocate(0)),
     entry("__rdl_alloc_zeroed", 2, true, allocate(0)),
     entry("__rdl_dealloc", 3, false, Role::Free { block: 0 }),
-    entry("__rdl_realloc", 4, true, Role::Reallocate { block: 0, size: 3 }),
+    entry(
+        "__rdl_realloc",
+        4,
+        true,
+        Role::Reallocate { block: 0, size: 3 },
+    ),
+    // The allocator under the shims, which std calls directly for the destructors of thread-locals. The
+    // compiler may leave out `self`, of which there is only one.
+    entry("Dlmalloc::malloc", 1, true, allocate(0)),
+    entry("Dlmalloc::malloc", 2, true, allocate(1)),
+    entry("Dlmalloc::calloc", 1, true, allocate(0)),
+    entry("Dlmalloc::calloc", 2, true, allocate(1)),
+    entry("Dlmalloc::memalign", 2, true, allocate(1)),
+    entry("Dlmalloc::memalign", 3, true, allocate(2)),
+    entry("Dlmalloc::free", 1, false, Role::Free { block: 0 }),
+    entry("Dlmalloc::free", 2, false, Role::Free { block: 1 }),
+    entry(
+        "Dlmalloc::realloc",
+        2,
+        true,
+        Role::Reallocate { block: 0, size: 1 },
+    ),
+    entry(
+        "Dlmalloc::realloc",
+        3,
+        true,
+        Role::Reallocate { block: 1, size: 2 },
+    ),
     // C.
     entry("malloc", 1, true, allocate(0)),
-    entry("calloc", 2, true, Role::Allocate { size: 0, times: Some(1) }),
+    entry(
+        "calloc",
+        2,
+        true,
+        Role::Allocate {
+            size: 0,
+            times: Some(1),
+        },
+    ),
     entry("realloc", 2, true, Role::Reallocate { block: 0, size: 1 }),
     entry("free", 1, false, Role::Free { block: 0 }),
     entry("aligned_alloc", 2, true, allocate(1)),
@@ -99,7 +139,11 @@ pub fn find(info: &ModuleInfo) -> Vec<(u32, Interceptor)> {
                 e.name == name
                     && ty.params().len() == e.params
                     && ty.results().len() == usize::from(e.returns)
-                    && ty.params().iter().chain(ty.results()).all(|&t| t == ValType::I32)
+                    && ty
+                        .params()
+                        .iter()
+                        .chain(ty.results())
+                        .all(|&t| t == ValType::I32)
             })?;
             Some((
                 index,
@@ -127,14 +171,52 @@ fn names(info: &ModuleInfo) -> impl Iterator<Item = (u32, &str)> {
         .chain(exports)
 }
 
+/// `<dlmalloc::dlmalloc::Dlmalloc<dlmalloc::sys::System>>::malloc` is `Dlmalloc::malloc`;
 /// `_RNvCs…_7___rustc12___rust_alloc` and `__rustc[…]::__rust_alloc` are both `__rust_alloc`.
 fn plain_name(symbol: &str) -> String {
     let demangled = format!("{:#}", rustc_demangle::demangle(symbol));
     match demangled.rsplit_once("::") {
+        Some((path, last)) if path.contains("dlmalloc::dlmalloc::Dlmalloc") => {
+            format!("Dlmalloc::{last}")
+        }
         // Only the compiler's own namespaces; a user's `mod::malloc` is not libc's.
-        Some((path, last)) if path.starts_with("__rustc") || path.ends_with("alloc::__default_lib_allocator") => {
+        Some((path, last))
+            if path.starts_with("__rustc") || path.ends_with("alloc::__default_lib_allocator") =>
+        {
             last.to_owned()
         }
         _ => demangled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mangled_names_of_both_kinds_are_recognised() {
+        for (symbol, name) in [
+            ("_RNvCsfLfy6EI15iL_7___rustc12___rust_alloc", "__rust_alloc"),
+            ("__rust_dealloc", "__rust_dealloc"),
+            (
+                "_RNvMs0_NtCs35HSkkbkDT8_8dlmalloc8dlmallocINtB5_8DlmallocNtNtB7_3sys6SystemE4freeCs4X6OaqXgEFz_3std",
+                "Dlmalloc::free",
+            ),
+            (
+                "_ZN8dlmalloc8dlmalloc17Dlmalloc$LT$A$GT$6malloc17h0123456789abcdefE",
+                "Dlmalloc::malloc",
+            ),
+            ("malloc", "malloc"),
+        ] {
+            assert_eq!(plain_name(symbol), name, "{symbol}");
+        }
+    }
+
+    #[test]
+    fn a_users_own_malloc_is_not_libcs() {
+        assert_eq!(
+            plain_name("_ZN6my_app6malloc17h0123456789abcdefE"),
+            "my_app::malloc"
+        );
     }
 }

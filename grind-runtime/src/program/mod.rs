@@ -11,7 +11,7 @@ pub mod symbols;
 pub use error::{ImportProblem, ProgramError};
 pub use lower::Instrumentation;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
-pub use module::{DataSegment, Export, Import, MemoryShape, ModuleInfo};
+pub use module::{DataSegment, Export, Import, MemoryShape, ModuleInfo, unsupported_proposals};
 
 use interceptors::Interceptor;
 use sites::SiteTable;
@@ -47,14 +47,25 @@ impl Program {
     /// See [`Program::new`].
     pub fn with_options(wasm: &[u8], options: ProgramOptions) -> Result<Program, ProgramError> {
         let original: Arc<[u8]> = wasm.into();
-        let module::Parsed { info, bodies } = module::parse(&original)?;
-        imports::check(&info)?;
-        let lowered = lower::lower(&original, &info, bodies, options.instrumentation)?;
+        let lowered = module::parse(&original).and_then(|module::Parsed { info, bodies }| {
+            imports::check(&info)?;
+            let lowered = lower::lower(&original, &info, bodies, options.instrumentation)?;
+            Ok((info, lowered))
+        });
+        let (info, lowered) = lowered.map_err(|error| error.naming_proposals(&original))?;
         Ok(Program {
             original,
             info,
             lowered,
         })
+    }
+
+    /// What a module declares, whether or not it can be run.
+    ///
+    /// # Errors
+    /// [`ProgramError`] if its declarations do not parse or validate.
+    pub fn inspect(wasm: &[u8]) -> Result<ModuleInfo, ProgramError> {
+        Ok(module::parse(wasm)?.info)
     }
 
     /// The module as it was given.

@@ -143,6 +143,25 @@ fn features() -> WasmFeatures {
         | WasmFeatures::MEMORY64
 }
 
+/// Proposals beyond [`features`] that the module uses; empty for a module that is valid without them, or
+/// valid with none.
+#[must_use]
+pub fn unsupported_proposals(wasm: &[u8]) -> Vec<String> {
+    let valid = |features| {
+        Validator::new_with_features(features)
+            .validate_all(wasm)
+            .is_ok()
+    };
+    if valid(features()) || !valid(WasmFeatures::all()) {
+        return Vec::new();
+    }
+    (WasmFeatures::all() - features())
+        .iter_names()
+        .filter(|&(_, feature)| !valid(WasmFeatures::all() - feature))
+        .map(|(name, _)| name.to_lowercase().replace('_', "-"))
+        .collect()
+}
+
 pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
     check_header(wasm)?;
     let mut validator = Validator::new_with_features(features());
@@ -221,7 +240,10 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                     }
                 }
             }
-            Payload::CodeSectionStart { unchecked_range: range, .. } => {
+            Payload::CodeSectionStart {
+                unchecked_range: range,
+                ..
+            } => {
                 info.code = range;
             }
             Payload::CustomSection(reader) => {
@@ -241,10 +263,17 @@ fn check_header(wasm: &[u8]) -> Result<(), ProgramError> {
     if !wasm.starts_with(b"\0asm") {
         let what = if wasm.is_empty() {
             "the file is empty".to_owned()
-        } else if wasm.iter().take(64).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+        } else if wasm
+            .iter()
+            .take(64)
+            .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
+        {
             "it looks like text (compile it with `wat2wasm` or `wasm-tools parse` first)".to_owned()
         } else {
-            format!("it starts with {:02x?} instead of `\\0asm`", &wasm[..wasm.len().min(4)])
+            format!(
+                "it starts with {:02x?} instead of `\\0asm`",
+                &wasm[..wasm.len().min(4)]
+            )
         };
         return Err(ProgramError::NotWasm(what));
     }

@@ -190,7 +190,7 @@ impl Builder<'_> {
                 holders: holders.iter().map(|id| self.name(*id)).collect(),
             },
             (Some(Wanted::Condvar { condvar }), _) => WaitsFor::Condvar { address: *condvar },
-            (None, BlockedOn::Futex { addr }) => WaitsFor::Futex { address: addr },
+            (None, BlockedOn::Futex { addr, .. }) => WaitsFor::Futex { address: addr },
             (None, BlockedOn::Join { thread }) => WaitsFor::Join {
                 thread: self.name(thread),
             },

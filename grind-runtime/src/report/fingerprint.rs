@@ -2,19 +2,21 @@
 //!
 //! A fingerprint covers the kind of finding and the normalised stacks that make it up, as an unordered
 //! set. Of a frame it takes the function's own name (without crate and module path, generic arguments,
-//! hashes, closure numbers) and its file's name (without directories). It takes no line, column,
-//! address, offset, thread, seed, nor whether a function was inlined, and no frame of the standard library
-//! or the SDK unless a stack has no other. So it survives moved lines, other checkouts, other toolchains,
-//! other optimisation levels and other debug information levels.
+//! hashes, closure numbers) and its file's name (without directories); of a plain or atomic access, its
+//! size. It takes no line, column, address, offset, thread or seed, nor whether a function was inlined
+//! or how deep it recursed, and no frame of the standard library or the SDK unless a stack has no other. So
+//! it survives moved lines, other checkouts, other toolchains, other optimisation levels and other
+//! levels of debug information.
 //!
 //! What it cannot tell apart: two bugs in the same function, reached in the same way. Both are reported,
 //! under one fingerprint.
 //!
 //! The hash is FNV-1a with 64 bits, which is fixed for all time (std's hashers are not).
 
-use super::finding::{Evidence, FindingKind};
+use super::finding::{AccessMeans, Evidence, FindingKind};
 use super::frames::is_library;
 use crate::program::symbols::Frame;
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -78,7 +80,15 @@ impl Fingerprint {
             Evidence::Race(race) => race
                 .accesses
                 .iter()
-                .map(|access| normal_stack(&access.stack))
+                .map(|access| {
+                    // The size of the variable tells two of them in one function apart. What a library or
+                    // the host copies varies.
+                    let size = match access.means {
+                        AccessMeans::Plain | AccessMeans::Atomic => access.size,
+                        _ => 0,
+                    };
+                    format!("{size}\n{}", normal_stack(&access.stack))
+                })
                 .collect(),
             Evidence::Blocked(blocked) => {
                 // Threads outside the circle wait because of it: they are not what is wrong.
@@ -131,23 +141,29 @@ impl Fnv {
     }
 }
 
-/// One line per frame, innermost first.
+/// One line per function, innermost first. Only the first occurrence of each counts, so that the depth
+/// of a recursion does not.
 fn normal_stack(stack: &[Frame]) -> String {
     let all_library = stack.iter().all(is_library);
+    let mut seen = FxHashSet::default();
     let mut out = String::new();
     for frame in stack {
         if !all_library && is_library(frame) {
             continue;
         }
-        match &frame.function {
-            Some(name) => out.push_str(&normal_name(name)),
-            None => out.push_str(&format!("func {}", frame.func_index)),
+        let function = match &frame.function {
+            Some(name) => normal_name(name),
+            None => format!("func {}", frame.func_index),
+        };
+        let file = match &frame.file {
+            Some(file) => file.rsplit(['/', '\\']).next().unwrap_or(file),
+            None => "",
+        };
+        let line = format!("{function}@{file}\n");
+        if !seen.contains(&line) {
+            out.push_str(&line);
+            seen.insert(line);
         }
-        out.push('@');
-        if let Some(file) = &frame.file {
-            out.push_str(file.rsplit(['/', '\\']).next().unwrap_or(file));
-        }
-        out.push('\n');
     }
     out
 }

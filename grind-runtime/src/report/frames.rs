@@ -14,8 +14,26 @@ const LIBRARY_CRATES: [&str; 7] = [
     "parking_lot_core",
 ];
 
-/// Whether the frame is code that the user neither wrote nor chose: the standard library, or the guest
-/// SDK and the locks under it.
+/// Functions of the toolchain and the SDK that are met without debug information. Those that begin with two
+/// underscores are the implementation's by the rules of C, and need no mention.
+const LIBRARY_FUNCTIONS: [&str; 13] = [
+    "_start",
+    "thread_start",
+    "wasi_thread_start",
+    "malloc",
+    "calloc",
+    "realloc",
+    "free",
+    "posix_memalign",
+    "aligned_alloc",
+    "memcpy",
+    "memmove",
+    "memset",
+    "memcmp",
+];
+
+/// Whether the frame is code that the user neither wrote nor chose: the standard library, libc, or the
+/// guest SDK and the locks under it.
 ///
 /// Where the file is known it decides, since an inlined closure of the user's may well be called
 /// `core::ops::FnOnce::call_once`.
@@ -23,10 +41,12 @@ const LIBRARY_CRATES: [&str; 7] = [
 pub(crate) fn is_library(frame: &Frame) -> bool {
     match &frame.file {
         Some(file) => is_library_path(file),
-        None => frame
-            .function
-            .as_deref()
-            .is_some_and(|name| LIBRARY_CRATES.contains(&crate_of(name))),
+        None => frame.function.as_deref().is_some_and(|name| {
+            LIBRARY_CRATES.contains(&crate_of(name))
+                || LIBRARY_FUNCTIONS.contains(&name)
+                || name.starts_with("__")
+                || name.starts_with("pthread_")
+        }),
     }
 }
 
@@ -35,7 +55,12 @@ fn is_library_path(path: &str) -> bool {
     if path.starts_with("/rustc/") || path.starts_with("/rust/deps/") {
         return true;
     }
-    if path.contains("/lib/rustlib/src/rust/library/") {
+    const PARTS: [&str; 3] = [
+        "/lib/rustlib/src/rust/library/",
+        "/src/wasi-libc/",
+        "/emscripten/system/lib/",
+    ];
+    if PARTS.iter().any(|part| path.contains(part)) {
         return true;
     }
     if let Some(rest) = path.strip_prefix("library/") {
@@ -91,9 +116,25 @@ pub(crate) fn short_path(path: &str) -> Cow<'_, str> {
     }
     if let Some(rest) = path.strip_prefix("/rustc/")
         && let Some((commit, rest)) = rest.split_once('/')
+        && commit != "library"
         && commit
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'.')
+    {
+        return Cow::Borrowed(rest);
+    }
+    if path.starts_with("/rustc/library/") {
+        return Cow::Borrowed(&path["/rustc/".len()..]);
+    }
+    // wasi-sdk's paths are URLs, which readers of debug information join to its directory, another URL.
+    if let Some((_, rest)) = path.rsplit_once("wasisdk://")
+        && let Some((_, rest)) = rest.split_once("/src/")
+    {
+        return Cow::Borrowed(rest);
+    }
+    // A registry's directory, whose name ends in a hash.
+    if let Some(at) = path.find("/index.crates.io-")
+        && let Some((_, rest)) = path[at + 1..].split_once('/')
     {
         return Cow::Borrowed(rest);
     }
@@ -135,6 +176,15 @@ mod tests {
             ),
             ("<app::X as core::ops::Drop>::drop", None, false),
             ("main", None, false),
+            ("__wasi_thread_start_C", None, true),
+            ("pthread_create", None, true),
+            ("malloc", None, true),
+            ("malloc_trim_mine", None, false),
+            (
+                "f",
+                Some("wasisdk://v30.0/src/wasi-libc/dlmalloc/src/malloc.c"),
+                true,
+            ),
             ("stdlib::f", None, false),
             ("threadlink::sync::Mutex<T>::lock", None, true),
             ("core::ops::FnOnce::call_once", Some("src/main.rs"), false),
@@ -194,7 +244,19 @@ mod tests {
                 "/x/lib/rustlib/src/rust/library/std/src/io.rs",
                 "library/std/src/io.rs",
             ),
+            (
+                "/rustc/library/core/src/ptr/mod.rs",
+                "library/core/src/ptr/mod.rs",
+            ),
             ("./src/main.rs", "src/main.rs"),
+            (
+                "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/a-0.5.0/src/b.rs",
+                "a-0.5.0/src/b.rs",
+            ),
+            (
+                "wasisdk://v30.0/build/x/wasisdk://v30.0/src/wasi-libc/dlmalloc/src/malloc.c",
+                "wasi-libc/dlmalloc/src/malloc.c",
+            ),
             ("/a/./src/main.rs", "/a/src/main.rs"),
             ("src/main.rs", "src/main.rs"),
             ("/rustc", "/rustc"),

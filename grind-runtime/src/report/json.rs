@@ -27,9 +27,11 @@
 //! A `stack` is a list of frames, innermost first: `function`, `file`, `line`, `column` (each may be null),
 //! `inlined` (into the next frame), `func_index`, `offset` (of the instruction, in the module's file), `source`
 //! (`"dwarf"`, `"name-section"`, `"export"`, `"offset"`). Addresses are numbers; threads are their numbers,
-//! 0 is the main one. Strings are what the guest said, unchanged: escape them before showing them.
+//! 0 is the main one. Strings are what the guest said, unchanged: escape them before showing them. A seed
+//! can exceed 2^53, which JavaScript rounds; `reproduce` has it as text.
 
 use super::Report;
+use super::text::is_unprintable;
 use serde::{Deserialize, Serialize};
 
 /// The version that [`to_string`] writes.
@@ -86,10 +88,22 @@ pub fn to_string(report: &Report) -> String {
         },
         report,
     };
-    let mut text = serde_json::to_string_pretty(&out)
+    let text = serde_json::to_string_pretty(&out)
         .expect("a report has string keys only and writes to memory");
-    text.push('\n');
-    text
+    let mut printable = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // Such a character can only be within a string, where its escape means the same. JSON demands it
+        // of the first 32 only, but terminals and editors obey others as well.
+        if c != '\n' && is_unprintable(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                printable.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            printable.push(c);
+        }
+    }
+    printable.push('\n');
+    printable
 }
 
 /// Reads what [`to_string`] wrote.

@@ -97,6 +97,15 @@ impl Report {
         }
     }
 
+    /// Whether there is nothing to tell: no finding, an exit of the guest's own, no limit reached.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+            && matches!(self.exit, Some(GuestExit::Exited { .. }))
+            && self.limits.is_empty()
+            && self.warnings.is_empty()
+    }
+
     /// Notes what the symbolizer has to say: the source it used, and its warnings.
     pub fn set_symbols(&mut self, symbolizer: &Symbolizer) {
         self.program.symbols = Some(symbolizer.best_source());

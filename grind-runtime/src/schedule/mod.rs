@@ -119,7 +119,11 @@ mod tests {
         let got: Vec<u64> = (0..3).map(|_| rng.next()).collect();
         assert_eq!(
             got,
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+            [
+                6_457_827_717_110_365_317,
+                3_203_168_211_198_807_973,
+                9_817_491_932_198_370_423
+            ]
         );
     }
 
@@ -128,7 +132,12 @@ mod tests {
         for strategy in [Strategy::RoundRobin, Strategy::Random] {
             let mut scheduler = strategy.scheduler(7);
             let runnable = [ThreadId(1), ThreadId(4), ThreadId(9)];
-            for kind in [PointKind::Expired, PointKind::Sync, PointKind::Yield, PointKind::Blocked] {
+            for kind in [
+                PointKind::Expired,
+                PointKind::Sync,
+                PointKind::Yield,
+                PointKind::Blocked,
+            ] {
                 for remaining in [0, 1, 1000] {
                     let current = (kind != PointKind::Blocked).then_some(ThreadId(4));
                     let slice = scheduler.next(&Point {

@@ -101,6 +101,8 @@ pub enum ThreadEnd {
 pub enum BlockedOn {
     /// `memory.atomic.wait` on this address, without a deadline.
     Futex {
+        /// Where it waits.
+        site: SiteId,
         /// Address waited on.
         addr: u32,
     },

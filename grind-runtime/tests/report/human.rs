@@ -4,6 +4,7 @@ use crate::support::{Program, fixture_sources, golden};
 use grind_runtime::report::human::{Options, render, render_finding};
 use grind_runtime::report::source::Sources;
 use grind_runtime::report::{GuestExit, Report};
+use grind_runtime::trace::ThreadId;
 
 fn options() -> Options {
     Options {
@@ -107,4 +108,39 @@ fn race_without_any_symbols() {
         "race-stripped.txt",
         &render_finding(&program.finding(program.race(), 1), &options()),
     );
+}
+
+#[test]
+fn trap_in_a_recursion() {
+    let program = Program::new("race-lines");
+    let sites = [
+        &program.store[..1],
+        &program.store[1..2].repeat(500),
+        &program.call,
+    ]
+    .concat();
+    let frames = |site: &_| program.symbolizer.frames(program.sites.get(*site));
+    let report = Report {
+        exit: Some(GuestExit::Trapped {
+            thread: ThreadId(1),
+            name: Some("left".into()),
+            reason: "out of bounds memory access".into(),
+            stack: sites.iter().flat_map(frames).collect(),
+        }),
+        warnings: vec!["the debug information is malformed".into()],
+        reproduce: Some("grind run race.wasm".into()),
+        ..Report::default()
+    };
+    golden("trap.txt", &render(&report, &options()));
+}
+
+#[test]
+fn a_clean_run_is_silent() {
+    let report = Report {
+        seed: Some(1),
+        exit: Some(GuestExit::Exited { code: 3 }),
+        reproduce: Some("grind run race.wasm".into()),
+        ..Report::default()
+    };
+    assert_eq!(render(&report, &options()), "");
 }

@@ -4,5 +4,9 @@
 //! -p grind-runtime --test report`, then read the difference. The modules in `fixtures/` are built by
 //! `fixtures/build.sh`.
 
+mod fingerprints;
+mod hostile;
 mod human;
+mod json;
 mod support;
+mod symbols;

@@ -174,7 +174,10 @@ impl Program {
     pub(crate) fn deadlock(&self) -> Diagnosis {
         let waiting = |id, lock, name: &str, holder, held, held_name| BlockedThread {
             thread: ThreadId(id),
-            on: BlockedOn::Futex { addr: lock },
+            on: BlockedOn::Futex {
+                site: SiteId(0),
+                addr: lock,
+            },
             wants: Some(Wanted::Lock {
                 lock,
                 name: Some(name.into()),
@@ -210,7 +213,10 @@ impl Program {
             blocked: vec![
                 BlockedThread {
                     thread: ThreadId(3),
-                    on: BlockedOn::Futex { addr: 0x3000 },
+                    on: BlockedOn::Futex {
+                        site: SiteId(0),
+                        addr: 0x3000,
+                    },
                     wants: Some(Wanted::Condvar { condvar: 0x3000 }),
                     stack: self.store.clone(),
                     locks: Vec::new(),

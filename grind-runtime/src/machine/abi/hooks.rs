@@ -18,7 +18,14 @@ fn emit<const N: usize>(ctx: &mut Ctx<'_>, events: [EventKind; N]) -> Reply {
 
 fn request(ctx: &mut Ctx<'_>, args: &[u64], mode: LockMode, fallible: bool) -> Reply {
     let lock = args[0] as u32;
-    emit(ctx, [EventKind::LockRequest { lock, mode, fallible }])
+    emit(
+        ctx,
+        [EventKind::LockRequest {
+            lock,
+            mode,
+            fallible,
+        }],
+    )
 }
 
 fn acquire(ctx: &mut Ctx<'_>, args: &[u64], mode: LockMode) -> Reply {
@@ -46,25 +53,44 @@ fn released(ctx: &mut Ctx<'_>, args: &[u64]) -> Reply {
 }
 
 pub(super) const HOOKS: &[HostFn] = &[
-    sync("start_lock", |ctx, args| request(ctx, args, Exclusive, false)),
+    sync("start_lock", |ctx, args| {
+        request(ctx, args, Exclusive, false)
+    }),
     quiet("finish_lock", |ctx, args| acquire(ctx, args, Exclusive)),
     sync("start_unlock", |ctx, args| release(ctx, args, Exclusive)),
     sync("finish_unlock", released),
-    sync("start_read_lock", |ctx, args| request(ctx, args, Shared, false)),
+    sync("start_read_lock", |ctx, args| {
+        request(ctx, args, Shared, false)
+    }),
     quiet("finish_read_lock", |ctx, args| acquire(ctx, args, Shared)),
     sync("start_read_unlock", |ctx, args| release(ctx, args, Shared)),
     sync("finish_read_unlock", released),
-    sync("start_try_lock", |ctx, args| request(ctx, args, Exclusive, true)),
-    quiet("finish_try_lock", |ctx, args| attempted(ctx, args, Exclusive)),
-    sync("start_try_read_lock", |ctx, args| request(ctx, args, Shared, true)),
-    quiet("finish_try_read_lock", |ctx, args| attempted(ctx, args, Shared)),
+    sync("start_try_lock", |ctx, args| {
+        request(ctx, args, Exclusive, true)
+    }),
+    quiet("finish_try_lock", |ctx, args| {
+        attempted(ctx, args, Exclusive)
+    }),
+    sync("start_try_read_lock", |ctx, args| {
+        request(ctx, args, Shared, true)
+    }),
+    quiet("finish_try_read_lock", |ctx, args| {
+        attempted(ctx, args, Shared)
+    }),
     sync("start_wait", |ctx, args| {
         let (condvar, lock) = (args[0] as u32, args[1] as u32);
         emit(ctx, [EventKind::CondvarWait { condvar, lock }])
     }),
     quiet("finish_wait", |ctx, args| {
         let (condvar, lock, timed_out) = (args[0] as u32, args[1] as u32, args[2] != 0);
-        emit(ctx, [EventKind::CondvarWake { condvar, lock, timed_out }])
+        emit(
+            ctx,
+            [EventKind::CondvarWake {
+                condvar,
+                lock,
+                timed_out,
+            }],
+        )
     }),
     sync("start_notify", |ctx, args| {
         let (condvar, all) = (args[0] as u32, args[1] != 0);
@@ -79,33 +105,59 @@ pub(super) const HOOKS: &[HostFn] = &[
     quiet("enter_once", |ctx, _| emit(ctx, [EventKind::HideEnd])),
     quiet("leave_once", |ctx, args| {
         let object = args[0] as u32;
-        emit(ctx, [EventKind::HappensBefore { object }, EventKind::HideBegin])
+        emit(
+            ctx,
+            [EventKind::HappensBefore { object }, EventKind::HideBegin],
+        )
     }),
     quiet("finish_once", |ctx, args| {
         let object = args[0] as u32;
-        emit(ctx, [EventKind::HideEnd, EventKind::HappensAfter { object }])
+        emit(
+            ctx,
+            [EventKind::HideEnd, EventKind::HappensAfter { object }],
+        )
     }),
     // A thread that leaves one round late also acquires from those that already came to the next round:
     // more order than there is, so a race right behind a reused barrier can be missed, never invented.
     sync("start_barrier", |ctx, args| {
         let object = args[0] as u32;
-        emit(ctx, [EventKind::HappensBefore { object }, EventKind::HideBegin])
+        emit(
+            ctx,
+            [EventKind::HappensBefore { object }, EventKind::HideBegin],
+        )
     }),
     quiet("finish_barrier", |ctx, args| {
         let object = args[0] as u32;
-        emit(ctx, [EventKind::HideEnd, EventKind::HappensAfter { object }])
+        emit(
+            ctx,
+            [EventKind::HideEnd, EventKind::HappensAfter { object }],
+        )
     }),
 ];
 
 pub(super) const ANNOTATIONS: &[HostFn] = &[
     sync("annotate_happens_before", |ctx, args| {
-        emit(ctx, [EventKind::HappensBefore { object: args[0] as u32 }])
+        emit(
+            ctx,
+            [EventKind::HappensBefore {
+                object: args[0] as u32,
+            }],
+        )
     }),
     sync("annotate_happens_after", |ctx, args| {
-        emit(ctx, [EventKind::HappensAfter { object: args[0] as u32 }])
+        emit(
+            ctx,
+            [EventKind::HappensAfter {
+                object: args[0] as u32,
+            }],
+        )
     }),
-    quiet("annotate_ignore_begin", |ctx, _| emit(ctx, [EventKind::HideBegin])),
-    quiet("annotate_ignore_end", |ctx, _| emit(ctx, [EventKind::HideEnd])),
+    quiet("annotate_ignore_begin", |ctx, _| {
+        emit(ctx, [EventKind::HideBegin])
+    }),
+    quiet("annotate_ignore_end", |ctx, _| {
+        emit(ctx, [EventKind::HideEnd])
+    }),
     quiet("annotate_benign_race", |ctx, args| {
         let (addr, len) = (args[0] as u32, args[1] as u32);
         emit(ctx, [EventKind::BenignRace { addr, len }])

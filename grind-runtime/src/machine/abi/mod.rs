@@ -62,7 +62,12 @@ const fn quiet(name: &'static str, run: fn(&mut Ctx<'_>, &[u64]) -> Reply) -> Ho
 /// The implementation of an import.
 pub(super) fn find(module: &str, name: &str) -> Option<&'static HostFn> {
     let tables: &[&'static [HostFn]] = match module {
-        abi::MODULE => &[threads::THREADLINK, threads::COMMON, hooks::HOOKS, hooks::ANNOTATIONS],
+        abi::MODULE => &[
+            threads::THREADLINK,
+            threads::COMMON,
+            hooks::HOOKS,
+            hooks::ANNOTATIONS,
+        ],
         abi::WASMGRIND_MODULE => &[threads::WASMGRIND, threads::COMMON, hooks::HOOKS],
         imports::WASI_MODULE => &[wasi::PREVIEW1],
         imports::WASI_THREADS_MODULE => &[threads::WASI_THREADS],
@@ -75,7 +80,12 @@ pub(super) fn find(module: &str, name: &str) -> Option<&'static HostFn> {
 pub(super) struct OutOfBounds;
 
 impl Ctx<'_> {
-    fn range(&mut self, addr: u32, len: u32, write: bool) -> Result<std::ops::Range<usize>, OutOfBounds> {
+    fn range(
+        &mut self,
+        addr: u32,
+        len: u32,
+        write: bool,
+    ) -> Result<std::ops::Range<usize>, OutOfBounds> {
         if !ops::within(self.memory.len(), addr, len) {
             return Err(OutOfBounds);
         }
@@ -98,7 +108,10 @@ impl Ctx<'_> {
 
     pub(super) fn read_u32(&mut self, addr: u32) -> Result<u32, OutOfBounds> {
         let bytes = self.read(addr, 4)?;
-        Ok(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)))
+        Ok(bytes
+            .iter()
+            .rev()
+            .fold(0, |value, &byte| value << 8 | u32::from(byte)))
     }
 
     /// Writes bytes, as a write of the calling thread.

@@ -17,8 +17,12 @@ pub(super) const WASMGRIND: &[HostFn] = &[sync("thread_create", wasmgrind_create
 pub(super) const WASI_THREADS: &[HostFn] = &[sync("thread-spawn", wasi_spawn)];
 
 pub(super) const COMMON: &[HostFn] = &[
-    sync("thread_join", |ctx, args| join(ctx, ThreadId(args[0] as u32))),
-    quiet("thread_detach", |ctx, args| detach(ctx, ThreadId(args[0] as u32))),
+    sync("thread_join", |ctx, args| {
+        join(ctx, ThreadId(args[0] as u32))
+    }),
+    quiet("thread_detach", |ctx, args| {
+        detach(ctx, ThreadId(args[0] as u32))
+    }),
     sync("thread_is_finished", |ctx, args| {
         is_finished(ctx, ThreadId(args[0] as u32), args[1] as u32)
     }),
@@ -30,12 +34,19 @@ pub(super) const COMMON: &[HostFn] = &[
         Reply::Block(Block::Sleep, Some(ctx.state.clock.after(args[0])))
     }),
     quiet("thread_set_name", |ctx, args| {
-        set_name(ctx, ThreadId(args[0] as u32), args[1] as u32, args[2] as u32)
+        set_name(
+            ctx,
+            ThreadId(args[0] as u32),
+            args[1] as u32,
+            args[2] as u32,
+        )
     }),
     // The machine interleaves threads on one core, but a guest that sizes a pool by this should get one
     // with something to interleave.
     quiet("available_parallelism", |_, _| Reply::Value(4)),
-    quiet("panic", |_, args| Reply::Trap(Trap::Panic(args[0] as u32 as i32))),
+    quiet("panic", |_, args| {
+        Reply::Trap(Trap::Panic(args[0] as u32 as i32))
+    }),
 ];
 
 fn errno(errno: Errno) -> Reply {
@@ -62,7 +73,11 @@ fn create(ctx: &mut Ctx<'_>, tid_out: u32, start: u32, stack: Option<HostStack>)
         args: vec![start],
         stack,
     };
-    reply(ctx.state.spawn(entry).and_then(|child| Ok(ctx.write_u32(tid_out, child.0)?)))
+    reply(
+        ctx.state
+            .spawn(entry)
+            .and_then(|child| Ok(ctx.write_u32(tid_out, child.0)?)),
+    )
 }
 
 /// Bytes of a host-allocated stack. Wasmgrind's own default.
@@ -89,7 +104,12 @@ fn wasmgrind_create(ctx: &mut Ctx<'_>, args: &[u64]) -> Reply {
 }
 
 fn wasmgrind_create_with_block(ctx: &mut Ctx<'_>, args: &[u64]) -> Reply {
-    let (tid_out, start, size, block) = (args[0] as u32, args[1] as u32, args[2] as u32, args[3] as u32);
+    let (tid_out, start, size, block) = (
+        args[0] as u32,
+        args[1] as u32,
+        args[2] as u32,
+        args[3] as u32,
+    );
     if block == 0 {
         return errno(Errno::RuntimeFailure);
     }

@@ -54,7 +54,9 @@ pub(super) const PREVIEW1: &[HostFn] = &[
         reply(now.and_then(|now| Ok(ctx.write(a[2] as u32, &now.to_le_bytes())?)))
     }),
     quiet("fd_close", |_, a| reply(stream(a[0]).map(drop))),
-    quiet("fd_fdstat_get", |ctx, a| reply(fdstat(ctx, a[0], a[1] as u32))),
+    quiet("fd_fdstat_get", |ctx, a| {
+        reply(fdstat(ctx, a[0], a[1] as u32))
+    }),
     quiet("fd_prestat_get", |_, _| reply(Err(Errno::Badf))),
     quiet("fd_prestat_dir_name", |_, _| reply(Err(Errno::Badf))),
     sync("fd_read", |ctx, a| {
@@ -72,7 +74,9 @@ pub(super) const PREVIEW1: &[HostFn] = &[
         }
     }),
     quiet("proc_exit", |_, a| Reply::Exit(a[0] as u32 as i32)),
-    quiet("random_get", |ctx, a| reply(random(ctx, a[0] as u32, a[1] as u32))),
+    quiet("random_get", |ctx, a| {
+        reply(random(ctx, a[0] as u32, a[1] as u32))
+    }),
     quiet("sched_yield", |_, _| Reply::Yield(0)),
 ];
 
@@ -82,7 +86,9 @@ fn string_list(ctx: &mut Ctx<'_>, strings: &[Vec<u8>], pointers: u32, bytes: u32
     for string in strings {
         ctx.write_u32(pointer, at)?;
         ctx.write(at, string)?;
-        let end = u32::try_from(string.len()).ok().and_then(|len| at.checked_add(len));
+        let end = u32::try_from(string.len())
+            .ok()
+            .and_then(|len| at.checked_add(len));
         let end = end.ok_or(Errno::Fault)?;
         ctx.write(end, &[0])?;
         at = end.checked_add(1).ok_or(Errno::Fault)?;
@@ -96,7 +102,12 @@ fn string_sizes(strings: &[Vec<u8>]) -> (u32, u32) {
     (strings.len() as u32, bytes as u32)
 }
 
-fn write_sizes(ctx: &mut Ctx<'_>, (count, bytes): (u32, u32), count_out: u32, bytes_out: u32) -> Done {
+fn write_sizes(
+    ctx: &mut Ctx<'_>,
+    (count, bytes): (u32, u32),
+    count_out: u32,
+    bytes_out: u32,
+) -> Done {
     ctx.write_u32(count_out, count)?;
     Ok(ctx.write_u32(bytes_out, bytes)?)
 }
@@ -154,7 +165,11 @@ fn write(ctx: &mut Ctx<'_>, descriptor: u64, iovecs: u32, count: u32, written_ou
     let mut written = 0;
     for (addr, len) in buffers(ctx, iovecs, count)? {
         let bytes = ctx.read(addr, len)?.to_vec();
-        let taken = ctx.state.io.write(descriptor, &bytes).map_err(|_| Errno::Io)?;
+        let taken = ctx
+            .state
+            .io
+            .write(descriptor, &bytes)
+            .map_err(|_| Errno::Io)?;
         written += taken as u32;
         if taken < bytes.len() {
             break;

@@ -7,7 +7,10 @@ use crate::program::ProgramError;
 use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{BlockType, Encode, Instruction, MemArg, MemArgTarget, ValType};
-use wasmparser::{FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValidatorResources};
+use wasmparser::{
+    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator,
+    ValidatorResources,
+};
 
 /// What an instruction does to memory.
 enum Effect {
@@ -215,10 +218,14 @@ impl Body<'_> {
     }
 
     fn extra_local(&mut self, ty: ValType, slot: Slot) -> u32 {
-        let position = self.extra.iter().position(|&(s, _)| s == slot).unwrap_or_else(|| {
-            self.extra.push((slot, ty));
-            self.extra.len() - 1
-        });
+        let position = self
+            .extra
+            .iter()
+            .position(|&(s, _)| s == slot)
+            .unwrap_or_else(|| {
+                self.extra.push((slot, ty));
+                self.extra.len() - 1
+            });
         self.first_extra + position as u32
     }
 
@@ -321,7 +328,11 @@ impl Body<'_> {
             }
             Some(Effect::Wait(arg, width)) => {
                 let site = self.site(SiteKind::Atomic, width, offset, arg.offset);
-                let hook = if width == 8 { Hook::Wait64 } else { Hook::Wait32 };
+                let hook = if width == 8 {
+                    Hook::Wait64
+                } else {
+                    Hook::Wait32
+                };
                 self.call_hook(hook, site);
             }
             Some(Effect::Notify(arg)) => {
@@ -345,10 +356,18 @@ impl Body<'_> {
     }
 
     /// Instructions without an effect on memory, of which calls and exits concern the ring.
-    fn control(&mut self, op: &Operator<'_>, offset: u64, depth: u32, dead: bool) -> Result<(), ProgramError> {
+    fn control(
+        &mut self,
+        op: &Operator<'_>,
+        offset: u64,
+        depth: u32,
+        dead: bool,
+    ) -> Result<(), ProgramError> {
         let records = self.ring.is_some() && !dead;
         match *op {
-            Operator::Call { function_index } if records && !self.context.is_silent(function_index) => {
+            Operator::Call { function_index }
+                if records && !self.context.is_silent(function_index) =>
+            {
                 self.call(op, offset)
             }
             Operator::CallIndirect { .. } if records => self.call(op, offset),
@@ -414,7 +433,14 @@ impl Body<'_> {
         self.emit(&Instruction::LocalGet(value));
     }
 
-    fn atomic(&mut self, arg: wasmparser::MemArg, width: u8, op: AtomicOp, wide: Wide, offset: u64) {
+    fn atomic(
+        &mut self,
+        arg: wasmparser::MemArg,
+        width: u8,
+        op: AtomicOp,
+        wide: Wide,
+        offset: u64,
+    ) {
         let site = self.site(SiteKind::Atomic, width, offset, arg.offset);
         let hook = match (op, wide) {
             (AtomicOp::Load, false) => Hook::Load32,
@@ -513,9 +539,13 @@ impl From<Origin> for Base {
 fn exits_function(op: &Operator<'_>, depth: u32) -> bool {
     let outermost = depth.saturating_sub(1);
     match op {
-        Operator::Return | Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => true,
+        Operator::Return | Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
+            true
+        }
         Operator::End => depth == 1,
-        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => *relative_depth == outermost,
+        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+            *relative_depth == outermost
+        }
         Operator::BrTable { targets } => {
             targets.default() == outermost || targets.targets().flatten().any(|t| t == outermost)
         }

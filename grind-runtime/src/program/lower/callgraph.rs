@@ -50,6 +50,8 @@ pub(super) fn scan(
                 | Operator::TableCopy { .. }
                 | Operator::TableInit { .. }
                 | Operator::ElemDrop { .. } => recyclable = false,
+                // Its record says where a thread trapped.
+                Operator::Unreachable => silent[index] = false,
                 op if super::body::is_observable(&op) => {
                     silent[index] = false;
                     if matches!(op, Operator::MemoryInit { .. }) && !is_start {

@@ -109,7 +109,9 @@ pub(super) fn lower(
         info,
         instrumentation,
         silent: graph.silent,
-        hook_types: (0..Hook::COUNT).map(|hook| first_hook_type + hook).collect(),
+        hook_types: (0..Hook::COUNT)
+            .map(|hook| first_hook_type + hook)
+            .collect(),
         interceptors,
     };
     let mut sites = SiteTable::default();

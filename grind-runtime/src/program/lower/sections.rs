@@ -45,11 +45,15 @@ pub(super) fn encode(
                     }
                 }
             }
-            Payload::FunctionSection(reader) => shift.parse_function_section(&mut functions, reader)?,
+            Payload::FunctionSection(reader) => {
+                shift.parse_function_section(&mut functions, reader)?
+            }
             Payload::TableSection(reader) => shift.parse_table_section(&mut tables, reader)?,
             Payload::GlobalSection(reader) => shift.parse_global_section(&mut globals, reader)?,
             Payload::ExportSection(reader) => shift.parse_export_section(&mut exports, reader)?,
-            Payload::ElementSection(reader) => shift.parse_element_section(&mut elements, reader)?,
+            Payload::ElementSection(reader) => {
+                shift.parse_element_section(&mut elements, reader)?
+            }
             Payload::DataCountSection { count, .. } => data_count = Some(count),
             Payload::DataSection(reader) => {
                 for segment in reader {
@@ -62,7 +66,9 @@ pub(super) fn encode(
 
     for hook in Hook::ALL {
         let (name, params, results) = hook.signature();
-        types.ty().function(params.iter().copied(), results.iter().copied());
+        types
+            .ty()
+            .function(params.iter().copied(), results.iter().copied());
         imports.import(
             hooks::MODULE,
             name,
@@ -71,7 +77,11 @@ pub(super) fn encode(
     }
     let guest_pages = info.memory.map_or(0, |memory| memory.minimum);
     for (name, pages, maximum) in [
-        (hooks::MEMORY, guest_pages, info.memory.and_then(|memory| memory.maximum)),
+        (
+            hooks::MEMORY,
+            guest_pages,
+            info.memory.and_then(|memory| memory.maximum),
+        ),
         (hooks::RING, RING_PAGES, Some(RING_PAGES)),
     ] {
         imports.import(

@@ -10,7 +10,11 @@ use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{Function, Instruction};
 
 /// The wrapper of `function`, whose body is now at `moved` (an index in the lowered module).
-pub(super) fn wrap(context: &Context<'_>, function: u32, moved: u32) -> Result<Function, ProgramError> {
+pub(super) fn wrap(
+    context: &Context<'_>,
+    function: u32,
+    moved: u32,
+) -> Result<Function, ProgramError> {
     let ty = context
         .info
         .function_type(function)

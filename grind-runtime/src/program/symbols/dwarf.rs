@@ -18,10 +18,14 @@ const MAX_DEPTH: isize = 400;
 /// Why the debug information cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DwarfError {
-    #[error("{0}")]
+    #[error("the debug information is malformed ({0})")]
     Malformed(#[from] gimli::Error),
-    #[error("its entries nest more than {MAX_DEPTH} deep")]
+    #[error("the debug information is malformed (its entries nest more than {MAX_DEPTH} deep)")]
     TooDeep,
+    #[error(
+        "the debug information belongs to other code (a tool rewrote the module and left it behind)"
+    )]
+    OfOtherCode,
 }
 
 /// A function frame as DWARF tells it.
@@ -40,15 +44,30 @@ pub(super) struct Dwarf {
 }
 
 impl Dwarf {
-    /// Reads the units' headers; their contents follow when they are asked for.
-    pub(super) fn load(module: &Arc<[u8]>, layout: &Layout) -> Result<Self, DwarfError> {
-        check_depth(module, layout)?;
+    /// Reads the units' headers; their contents follow when they are asked for. Also says what is wrong
+    /// with those units that cannot be used.
+    pub(super) fn load(
+        module: &Arc<[u8]>,
+        layout: &Layout,
+    ) -> Result<(Self, Option<String>), DwarfError> {
+        let survey = Survey::of(module, layout)?;
+        if survey.matching < survey.functions.div_ceil(2) {
+            return Err(DwarfError::OfOtherCode);
+        }
+        let warning = match survey.why {
+            Some(error) if survey.broken == survey.units => return Err(error.into()),
+            Some(error) => Some(format!(
+                "{} of {} units of the debug information are malformed ({error}): using names there",
+                survey.broken, survey.units
+            )),
+            None => None,
+        };
         let whole = Bytes::new(Arc::clone(module), LittleEndian);
         let sections = gimli::Dwarf::load(|id| {
             Ok::<_, gimli::Error>(whole.range(layout.debug_section(id.name())))
         })?;
         let context = Context::from_dwarf(sections)?;
-        Ok(Dwarf { context })
+        Ok((Dwarf { context }, warning))
     }
 
     /// The frames at an address relative to the code section's contents, innermost first; empty if the
@@ -79,32 +98,75 @@ impl Dwarf {
     }
 }
 
-/// Walks all entries once, without recursion and without copies.
-fn check_depth(module: &[u8], layout: &Layout) -> Result<(), DwarfError> {
-    let sections = gimli::Dwarf::load(|id| {
-        let bytes = &module[layout.debug_section(id.name())];
-        Ok::<_, gimli::Error>(EndianSlice::new(bytes, LittleEndian))
-    })?;
-    let mut units = sections.units();
-    while let Some(header) = units.next()? {
-        let Ok(abbreviations) = sections.abbreviations(&header) else {
-            continue;
-        };
-        let mut entries = header.entries_raw(&abbreviations, None)?;
+/// What a first look at the debug information tells.
+#[derive(Default)]
+struct Survey {
+    units: u32,
+    /// Units that cannot be read, and why the first of them cannot.
+    broken: u32,
+    why: Option<gimli::Error>,
+    /// Functions with an address, and those of them that begin where a function of the module does.
+    functions: u32,
+    matching: u32,
+}
+
+impl Survey {
+    /// Walks all entries once, without recursion and without copies.
+    fn of(module: &[u8], layout: &Layout) -> Result<Survey, DwarfError> {
+        let sections = gimli::Dwarf::load(|id| {
+            let bytes = &module[layout.debug_section(id.name())];
+            Ok::<_, gimli::Error>(EndianSlice::new(bytes, LittleEndian))
+        })?;
+        let mut survey = Survey::default();
+        let mut units = sections.units();
+        while let Some(header) = units.next()? {
+            survey.units += 1;
+            if let Err(error) = survey.unit(&sections, header, layout) {
+                let DwarfError::Malformed(error) = error else {
+                    return Err(error);
+                };
+                survey.broken += 1;
+                survey.why.get_or_insert(error);
+            }
+        }
+        Ok(survey)
+    }
+
+    fn unit(
+        &mut self,
+        sections: &gimli::Dwarf<EndianSlice<'_, LittleEndian>>,
+        header: gimli::UnitHeader<EndianSlice<'_, LittleEndian>>,
+        layout: &Layout,
+    ) -> Result<(), DwarfError> {
+        let unit = sections.unit(header)?;
+        let mut entries = unit.entries_raw(None)?;
         while !entries.is_empty() {
             if entries.next_depth() > MAX_DEPTH {
                 return Err(DwarfError::TooDeep);
             }
-            // A unit that is malformed further on may still be good for what comes before.
-            let Ok(abbreviation) = entries.read_abbreviation() else {
-                break;
+            let Some(abbreviation) = entries.read_abbreviation()? else {
+                continue;
             };
-            if let Some(abbreviation) = abbreviation
-                && entries.skip_attributes(abbreviation.attributes()).is_err()
-            {
-                break;
+            if abbreviation.tag() != gimli::DW_TAG_subprogram {
+                entries.skip_attributes(abbreviation.attributes())?;
+                continue;
+            }
+            for attribute in abbreviation.attributes() {
+                let attribute = entries.read_attribute(*attribute)?;
+                if attribute.name() == gimli::DW_AT_low_pc
+                    && let gimli::AttributeValue::Addr(address) = attribute.value()
+                    && !is_tombstone(address)
+                {
+                    self.functions += 1;
+                    self.matching += u32::from(layout.is_function_start(address));
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+}
+
+/// What linkers write for functions that they dropped.
+fn is_tombstone(address: u64) -> bool {
+    address == 0 || address >= 0xffff_fffe
 }

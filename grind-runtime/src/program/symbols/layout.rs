@@ -18,6 +18,8 @@ pub(super) enum NameOrigin {
 pub(super) struct Layout {
     /// File offset of the code section's contents: address 0 of the module's DWARF.
     pub(super) code_start: Option<u64>,
+    /// Address of each function's body, relative to the code section's contents, ascending.
+    bodies: Vec<u64>,
     /// Names as they stand in the module, by function index.
     names: FxHashMap<u32, (NameOrigin, Box<str>)>,
     /// Whether there is a name section that names at least one function.
@@ -47,6 +49,15 @@ impl Layout {
         self.names
             .get(&func)
             .map(|(origin, name)| (*origin, &**name))
+    }
+
+    /// Whether a function begins at this address, relative to the code section's contents. Some tools
+    /// count the body's size, of up to 5 bytes, as a part of it.
+    pub(super) fn is_function_start(&self, address: u64) -> bool {
+        let next = self.bodies.partition_point(|body| *body < address);
+        self.bodies
+            .get(next)
+            .is_some_and(|body| body - address <= 5)
     }
 
     /// The contents of a debug section; empty if there is none of this name.
@@ -82,6 +93,10 @@ impl Layout {
                 Payload::CodeSectionStart {
                     unchecked_range, ..
                 } => self.code_start = Some(unchecked_range.start),
+                Payload::CodeSectionEntry(body) => {
+                    let start = self.code_start.unwrap_or_default();
+                    self.bodies.push(body.range().start.saturating_sub(start));
+                }
                 Payload::CustomSection(section) => {
                     if let KnownCustom::Name(names) = section.as_known() {
                         if let Err(error) = self.read_names(names) {

@@ -16,6 +16,7 @@ pub use demangle::demangle;
 use crate::program::sites::Site;
 use dwarf::{Dwarf, DwarfFrame};
 use layout::{Layout, NameOrigin};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -59,9 +60,17 @@ pub struct Frame {
 pub struct Symbolizer {
     module: Arc<[u8]>,
     layout: OnceLock<Layout>,
+    /// What was asked before, by function and offset: stacks of one run have most of their frames in
+    /// common.
+    known: Mutex<Known>,
     /// Behind a lock since addr2line fills its caches behind a shared reference.
     dwarf: Mutex<DwarfState>,
 }
+
+type Known = FxHashMap<(u32, u32), Arc<[Frame]>>;
+
+/// Most sites whose frames are kept.
+const MAX_KNOWN: usize = 1 << 16;
 
 #[derive(Default)]
 enum DwarfState {
@@ -80,6 +89,7 @@ impl Symbolizer {
         Symbolizer {
             module,
             layout: OnceLock::new(),
+            known: Mutex::default(),
             dwarf: Mutex::default(),
         }
     }
@@ -94,6 +104,19 @@ impl Symbolizer {
     /// The frames at the instruction at this offset of the original file, which is in function `func`.
     #[must_use]
     pub fn frames_at(&self, func: u32, offset: u32) -> Vec<Frame> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(frames) = known().get(&(func, offset)) {
+            return frames.to_vec();
+        }
+        let frames = self.find_frames(func, offset);
+        let mut known = known();
+        if known.len() < MAX_KNOWN {
+            known.insert((func, offset), frames.as_slice().into());
+        }
+        frames
+    }
+
+    fn find_frames(&self, func: u32, offset: u32) -> Vec<Frame> {
         let found = self.dwarf_frames(offset);
         let Some(last) = found.len().checked_sub(1) else {
             return vec![self.frame_without_dwarf(func, offset)];
@@ -179,10 +202,10 @@ impl Symbolizer {
                 }
             } else {
                 match Dwarf::load(&self.module, layout) {
-                    Ok(dwarf) => DwarfState::Loaded(Box::new(dwarf), Vec::new()),
-                    Err(error) => DwarfState::Broken(vec![format!(
-                        "the debug information is malformed ({error}): using names instead"
-                    )]),
+                    Ok((dwarf, warning)) => {
+                        DwarfState::Loaded(Box::new(dwarf), warning.into_iter().collect())
+                    }
+                    Err(error) => DwarfState::Broken(vec![format!("{error}: using names instead")]),
                 }
             };
         }
@@ -203,9 +226,7 @@ impl Symbolizer {
         match dwarf.frames(address) {
             Ok(frames) => frames,
             Err(error) => {
-                let warning = format!(
-                    "parts of the debug information are malformed ({error}): using names there"
-                );
+                let warning = format!("{error}: using names where it fails");
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
                 }
@@ -239,6 +260,10 @@ impl Symbolizer {
         let Some(plain) = dwarf else {
             return Some(full);
         };
+        if plain.starts_with("wasm-function[") {
+            // What `wat` calls a function that has no name in the text.
+            return Some(full);
+        }
         if demangle::mangled(plain).is_some() {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use super::Options;
 use crate::program::symbols::Frame;
-use crate::report::text::{clean, shorten};
+use crate::report::text::{clean, is_unprintable, shorten};
 use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -82,19 +82,19 @@ impl File<'_, '_> {
     /// `None` if the text is missing, or is evidently not the one that was compiled.
     fn snippet(&self, shown: &str) -> Option<Element<'static>> {
         let text = self.text.as_deref()?;
-        let lines = || self.marks.iter().filter_map(|(_, mark)| mark.frame.line);
-        let (first, last) = (lines().min()?, lines().max()?);
+        let marked = || self.marks.iter().filter_map(|(_, mark)| mark.frame.line);
+        let (first, last) = (marked().min()?, marked().max()?);
         let mut window = String::new();
-        // Byte offset of each line of the window, and its length.
-        let mut starts = Vec::new();
+        // Each line as it is in the file, and where it begins in the window.
+        let mut lines = Vec::new();
         for line in text
             .lines()
             .skip(first as usize - 1)
             .take((last - first) as usize + 1)
         {
-            starts.push(window.len());
-            let end = line.floor_char_boundary(MAX_LINE);
-            window.push_str(&line[..end]);
+            let line = &line[..line.floor_char_boundary(MAX_LINE)];
+            lines.push((line, window.len()));
+            window.extend(visible(line));
             window.push('\n');
         }
         let mut spans: Vec<(Range<usize>, AnnotationKind, String)> = Vec::new();
@@ -102,24 +102,18 @@ impl File<'_, '_> {
             let Some(line) = mark.frame.line else {
                 continue;
             };
-            let start = *starts.get((line - first) as usize)?;
-            let source = window[start..].lines().next().unwrap_or_default();
-            let span = expression(source, mark.frame.column);
-            let span = start + span.start..start + span.end;
+            let (line, start) = *lines.get((line - first) as usize)?;
+            let span = expression(line, mark.frame.column);
+            let shown =
+                |end: usize| start + visible(&line[..end]).map(char::len_utf8).sum::<usize>();
+            let span = shown(span.start)..shown(span.end);
             let kind = if *index == 0 {
                 AnnotationKind::Primary
             } else {
                 AnnotationKind::Context
             };
             let label = clean(&mark.label);
-            // The same expression twice reads best as one mark with both labels.
-            match spans.iter_mut().find(|(known, ..)| *known == span) {
-                Some((.., known)) => {
-                    known.push_str(", ");
-                    known.push_str(&label);
-                }
-                None => spans.push((span, kind, label)),
-            }
+            spans.push((span, kind, label));
         }
         let snippet = Snippet::source(window)
             .path(shown.to_owned())
@@ -131,6 +125,17 @@ impl File<'_, '_> {
             );
         Some(snippet.into())
     }
+}
+
+/// A source line with a replacement for each character that must not reach a terminal.
+fn visible(line: &str) -> impl Iterator<Item = char> {
+    line.chars().map(|c| {
+        if c != '\t' && is_unprintable(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    })
 }
 
 /// The part of a line to underline: DWARF tells where an expression begins and not where it ends. It ends

@@ -9,8 +9,8 @@ mod page;
 mod stack;
 
 use super::finding::{
-    Access, Blocked, BlockedThread, Evidence, Finding, FindingKind, HeldLock, Race, Unlock,
-    WaitsFor,
+    Access, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, HeldLock, Race,
+    Unlock, WaitsFor,
 };
 use super::frames::place;
 use super::source::Sources;
@@ -47,7 +47,7 @@ impl Default for Options {
 }
 
 /// Marks in an excerpt beyond this number say nothing that the text below does not.
-const MAX_MARKS: usize = 4;
+const MAX_MARKS: usize = 6;
 
 /// The whole report: findings, how the guest ended if that is worth a word, limits, summary.
 #[must_use]
@@ -85,6 +85,15 @@ pub fn render_finding(finding: &Finding, options: &Options) -> String {
 #[must_use]
 pub fn render_end(report: &Report, options: &Options) -> String {
     let mut page = Page::new(options.color, options.width);
+    let trapped = matches!(report.exit, Some(GuestExit::Trapped { .. }));
+    let mut parts = 0;
+    // Parts stand apart.
+    let mut part = |page: &mut Page| {
+        if parts > 0 {
+            page.blank();
+        }
+        parts += 1;
+    };
     if let Some(GuestExit::Trapped {
         thread,
         name,
@@ -92,22 +101,17 @@ pub fn render_end(report: &Report, options: &Options) -> String {
         stack,
     }) = &report.exit
     {
-        let title = format!(
-            "{} trapped: {reason}",
-            thread_label(*thread, name.as_deref())
+        part(&mut page);
+        trap(
+            &mut page,
+            &thread_label(*thread, name.as_deref()),
+            reason,
+            stack,
+            options,
         );
-        let marks: Vec<Mark<'_>> = place(stack)
-            .map(|frame| Mark {
-                frame,
-                label: "trapped here".into(),
-            })
-            .into_iter()
-            .collect();
-        page.raw(&excerpt::render(&title, &marks, options));
-        if !stack.is_empty() {
-            stack::print(&mut page, 4, stack, options);
-        }
-        page.blank();
+    }
+    if !report.warnings.is_empty() || !report.limits.is_empty() {
+        part(&mut page);
     }
     for warning in &report.warnings {
         page.line(
@@ -132,17 +136,38 @@ pub fn render_end(report: &Report, options: &Options) -> String {
             page.line(2, 2, &[(Ink::Plain, format!("- {limit}"))]);
         }
     }
-    if !report.findings.is_empty() {
-        if !report.limits.is_empty() || !report.warnings.is_empty() {
-            page.blank();
+    if !report.findings.is_empty() || trapped {
+        if !report.findings.is_empty() || report.reproduce.is_some() {
+            part(&mut page);
         }
-        summary(&mut page, report);
+        if !report.findings.is_empty() {
+            summary(&mut page, report);
+        }
         if let Some(command) = &report.reproduce {
             // One line whatever its length, so that it can be copied.
             page.raw(&format!("reproduce: {}", text::clean(command)));
         }
     }
     page.finish()
+}
+
+fn trap(page: &mut Page, who: &str, reason: &str, stack: &[Frame], options: &Options) {
+    let marks: Vec<Mark<'_>> = place(stack)
+        .map(|frame| Mark {
+            frame,
+            label: "trapped here".into(),
+        })
+        .into_iter()
+        .collect();
+    page.raw(&excerpt::render(
+        &format!("{who} trapped: {reason}"),
+        &marks,
+        options,
+    ));
+    if !stack.is_empty() {
+        page.blank();
+        stack::print(page, 4, stack, options);
+    }
 }
 
 /// `grind: 2 findings (1 data race, 1 deadlock) · seed 7 · random scheduler · exit code 0`
@@ -320,19 +345,33 @@ impl<'a> Writer<'a> {
     }
 
     fn blocked(&mut self, blocked: &'a Blocked) {
-        self.head(
-            blocked
-                .principals()
-                .map(|thread| {
-                    let label = format!(
-                        "{} {}",
-                        self.label(thread.thread),
-                        self.waits(&thread.waits_for, false)
-                    );
-                    (place(&thread.stack), label)
-                })
-                .collect(),
-        );
+        let waits = blocked.principals().map(|thread| {
+            let label = format!(
+                "{} {}",
+                self.label(thread.thread),
+                self.waits(&thread.waits_for, false)
+            );
+            (place(&thread.stack), label)
+        });
+        // Where they took what the others wait for.
+        let wanted = |address: u32| {
+            blocked.principals().any(
+                |thread| matches!(thread.waits_for, WaitsFor::Lock { address: a, .. } if a == address),
+            )
+        };
+        let takes = blocked.principals().flat_map(|thread| {
+            let locks = thread.locks.iter().filter(|lock| wanted(lock.address));
+            locks.map(|lock| {
+                let label = format!(
+                    "{} took lock {}",
+                    self.label(thread.thread),
+                    address_label(lock.address, lock.name.as_deref())
+                );
+                (place(&lock.stack), label)
+            })
+        });
+        let marks = waits.chain(takes).collect();
+        self.head(marks);
         if !blocked.cycle.is_empty() {
             self.page.blank();
             self.cycle(blocked);
@@ -500,8 +539,8 @@ impl<'a> Writer<'a> {
                 .chain(unlock.holders.iter().map(|holder| holder.thread))
                 .collect(),
         };
-        // One-liners stand together, stacks apart.
-        let mut apart = true;
+        // Threads of one origin are told of together.
+        let mut origins: Vec<(&Creator, Vec<ThreadId>)> = Vec::new();
         for thread in &self.finding.threads {
             let Some(creator) = &thread.creator else {
                 continue;
@@ -509,14 +548,27 @@ impl<'a> Writer<'a> {
             if !actors.contains(&thread.id) {
                 continue;
             }
-            let by = thread_label(creator.thread, creator.name.as_deref());
+            match origins.iter_mut().find(|(known, _)| *known == creator) {
+                Some((_, threads)) => threads.push(thread.id),
+                None => origins.push((creator, vec![thread.id])),
+            }
+        }
+        // One-liners stand together, stacks apart.
+        let mut apart = true;
+        for (creator, threads) in origins {
             if apart || creator.stack.len() != 1 {
                 self.page.blank();
             }
             apart = creator.stack.len() != 1;
+            let labels: Vec<String> = threads.iter().map(|id| self.label(*id)).collect();
+            let (threads, were) = match &labels[..] {
+                [_] => ("thread", "was"),
+                _ => ("threads", "were"),
+            };
+            let by = thread_label(creator.thread, creator.name.as_deref());
             let mut spans = vec![
-                (Ink::Strong, format!("thread {}", self.label(thread.id))),
-                (Ink::Plain, format!(" was created by {by}")),
+                (Ink::Strong, format!("{threads} {}", text::list(&labels))),
+                (Ink::Plain, format!(" {were} created by {by}")),
             ];
             match &creator.stack[..] {
                 // Most threads have no more than this: one line is enough.

@@ -95,7 +95,9 @@ impl Page {
                     continue;
                 }
                 let wide = width(word);
-                if !fresh && pending > 0 && column + pending + wide > self.width {
+                // A break that would gain nothing is none.
+                let gains = !fresh && pending > 0 && column + pending > indent + hang;
+                if gains && column + pending + wide > self.width {
                     if open {
                         self.close(*ink);
                         open = false;

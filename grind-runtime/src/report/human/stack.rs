@@ -6,6 +6,8 @@ use crate::program::symbols::Frame;
 use crate::report::frames::is_library;
 use crate::report::text::shorten;
 
+/// Longest function name shown with its generic arguments, in characters, unless verbose.
+const PLAIN_CHARS: usize = 60;
 /// Longest function name shown, in characters, unless verbose.
 const FUNCTION_CHARS: usize = 120;
 /// Longest path shown, in characters, unless verbose.
@@ -15,6 +17,8 @@ const MAX_FRAMES: usize = 64;
 
 enum Entry<'a> {
     Frame(usize, &'a Frame),
+    /// The frame before, so many times more.
+    Repeated(usize),
     /// So many frames of libraries.
     Folded(usize),
     /// So many frames in the middle of a very long stack.
@@ -43,10 +47,53 @@ pub(super) fn location(frame: &Frame, options: &Options) -> String {
 pub(super) fn function(frame: &Frame, options: &Options) -> String {
     match &frame.function {
         Some(name) if options.verbose => name.clone(),
-        Some(name) => shorten(name, FUNCTION_CHARS),
+        Some(name) if name.chars().count() > PLAIN_CHARS => {
+            shorten(&without_arguments(name), FUNCTION_CHARS)
+        }
+        Some(name) => name.clone(),
         None if frame.file.is_some() => format!("wasm-function[{}]", frame.func_index),
         None => "<unknown function>".into(),
     }
+}
+
+/// `f<..>` for `f<a::B<c::D>>`. `<A as B>` is no list of arguments and stays.
+fn without_arguments(name: &str) -> String {
+    let mut out = String::new();
+    let mut depth = 0_u32;
+    // Brackets that were written and are to be closed.
+    let mut kept = 0_u32;
+    let mut previous = ' ';
+    for c in name.chars() {
+        match c {
+            '<' if depth > 0 => depth += 1,
+            '<' if (previous.is_alphanumeric() || matches!(previous, '_' | ':' | '}'))
+                && !out.ends_with("operator") =>
+            {
+                out.push_str("<..>");
+                depth = 1;
+            }
+            '<' => {
+                kept += 1;
+                out.push(c);
+            }
+            // Of `->`.
+            '>' if previous == '-' && depth == 0 => out.push(c),
+            '>' if previous == '-' => {}
+            '>' if depth > 0 => depth -= 1,
+            '>' => {
+                kept = kept.saturating_sub(1);
+                out.push(c);
+            }
+            c if depth == 0 => out.push(c),
+            _ => {}
+        }
+        previous = c;
+    }
+    if depth > 0 || kept > 0 {
+        // Brackets that do not match: a C++ operator, or no name at all.
+        return name.to_owned();
+    }
+    out
 }
 
 /// All frames, numbered, innermost first; or that there is none.
@@ -89,24 +136,20 @@ pub(super) fn print(page: &mut Page, indent: usize, stack: &[Frame], options: &O
                     page.line(indent, number_width + 3, &line);
                     page.line(
                         left + 2,
-                        0,
+                        3,
                         &[(Ink::Faint, "at ".into()), (place_ink, place)],
                     );
                 }
             }
-            Entry::Folded(n) => page.line(
-                left,
-                0,
-                &[(
-                    Ink::Faint,
-                    format!("... {n} frames of the standard library or the SDK"),
-                )],
-            ),
-            Entry::Omitted(n) => {
-                page.line(left, 0, &[(Ink::Faint, format!("... {n} frames omitted"))]);
-            }
+            Entry::Repeated(n) => note(page, left, format!("... the same {n} times more")),
+            Entry::Folded(n) => note(page, left, format!("... {n} library frames")),
+            Entry::Omitted(n) => note(page, left, format!("... {n} frames omitted")),
         }
     }
+}
+
+fn note(page: &mut Page, indent: usize, text: String) {
+    page.line(indent, 0, &[(Ink::Faint, text)]);
 }
 
 fn name(frame: &Frame, options: &Options) -> (String, Vec<Span>) {
@@ -123,26 +166,37 @@ fn name(frame: &Frame, options: &Options) -> (String, Vec<Span>) {
     (plain, spans)
 }
 
-/// The innermost frame always shows: it is what happened. Of the others, runs of two and more library
-/// frames are folded, unless nothing else would be left.
+/// A frame of the user's that repeats, as in a recursion, shows once. Runs of three and more library frames are folded, except the last of a run, which is what the user's
+/// code called. At the outer end nothing called them, and they are folded whole. Unless nothing else
+/// would be left.
 fn entries<'a>(stack: &'a [Frame], options: &Options) -> Vec<Entry<'a>> {
     let mut entries: Vec<Entry<'a>> = Vec::new();
     let fold = !options.verbose && !stack.iter().all(is_library);
-    let mut rest = stack.iter().enumerate().peekable();
-    while let Some((index, frame)) = rest.next() {
-        if !fold || index == 0 || !is_library(frame) {
+    let mut index = 0;
+    while let Some(frame) = stack.get(index) {
+        let run = stack[index..].iter().take_while(|f| is_library(f)).count();
+        if run == 0 {
             entries.push(Entry::Frame(index, frame));
+            index += 1;
+            let same = stack[index..].iter().take_while(|f| *f == frame).count();
+            if same > 1 && !options.verbose {
+                entries.push(Entry::Repeated(same));
+                index += same;
+            }
             continue;
         }
-        let mut run = 1;
-        while rest.next_if(|(_, frame)| is_library(frame)).is_some() {
-            run += 1;
-        }
-        entries.push(if run == 1 {
-            Entry::Frame(index, frame)
+        let kept = usize::from(index + run < stack.len());
+        let folded = if fold && run >= kept + 2 {
+            run - kept
         } else {
-            Entry::Folded(run)
-        });
+            0
+        };
+        if folded > 0 {
+            entries.push(Entry::Folded(folded));
+        }
+        let shown = index + folded..index + run;
+        entries.extend(shown.map(|at| Entry::Frame(at, &stack[at])));
+        index += run;
     }
     if !options.verbose && entries.len() > MAX_FRAMES {
         let half = MAX_FRAMES / 2;
@@ -150,11 +204,37 @@ fn entries<'a>(stack: &'a [Frame], options: &Options) -> Vec<Entry<'a>> {
         let frames = entries[cut.clone()]
             .iter()
             .map(|entry| match entry {
-                Entry::Folded(n) | Entry::Omitted(n) => *n,
+                Entry::Folded(n) | Entry::Omitted(n) | Entry::Repeated(n) => *n,
                 Entry::Frame(..) => 1,
             })
             .sum();
         entries.splice(cut, [Entry::Omitted(frames)]);
     }
     entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_arguments;
+
+    #[test]
+    fn generic_arguments_go_and_types_stay() {
+        for (name, brief) in [
+            ("lock<a::Raw<b::C>, ()>", "lock<..>"),
+            (
+                "<a::Q<T> as b::Push<u8>>::push::<u32>",
+                "<a::Q<..> as b::Push<..>>::push::<..>",
+            ),
+            (
+                "apply::<fn(u32) -> u32>::{closure#0}",
+                "apply::<..>::{closure#0}",
+            ),
+            ("f(fn() -> u32)", "f(fn() -> u32)"),
+            ("ns::operator<(ns::A, ns::A)", "ns::operator<(ns::A, ns::A)"),
+            ("a<b", "a<b"),
+            ("main", "main"),
+        ] {
+            assert_eq!(without_arguments(name), brief);
+        }
+    }
 }

@@ -1,25 +1,27 @@
-//! The engine: the only file that names wasmi.
+//! The engine: the only module that names wasmi.
 //!
 //! One `Store`, one instance per guest thread, one memory and one ring for all. A thread is suspended by a
 //! host function that returns an error, and resumed with that function's result.
 
-use super::abi::{self, HostFn};
-use super::limits::LimitReached;
-use super::ops::{self, Op};
-use super::state::{Filled, State, Verdict};
-use super::thread::Status;
-use super::{Ending, MachineConfig, MachineError, RunResult, RunStats, Trap};
-use crate::program::interceptors::Role;
-use crate::program::sites::SiteId;
-use crate::program::{AtomicOp, Hook, Program, hooks};
+mod link;
+mod session;
+
+pub use session::{Session, Value};
+
+use crate::machine::limits::LimitReached;
+use crate::machine::ops::Op;
+use crate::machine::state::{Filled, State, Verdict};
+use crate::machine::thread::{Status, TlsLayout};
+use crate::machine::{Ending, MachineConfig, MachineError, RunResult, RunStats, Trap};
+use crate::program::{Program, hooks};
 use crate::schedule::PointKind;
 use crate::trace::{EventKind, ThreadId};
-use rustc_hash::FxHashMap;
+use link::{Leave, Shared, from_val, to_val};
 use std::collections::VecDeque;
 use wasmi::{
-    Caller, CompilationMode, Config, Engine, Error, ExternType, Func, Global, Instance, Linker,
-    Memory, MemoryType, Module, Ref, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel,
-    Store, Table, TrapCode, Val, ValType,
+    CompilationMode, Config, Engine, Error, ExternType, Func, Global, Instance, Linker, Memory,
+    MemoryType, Module, Ref, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Store,
+    Table, TrapCode, Val,
 };
 
 /// Fuel given at a time, about as many instructions: a thread that touches no memory is interrupted
@@ -31,27 +33,6 @@ const RECURSION: usize = 50_000;
 
 /// Bytes of one thread's value stack at most.
 const VALUE_STACK: usize = 64 << 20;
-
-/// What all instances share.
-#[derive(Clone, Copy)]
-struct Shared {
-    memory: Memory,
-    ring: Memory,
-    /// The ring slot, while its owner is in a call.
-    slot: Global,
-}
-
-/// Why a host function left the guest.
-#[derive(Clone, Debug)]
-struct Leave(Verdict);
-
-impl std::fmt::Display for Leave {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
-impl wasmi::errors::HostError for Leave {}
 
 /// An instance and what has to be put back before another thread uses it.
 struct Guest {
@@ -85,13 +66,14 @@ struct Runner<'a> {
     instances: u32,
     steps: u64,
     fuel_given: u64,
-    /// What the main thread's entry returned.
-    exit_code: Option<i32>,
+    /// What the main thread's last call returned.
+    main_results: Vec<Val>,
 }
 
 pub(super) fn run(program: &Program, config: MachineConfig) -> Result<RunResult, MachineError> {
     let entry = entry(program, config.entry.as_deref())?;
     let mut runner = Runner::new(program, config, entry)?;
+    runner.store.data_mut().point(PointKind::Blocked);
     runner.run()?;
     Ok(runner.finish())
 }
@@ -119,7 +101,9 @@ fn entry(program: &Program, wanted: Option<&str>) -> Result<String, MachineError
         .map_or(0, |ty| ty.params().len());
     // A C or Rust `main(argc, argv)` is called without arguments.
     if params != 0 && name != "main" {
-        return Err(error(format!("`{name}` takes {params} parameters, which cannot be given")));
+        return Err(error(format!(
+            "`{name}` takes {params} parameters, which cannot be given"
+        )));
     }
     Ok(name.to_owned())
 }
@@ -129,7 +113,11 @@ fn engine_error(error: impl std::fmt::Display) -> MachineError {
 }
 
 impl<'a> Runner<'a> {
-    fn new(program: &'a Program, config: MachineConfig, entry: String) -> Result<Self, MachineError> {
+    fn new(
+        program: &'a Program,
+        config: MachineConfig,
+        entry: String,
+    ) -> Result<Self, MachineError> {
         let mut engine_config = Config::default();
         engine_config
             // In the lazy modes, fuel that runs out during translation is a hard error.
@@ -154,7 +142,7 @@ impl<'a> Runner<'a> {
             slot: Global::new(&mut store, Val::I32(0), wasmi::Mutability::Var),
         };
         write_data(program, &mut store, shared.memory)?;
-        let linker = link(program, &module, &mut store, shared).map_err(engine_error)?;
+        let linker = link::link(program, &module, &mut store, shared).map_err(engine_error)?;
         Ok(Runner {
             program,
             module,
@@ -166,12 +154,11 @@ impl<'a> Runner<'a> {
             instances: 0,
             steps: 0,
             fuel_given: 0,
-            exit_code: None,
+            main_results: Vec::new(),
         })
     }
 
     fn run(&mut self) -> Result<(), MachineError> {
-        self.store.data_mut().point(PointKind::Blocked);
         while self.store.data().ending.is_none() {
             let thread = self.store.data().current;
             let status = &mut self.store.data_mut().thread_mut().status;
@@ -189,8 +176,8 @@ impl<'a> Runner<'a> {
         // Suspended calls hold stacks of the engine; they go before the store does.
         drop(self.threads);
         let state = self.store.into_data();
-        let ending = match (state.ending, self.exit_code) {
-            (Some(Ending::Returned), Some(code)) => Ending::Exited(code),
+        let ending = match (state.ending, self.main_results.first()) {
+            (Some(Ending::Returned), Some(Val::I32(code))) => Ending::Exited(*code),
             (Some(ending), _) => ending,
             (None, _) => unreachable!("the run goes on until it has an ending"),
         };
@@ -242,7 +229,10 @@ impl<'a> Runner<'a> {
                 let guest = self.threads[thread.0 as usize].guest.as_ref();
                 match guest.and_then(|guest| guest.instance.get_func(&self.store, export)) {
                     Some(function) => {
-                        let args = args.iter().map(|&arg| Val::I32(arg.cast_signed())).collect();
+                        let args = args
+                            .iter()
+                            .map(|&arg| Val::I32(arg.cast_signed()))
+                            .collect();
                         self.activation(thread).queue.push_front((function, args));
                         self.call_next(thread)
                     }
@@ -278,7 +268,9 @@ impl<'a> Runner<'a> {
         let guest = match self.spare.pop() {
             Some(guest) => {
                 for (global, value) in &guest.globals {
-                    global.set(&mut self.store, value.clone()).map_err(engine_error)?;
+                    global
+                        .set(&mut self.store, value.clone())
+                        .map_err(engine_error)?;
                 }
                 guest
             }
@@ -300,11 +292,16 @@ impl<'a> Runner<'a> {
             return Err(engine_error(format!("export `{}` vanished", entry.export)));
         };
         let params = function.ty(&self.store).params().len();
-        let mut args: Vec<Val> = entry.args.iter().map(|&arg| Val::I32(arg.cast_signed())).collect();
+        let mut args: Vec<Val> = entry
+            .args
+            .iter()
+            .map(|&arg| Val::I32(arg.cast_signed()))
+            .collect();
         args.resize(params, Val::I32(0));
         queue.push_back((function, args));
         if self.threads.len() <= thread.0 as usize {
-            self.threads.resize_with(thread.0 as usize + 1, Activation::default);
+            self.threads
+                .resize_with(thread.0 as usize + 1, Activation::default);
         }
         *self.activation(thread) = Activation {
             guest: Some(guest),
@@ -322,7 +319,9 @@ impl<'a> Runner<'a> {
                 let null = Ref::default_for_ty(ty.element());
                 let table = Table::new(&mut self.store, *ty, null).map_err(engine_error)?;
                 self.linker.allow_shadowing(true);
-                self.linker.define(import.module(), import.name(), table).map_err(engine_error)?;
+                self.linker
+                    .define(import.module(), import.name(), table)
+                    .map_err(engine_error)?;
             }
         }
         let instance = self
@@ -330,10 +329,24 @@ impl<'a> Runner<'a> {
             .instantiate_and_start(&mut self.store, &self.module)
             .map_err(engine_error)?;
         self.instances += 1;
-        let globals = self.program.info().mutable_globals.iter().filter_map(|(index, _)| {
-            let global = instance.get_global(&self.store, &format!("{}{index}", hooks::GLOBAL_PREFIX))?;
-            Some((global, global.get(&self.store)))
-        });
+        if self.store.data().tls_layout.is_none() {
+            let read = |name| match instance.get_global(&self.store, name)?.get(&self.store) {
+                Val::I32(value) => Some(value.cast_unsigned()),
+                _ => None,
+            };
+            let layout = read("__tls_size").zip(read("__tls_align"));
+            self.store.data_mut().tls_layout = layout.map(|(size, align)| TlsLayout { size, align });
+        }
+        let globals = self
+            .program
+            .info()
+            .mutable_globals
+            .iter()
+            .filter_map(|(index, _)| {
+                let global = instance
+                    .get_global(&self.store, &format!("{}{index}", hooks::GLOBAL_PREFIX))?;
+                Some((global, global.get(&self.store)))
+            });
         Ok(Guest {
             instance,
             globals: globals.collect(),
@@ -382,7 +395,9 @@ impl<'a> Runner<'a> {
         call: Result<ResumableCall, Error>,
         results: Vec<Val>,
     ) -> Result<(), MachineError> {
-        let spent = self.fuel_given.saturating_sub(self.store.get_fuel().unwrap_or(0));
+        let spent = self
+            .fuel_given
+            .saturating_sub(self.store.get_fuel().unwrap_or(0));
         self.steps += spent;
         match call {
             Ok(ResumableCall::Finished) => {
@@ -393,10 +408,9 @@ impl<'a> Runner<'a> {
                     let verdict = self.nested_result(value);
                     return self.follow(thread, verdict);
                 }
-                self.exit_code = match results.first() {
-                    Some(Val::I32(code)) if thread == ThreadId(0) => Some(*code),
-                    _ => None,
-                };
+                if thread == ThreadId(0) {
+                    self.main_results = results;
+                }
                 self.call_next(thread)
             }
             Ok(ResumableCall::HostTrap(call)) => {
@@ -413,7 +427,9 @@ impl<'a> Runner<'a> {
             }
             Ok(ResumableCall::OutOfFuel(call)) => {
                 self.drain(Filled::Scan);
-                self.activation(thread).suspended.push((Suspended::Fuel(call), results));
+                self.activation(thread)
+                    .suspended
+                    .push((Suspended::Fuel(call), results));
                 let state = self.store.data_mut();
                 state.thread_mut().status = Status::Ready(Op::Refuelled);
                 // An instruction is about a nanosecond of native time.
@@ -470,108 +486,33 @@ impl<'a> Runner<'a> {
     }
 
     fn refill(&mut self, required: u64) {
-        let left = self.store.data().limits.steps.map_or(u64::MAX, |limit| limit.saturating_sub(self.steps));
+        let left = self
+            .store
+            .data()
+            .limits
+            .steps
+            .map_or(u64::MAX, |limit| limit.saturating_sub(self.steps));
         self.fuel_given = FUEL.min(left).max(required).max(1);
         // Metering is on, the only reason for which this could fail.
         let _ = self.store.set_fuel(self.fuel_given);
     }
 }
 
-impl Shared {
-    fn slot(&self, store: impl wasmi::AsContext) -> u32 {
-        self.slot.get(store).i32().map_or(0, i32::cast_unsigned)
-    }
-
-    /// The slot counts down before it is used.
-    fn set_slot(&self, store: impl wasmi::AsContextMut, first: u32) {
-        let set = self.slot.set(store, Val::I32((first + 8).cast_signed()));
-        debug_assert!(set.is_ok(), "the slot is a mutable i32");
-    }
-
-    /// Delivers the records of the calling thread.
-    fn deliver(&self, caller: &mut Caller<'_, State>, filled: Filled) {
-        let (ring, state) = self.ring.data_and_store_mut(&mut *caller);
-        state.drain(ring, filled);
-        state.deliver();
-    }
-
-    /// Every operation of a guest: its records first, then the operation, then its next slot.
-    fn operate(&self, caller: &mut Caller<'_, State>, op: Op) -> Result<u64, Error> {
-        let slot = self.slot(&*caller);
-        self.deliver(caller, Filled::Down(slot));
-        let (memory, state) = self.memory.data_and_store_mut(&mut *caller);
-        match state.request(memory, op) {
-            Verdict::Value(value) => {
-                let first = caller.data_mut().next_slot();
-                self.set_slot(&mut *caller, first);
-                Ok(value)
-            }
-            verdict => Err(Error::host(Leave(verdict))),
-        }
-    }
-
-    /// A note that is no operation: nothing can come of it but the end of the run.
-    fn note(&self, caller: &mut Caller<'_, State>, note: impl FnOnce(&mut State, usize)) {
-        let slot = self.slot(&*caller);
-        self.deliver(caller, Filled::Down(slot));
-        let memory = self.memory.data_size(&*caller);
-        let state = caller.data_mut();
-        note(state, memory);
-        let first = state.next_slot();
-        self.set_slot(caller, first);
-    }
-
-    fn drained(&self, caller: &mut Caller<'_, State>) -> Result<i32, Error> {
-        self.deliver(caller, Filled::All);
-        match caller.data_mut().drained() {
-            Verdict::Value(slot) => Ok(slot as i32),
-            verdict => Err(Error::host(Leave(verdict))),
-        }
-    }
-
-    fn grow(&self, caller: &mut Caller<'_, State>, pages: u32) -> i32 {
-        let before = self.memory.data_size(&*caller);
-        let mut allowed = false;
-        self.note(caller, |state, memory| allowed = ops::may_grow(state, memory, pages));
-        if !allowed {
-            return -1;
-        }
-        match self.memory.grow(&mut *caller, u64::from(pages)) {
-            Ok(old) => {
-                let pages = self.memory.size(&*caller) as u32;
-                self.note(caller, |state, _| state.emit(EventKind::MemoryGrow { pages }));
-                old as i32
-            }
-            Err(_) => {
-                debug_assert_eq!(before, self.memory.data_size(&*caller));
-                -1
-            }
-        }
-    }
-}
-
-fn to_val(value: u64, ty: ValType) -> Val {
-    match ty {
-        ValType::I64 => Val::I64(value.cast_signed()),
-        _ => Val::I32(value as u32 as i32),
-    }
-}
-
-fn from_val(value: &Val) -> u64 {
-    match *value {
-        Val::I32(value) => u64::from(value.cast_unsigned()),
-        Val::I64(value) => value.cast_unsigned(),
-        // No host function takes anything else.
-        _ => 0,
-    }
-}
-
 fn results_of(function: &Func, store: &Store<State>) -> Vec<Val> {
-    function.ty(store).results().iter().map(|&ty| Val::default_for_ty(ty)).collect()
+    function
+        .ty(store)
+        .results()
+        .iter()
+        .map(|&ty| Val::default_for_ty(ty))
+        .collect()
 }
 
 /// The active data segments, which all threads share.
-fn write_data(program: &Program, store: &mut Store<State>, memory: Memory) -> Result<(), MachineError> {
+fn write_data(
+    program: &Program,
+    store: &mut Store<State>,
+    memory: Memory,
+) -> Result<(), MachineError> {
     let bytes = memory.data_mut(store);
     for segment in &program.info().active_data {
         let data = &program.original()[segment.bytes.clone()];
@@ -589,100 +530,3 @@ fn write_data(program: &Program, store: &mut Store<State>, memory: Memory) -> Re
     Ok(())
 }
 
-/// Defines all that a lowered module imports, except its tables.
-fn link(
-    program: &Program,
-    module: &Module,
-    store: &mut Store<State>,
-    shared: Shared,
-) -> Result<Linker<State>, Error> {
-    let mut linker = Linker::new(store.engine());
-    linker.define(hooks::MODULE, hooks::MEMORY, shared.memory)?;
-    linker.define(hooks::MODULE, hooks::RING, shared.ring)?;
-    linker.define(hooks::MODULE, hooks::SLOT, shared.slot)?;
-    let roles: FxHashMap<u32, Role> = (program.interceptors().iter())
-        .map(|(function, interceptor)| (*function, interceptor.role))
-        .collect();
-    define_hooks(&mut linker, shared, roles)?;
-    for import in module.imports() {
-        let ExternType::Func(ty) = import.ty() else {
-            continue;
-        };
-        if import.module() == hooks::MODULE {
-            continue;
-        }
-        let Some(function) = abi::find(import.module(), import.name()) else {
-            return Err(Error::new(format!("{}.{} is not implemented", import.module(), import.name())));
-        };
-        // The same function may be imported twice.
-        linker.allow_shadowing(true);
-        linker.func_new(import.module(), import.name(), ty.clone(), host_function(shared, function))?;
-    }
-    Ok(linker)
-}
-
-fn host_function(
-    shared: Shared,
-    function: &'static HostFn,
-) -> impl Fn(Caller<'_, State>, &[Val], &mut [Val]) -> Result<(), Error> {
-    move |mut caller, params, results| {
-        let args = params.iter().map(from_val).collect();
-        let value = shared.operate(&mut caller, Op::Host { function, args })?;
-        if let Some(result) = results.first_mut() {
-            *result = to_val(value, result.ty());
-        }
-        Ok(())
-    }
-}
-
-#[rustfmt::skip]
-fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32, Role>) -> Result<(), Error> {
-    type C<'a> = Caller<'a, State>;
-    let site = |site: i32| SiteId(site.cast_unsigned());
-    let kind = |op: i32| AtomicOp::ALL[op as usize];
-    let atomic = move |c: &mut C<'_>, base: i32, operand: u64, expected: u64, op: i32, at: i32| {
-        shared.operate(c, Op::Atomic { site: site(at), base: base.cast_unsigned(), op: kind(op), operand, expected })
-    };
-    let wide = |v: i32| u64::from(v.cast_unsigned());
-    let wait = move |c: &mut C<'_>, base: i32, expected: u64, timeout: i64, at: i32| {
-        shared.operate(c, Op::Wait { site: site(at), base: base.cast_unsigned(), expected, timeout }).map(|v| v as i32)
-    };
-    let m = hooks::MODULE;
-    for hook in Hook::ALL {
-        let name = hook.signature().0;
-        let roles = roles.clone();
-        match hook {
-            Hook::Drain => linker.func_wrap(m, name, move |mut c: C<'_>| shared.drained(&mut c)),
-            Hook::Load32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, op: i32, s: i32| atomic(&mut c, a, 0, 0, op, s).map(|v| v as i32)),
-            Hook::Load64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, op: i32, s: i32| atomic(&mut c, a, 0, 0, op, s).map(u64::cast_signed)),
-            Hook::Store32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i32, op: i32, s: i32| atomic(&mut c, a, wide(v), 0, op, s).map(drop)),
-            Hook::Store64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i64, op: i32, s: i32| atomic(&mut c, a, v.cast_unsigned(), 0, op, s).map(drop)),
-            Hook::Rmw32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i32, op: i32, s: i32| atomic(&mut c, a, wide(v), 0, op, s).map(|v| v as i32)),
-            Hook::Rmw64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i64, op: i32, s: i32| atomic(&mut c, a, v.cast_unsigned(), 0, op, s).map(u64::cast_signed)),
-            Hook::Cmpxchg32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i32, r: i32, op: i32, s: i32| atomic(&mut c, a, wide(r), wide(e), op, s).map(|v| v as i32)),
-            Hook::Cmpxchg64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i64, r: i64, op: i32, s: i32| atomic(&mut c, a, r.cast_unsigned(), e.cast_unsigned(), op, s).map(u64::cast_signed)),
-            Hook::Wait32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i32, t: i64, s: i32| wait(&mut c, a, wide(e), t, s)),
-            Hook::Wait64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i64, t: i64, s: i32| wait(&mut c, a, e.cast_unsigned(), t, s)),
-            Hook::Notify => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, n: i32, s: i32| {
-                shared.operate(&mut c, Op::Notify { site: site(s), base: a.cast_unsigned(), count: n.cast_unsigned() }).map(|v| v as i32)
-            }),
-            Hook::Fence => linker.func_wrap(m, name, move |mut c: C<'_>, s: i32| shared.operate(&mut c, Op::Fence { site: site(s) }).map(drop)),
-            Hook::BulkCopy => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, f: i32, n: i32, s: i32| {
-                shared.note(&mut c, |state, memory| ops::bulk_copy(state, memory, site(s), d.cast_unsigned(), f.cast_unsigned(), n.cast_unsigned()));
-            }),
-            Hook::BulkWrite => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, n: i32, s: i32| {
-                shared.note(&mut c, |state, memory| ops::bulk_write(state, memory, site(s), d.cast_unsigned(), n.cast_unsigned()));
-            }),
-            Hook::Grow => linker.func_wrap(m, name, move |mut c: C<'_>, pages: i32, _site: i32| shared.grow(&mut c, pages.cast_unsigned())),
-            Hook::Enter => linker.func_wrap(m, name, move |mut c: C<'_>, f: i32, a0: i32, a1: i32, a2: i32, a3: i32| {
-                let args = [a0, a1, a2, a3].map(i32::cast_unsigned);
-                let role = roles.get(&f.cast_unsigned()).copied().unwrap_or(Role::Hide);
-                shared.note(&mut c, |state, _| ops::enter(state, role, args));
-            }),
-            Hook::Leave => linker.func_wrap(m, name, move |mut c: C<'_>, _f: i32, result: i32| {
-                shared.note(&mut c, |state, _| ops::leave(state, result.cast_unsigned()));
-            }),
-        }?;
-    }
-    Ok(())
-}

@@ -1,0 +1,140 @@
+//! `grind doctor`
+
+use crate::cli::DoctorArgs;
+use anyhow::Result;
+use grind_runtime::host::ExitCode;
+use grind_runtime::program::imports::{self, ThreadAbi};
+use grind_runtime::program::{ModuleInfo, Program};
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
+    let wasm = crate::module::read(&args.module)?;
+    let program = Program::new(&wasm);
+    let mut text = format!("{}: {} bytes\n", args.module.display(), wasm.len());
+    if let Ok(info) = Program::inspect(&wasm) {
+        describe(&mut text, &info)?;
+    }
+    let verdict = match &program {
+        Ok(program) => {
+            interceptors(&mut text, program)?;
+            Ok("grind can run this module".to_owned())
+        }
+        Err(error) => Err(format!("grind cannot run this module: {error}")),
+    };
+    let (Ok(line) | Err(line)) = &verdict;
+    writeln!(text, "\n{line}")?;
+    write!(anstream::stdout(), "{text}")?;
+    Ok(verdict.map_or(ExitCode::InvalidModule.code(), |_| 0))
+}
+
+fn describe(text: &mut String, info: &ModuleInfo) -> Result<()> {
+    let mut line = |what: &str, value: String| writeln!(text, "  {what:<14} {value}");
+    let abis: Vec<&str> = ThreadAbi::of(info)
+        .map(|abi| match abi {
+            ThreadAbi::Threadlink => "threadlink",
+            ThreadAbi::Wasmgrind => "wasm_threadlink (Wasmgrind)",
+            ThreadAbi::WasiThreads => "wasi-threads",
+        })
+        .collect();
+    line(
+        "thread ABI",
+        or_none(&abis.join(", "), "none: the module creates no threads"),
+    )?;
+    line(
+        "memory",
+        info.memory.map_or("none".to_owned(), |memory| {
+            format!(
+                "{}, {} to {} pages, {}",
+                if memory.shared {
+                    "shared"
+                } else {
+                    "not shared (memory.atomic.wait traps)"
+                },
+                memory.minimum,
+                memory
+                    .maximum
+                    .map_or("any number of".to_owned(), |pages| pages.to_string()),
+                if memory.imported {
+                    "imported"
+                } else {
+                    "its own"
+                },
+            )
+        }),
+    )?;
+    line(
+        "entry",
+        match ["_start", "main"]
+            .into_iter()
+            .find(|name| info.exported_function(name).is_some())
+        {
+            Some(name) => name.to_owned(),
+            None => format!(
+                "none of _start and main; use --invoke with one of: {}",
+                or_none(
+                    &info.exported_functions().collect::<Vec<_>>().join(", "),
+                    "(no functions are exported)"
+                )
+            ),
+        },
+    )?;
+    line(
+        "start function",
+        match info.start {
+            Some(index) => format!("function {index}, run once by each thread"),
+            None => "none".to_owned(),
+        },
+    )?;
+    line(
+        "symbols",
+        match (info.has_dwarf(), info.function_names.is_empty()) {
+            (true, _) => "DWARF: reports show files and lines".to_owned(),
+            (false, false) => {
+                "names only; build with debug = \"line-tables-only\" for files and lines".to_owned()
+            }
+            (false, true) => "none; reports show function indices and offsets".to_owned(),
+        },
+    )?;
+    line(
+        "traced locks",
+        if info.imports_function("threadlink", "start_lock")
+            || info.imports_function("wasm_threadlink", "start_lock")
+        {
+            "yes: reports name the locks held".to_owned()
+        } else {
+            "no: locks are seen as the atomics they are made of".to_owned()
+        },
+    )?;
+    let missing = imports::import_problems(info);
+    line(
+        "imports",
+        match missing.len() {
+            0 => format!("{}, all provided", info.imports.len()),
+            n => format!("{}, {n} not provided (listed below)", info.imports.len()),
+        },
+    )?;
+    Ok(())
+}
+
+fn interceptors(text: &mut String, program: &Program) -> Result<()> {
+    let names: Vec<&str> = program
+        .interceptors()
+        .iter()
+        .map(|(_, interceptor)| interceptor.name)
+        .collect();
+    writeln!(
+        text,
+        "  {:<14} {}",
+        "intercepted",
+        or_none(
+            &names.join(", "),
+            "nothing: no known allocator by name; its locks count as synchronisation"
+        )
+    )?;
+    Ok(())
+}
+
+fn or_none(text: &str, none: &str) -> String {
+    if text.is_empty() { none } else { text }.to_owned()
+}

@@ -1,0 +1,79 @@
+//! Watches a run from a thread of its own: ends it at its time-out, shows how far it is.
+
+use grind_runtime::machine::Control;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Short runs show nothing.
+const SHOW_AFTER: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(100);
+
+/// Stops watching when dropped.
+pub(crate) struct Watch {
+    done: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    pub(crate) fn start(control: Arc<Control>, timeout: Option<Duration>, progress: bool) -> Watch {
+        let progress = progress && std::io::stderr().is_terminal();
+        if timeout.is_none() && !progress {
+            return Watch {
+                done: None,
+                thread: None,
+            };
+        }
+        let (done, ended) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let start = Instant::now();
+            let mut bar: Option<ProgressBar> = None;
+            loop {
+                let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+                match ended.recv_timeout(left.map_or(TICK, |left| left.min(TICK))) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+                }
+                if left.is_some_and(|left| left.is_zero()) {
+                    control.request_stop();
+                }
+                if progress && start.elapsed() > SHOW_AFTER {
+                    let bar = bar.get_or_insert_with(spinner);
+                    bar.set_message(format!(
+                        "{} accesses, {} threads ended",
+                        HumanCount(control.records()),
+                        HumanCount(control.threads_ended())
+                    ));
+                    bar.tick();
+                }
+            }
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
+        });
+        Watch {
+            done: Some(done),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.done = None;
+        if let Some(thread) = self.thread.take() {
+            // A watcher that failed leaves the run as it is.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spinner() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar
+}

@@ -1,0 +1,373 @@
+//! The command as a user meets it: output, exit codes, bad input.
+//!
+//! Reports are compared with `tests/golden/*.txt`. After a change that is meant, look at the new text of
+//! `SNAPSHOTS=overwrite cargo test -p grind-cli --test cli`, and commit it.
+
+use snapbox::cmd::Command;
+use snapbox::{IntoData, file};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn grind() -> Command {
+    Command::new(snapbox::cmd::cargo_bin!("grind")).env_remove("NO_COLOR")
+}
+
+/// `grind run` from the directory that guests' paths begin at.
+fn run(arguments: &[&str]) -> Command {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
+    grind().current_dir(programs).arg("run").args(arguments)
+}
+
+/// A file with this content, in a directory that lives as long as the result.
+fn file_with(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join(name);
+    fs::write(&path, content).unwrap();
+    (directory, path)
+}
+
+fn module(text: &str) -> (TempDir, PathBuf) {
+    file_with("guest.wat", text)
+}
+
+fn run_module(text: &str, arguments: &[&str]) -> snapbox::cmd::OutputAssert {
+    let (_directory, path) = module(text);
+    grind().arg("run").args(arguments).arg(&path).assert()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn stderr(assert: &snapbox::cmd::OutputAssert) -> String {
+    text(&assert.get_output().stderr)
+}
+
+// ---- golden reports --------------------------------------------------------------------------------
+
+#[test]
+fn a_race_shows_both_accesses() {
+    run(&["wasm/race_counter.wasm"])
+        .assert()
+        .code(66)
+        .stdout_eq("")
+        .stderr_eq(file!["golden/race_counter.txt"].raw());
+}
+
+#[test]
+fn a_deadlock_shows_the_circle() {
+    run(&["wasm/deadlock_ab_ba.wasm"])
+        .assert()
+        .code(66)
+        .stdout_eq("")
+        .stderr_eq(file!["golden/deadlock_ab_ba.txt"].raw());
+}
+
+#[test]
+fn a_lost_wakeup_shows_who_waits() {
+    run(&["wasm/deadlock_notify_before_wait.wasm"])
+        .assert()
+        .code(66)
+        .stderr_eq(file!["golden/deadlock_notify_before_wait.txt"].raw());
+}
+
+#[test]
+fn a_trap_shows_where() {
+    run(&["wasm/trap_in_thread.wasm"])
+        .assert()
+        .code(134)
+        .stderr_eq(file!["golden/trap_in_thread.txt"].raw());
+}
+
+#[test]
+fn a_race_on_the_heap_shows_the_block() {
+    run(&["wasm/race_heap.wasm"])
+        .assert()
+        .code(66)
+        .stderr_eq(file!["golden/race_heap.txt"].raw());
+}
+
+#[test]
+fn the_json_form_is_one_object_on_standard_error() {
+    let assert = run(&["--format", "json", "wasm/race_counter.wasm"])
+        .assert()
+        .code(66)
+        .stdout_eq("");
+    let report = grind_runtime::report::json::from_str(&stderr(&assert)).unwrap();
+    assert_eq!(report.findings.len(), 1);
+    assert_eq!(
+        report.reproduce.as_deref(),
+        Some("grind run --seed 0 wasm/race_counter.wasm")
+    );
+}
+
+// ---- runs ------------------------------------------------------------------------------------------
+
+#[test]
+fn a_clean_run_is_silent_and_has_the_guests_exit_code() {
+    run(&["wasm/norace_counter.wasm"])
+        .assert()
+        .code(0)
+        .stderr_eq("");
+    run(&["wasm/clean_exit_code.wasm"])
+        .assert()
+        .code(3)
+        .stderr_eq("");
+}
+
+#[test]
+fn the_guest_gets_its_arguments_and_its_output_is_untouched() {
+    run(&["wasm/clean_arguments.wasm", "--threads", "3", "rest"])
+        .assert()
+        .code(0)
+        .stdout_eq("--threads 3 rest\n3\nNotPresent\n")
+        .stderr_eq("");
+}
+
+#[test]
+fn the_printed_command_shows_the_same_again() {
+    let first = run(&["--seed", "5", "wasm/race_publish.wasm"])
+        .assert()
+        .code(66);
+    let report = stderr(&first);
+    let command = report
+        .lines()
+        .find_map(|line| line.strip_prefix("reproduce: grind run "))
+        .unwrap();
+    let words: Vec<&str> = command.split(' ').collect();
+    run(&words)
+        .assert()
+        .code(66)
+        .stderr_eq(report.as_str().into_data().raw());
+}
+
+#[test]
+fn without_detection_races_are_silent_and_deadlocks_are_not() {
+    run(&["--no-detect", "wasm/race_counter.wasm"])
+        .assert()
+        .code(0)
+        .stderr_eq("");
+    run(&["--no-detect", "wasm/deadlock_ab_ba.wasm"])
+        .assert()
+        .code(66);
+}
+
+#[test]
+fn halting_on_the_first_error_shows_one_finding() {
+    let all = run(&["wasm/race_two_bugs.wasm"]).assert().code(66);
+    assert!(stderr(&all).contains("2 findings"), "{}", stderr(&all));
+    let first = run(&["--halt-on-error", "wasm/race_two_bugs.wasm"])
+        .assert()
+        .code(66);
+    assert!(stderr(&first).contains("1 finding "), "{}", stderr(&first));
+}
+
+#[test]
+fn colours_are_a_choice() {
+    let plain = run(&["wasm/race_counter.wasm"]).assert();
+    assert!(!stderr(&plain).contains('\x1b'));
+    let coloured = run(&["--color", "always", "wasm/race_counter.wasm"]).assert();
+    assert!(stderr(&coloured).contains('\x1b'));
+}
+
+#[test]
+fn a_trace_names_the_run_even_if_it_traps() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("t.grind");
+    run(&[
+        &format!("--trace={}", path.display()),
+        "--seed",
+        "9",
+        "wasm/trap_in_thread.wasm",
+    ])
+    .assert()
+    .code(134);
+    let trace = grind_runtime::trace::file::read(fs::File::open(&path).unwrap()).unwrap();
+    assert_eq!(trace.header.seed, 9);
+    assert_eq!(trace.footer.unwrap().exit_code, 134);
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_is_said_before_the_run() {
+    run(&[
+        "--trace=/nonexistent/t.grind",
+        "wasm/clean_arguments.wasm",
+        "x",
+    ])
+    .assert()
+    .code(127)
+    .stdout_eq("");
+}
+
+// ---- bad input -------------------------------------------------------------------------------------
+
+/// The exit code, and words of the one error.
+fn refused(name: &str, content: impl AsRef<[u8]>, code: i32, words: &[&str]) {
+    let (_directory, path) = file_with(name, content);
+    let assert = grind()
+        .arg("run")
+        .arg(&path)
+        .assert()
+        .code(code)
+        .stdout_eq("");
+    let error = stderr(&assert);
+    assert!(error.starts_with("grind: error: "), "{error}");
+    for word in words {
+        assert!(error.contains(word), "no `{word}` in: {error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_module_is_refused_by_name() {
+    refused("a.wasm", b"", 126, &["empty"]);
+    refused("a.wasm", b"#!/bin/sh\n", 126, &["text"]);
+    refused(
+        "a.wasm",
+        b"\x7fELF\x02\x01\x01",
+        126,
+        &["not a WebAssembly module"],
+    );
+    refused("a.wasm", b"\0asm\x01\0\0\0\x01\x7f", 126, &["truncated"]);
+    refused("a.wasm", b"\0asm\x0d\0\x01\0", 126, &["component"]);
+    refused("a.wat", "(module", 126, &["a.wat"]);
+    refused(
+        "a.wat",
+        r#"(module (memory i64 1) (func (export "_start")))"#,
+        126,
+        &["memory64"],
+    );
+    refused(
+        "a.wat",
+        r#"(module (memory 1) (memory 1) (func (export "_start")))"#,
+        126,
+        &["2 memories"],
+    );
+    refused(
+        "a.wat",
+        r#"(module (tag) (func (export "_start") (throw 0)))"#,
+        126,
+        &["exceptions", "not support"],
+    );
+    grind()
+        .args(["run", "/nonexistent.wasm"])
+        .assert()
+        .code(127);
+}
+
+#[test]
+fn all_unknown_imports_are_listed_with_the_nearest_name() {
+    let guest = r#"(module
+        (import "threadlink" "thread_creat" (func (param i32 i32) (result i32)))
+        (import "threadlink" "thread_join" (func (param i64)))
+        (import "env" "emscripten_get_now" (func (result f64)))
+        (func (export "_start")))"#;
+    refused(
+        "a.wat",
+        guest,
+        126,
+        &[
+            "3 imports",
+            "did you mean `thread_create`",
+            "grind provides it as (i32) -> i32",
+            "`emscripten_get_now` from `env`",
+        ],
+    );
+}
+
+#[test]
+fn a_module_that_cannot_start_its_threads_is_refused() {
+    let import = r#"(import "threadlink" "thread_create" (func (param i32 i32) (result i32)))"#;
+    refused(
+        "a.wat",
+        format!(r#"(module {import} (func (export "_start")))"#),
+        126,
+        &["thread_start", "(i32) -> ()"],
+    );
+    let mistyped = format!(
+        r#"(module {import} (func (export "_start")) (func (export "thread_start") (param i64)))"#
+    );
+    refused("a.wat", mistyped, 126, &["thread_start", "(i64)"]);
+}
+
+#[test]
+fn a_missing_entry_lists_the_exports() {
+    let guest = r#"(module (func (export "go")) (func (export "stop")))"#;
+    let assert = run_module(guest, &[]).code(126);
+    assert!(stderr(&assert).contains("go, stop"), "{}", stderr(&assert));
+    let assert = run_module(guest, &["--invoke", "gone"]).code(126);
+    assert!(stderr(&assert).contains("go, stop"), "{}", stderr(&assert));
+    run_module(guest, &["--invoke", "go"]).code(0);
+}
+
+#[test]
+fn an_endless_loop_without_memory_ends_at_either_limit() {
+    let guest = r#"(module (func (export "_start") (loop $l (br $l))))"#;
+    run_module(guest, &["--max-steps", "100000"]).code(124);
+    run_module(guest, &["--timeout", "1"]).code(124);
+}
+
+#[test]
+fn malformed_debug_information_costs_only_lines() {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
+    let mut wasm = fs::read(programs.join("wasm/race_counter.wasm")).unwrap();
+    let name = b".debug_line";
+    let at = wasm
+        .windows(name.len())
+        .position(|window| window == name)
+        .unwrap()
+        + name.len();
+    wasm[at..at + 64].fill(0xff);
+    let (_directory, path) = file_with("a.wasm", wasm);
+    let assert = grind().arg("run").arg(&path).assert().code(66);
+    assert!(stderr(&assert).contains("data race"), "{}", stderr(&assert));
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    for arguments in [
+        &["run"][..],
+        &["run", "--seed", "x", "a.wasm"],
+        &["dance"],
+        &["run", "--scheduler", "fifo", "a.wasm"],
+    ] {
+        grind().args(arguments).assert().code(2);
+    }
+}
+
+// ---- doctor ----------------------------------------------------------------------------------------
+
+#[test]
+fn doctor_says_what_a_module_is() {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
+    let assert = grind()
+        .current_dir(programs)
+        .args(["doctor", "wasm/race_heap.wasm"])
+        .assert()
+        .code(0);
+    let said = text(&assert.get_output().stdout);
+    for word in [
+        "threadlink",
+        "shared",
+        "DWARF",
+        "__rust_alloc",
+        "can run this module",
+    ] {
+        assert!(said.contains(word), "no `{word}` in: {said}");
+    }
+}
+
+#[test]
+fn doctor_says_what_is_missing() {
+    let (_directory, path) = module(r#"(module (import "env" "foo" (func)) (memory 1))"#);
+    let assert = grind().arg("doctor").arg(&path).assert().code(126);
+    let said = text(&assert.get_output().stdout);
+    for word in [
+        "not shared",
+        "none of _start and main",
+        "`foo` from `env`",
+        "cannot run this module",
+    ] {
+        assert!(said.contains(word), "no `{word}` in: {said}");
+    }
+}

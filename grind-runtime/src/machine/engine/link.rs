@@ -1,0 +1,232 @@
+//! What the guest reaches of the machine: hooks and imports as functions of the engine.
+
+use crate::machine::abi::{self, HostFn};
+use crate::machine::ops::{self, Op};
+use crate::machine::state::{Filled, State, Verdict};
+use crate::program::interceptors::Role;
+use crate::program::sites::SiteId;
+use crate::program::{AtomicOp, Hook, Program, hooks};
+use crate::trace::EventKind;
+use rustc_hash::FxHashMap;
+use wasmi::{Caller, Error, ExternType, Global, Linker, Memory, Module, Store, Val, ValType};
+
+/// What all instances share.
+#[derive(Clone, Copy)]
+pub(super) struct Shared {
+    pub(super) memory: Memory,
+    pub(super) ring: Memory,
+    /// The ring slot, while its owner is in a call.
+    pub(super) slot: Global,
+}
+
+/// Why a host function left the guest.
+#[derive(Clone, Debug)]
+pub(super) struct Leave(pub(super) Verdict);
+
+impl std::fmt::Display for Leave {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl wasmi::errors::HostError for Leave {}
+
+impl Shared {
+    pub(super) fn slot(&self, store: impl wasmi::AsContext) -> u32 {
+        self.slot.get(store).i32().map_or(0, i32::cast_unsigned)
+    }
+
+    /// The slot counts down before it is used.
+    pub(super) fn set_slot(&self, store: impl wasmi::AsContextMut, first: u32) {
+        let set = self.slot.set(store, Val::I32((first + 8).cast_signed()));
+        debug_assert!(set.is_ok(), "the slot is a mutable i32");
+    }
+
+    /// Delivers the records of the calling thread.
+    fn deliver(&self, caller: &mut Caller<'_, State>, filled: Filled) {
+        let (ring, state) = self.ring.data_and_store_mut(&mut *caller);
+        state.drain(ring, filled);
+        state.deliver();
+    }
+
+    /// Every operation of a guest: its records first, then the operation, then its next slot.
+    fn operate(&self, caller: &mut Caller<'_, State>, op: Op) -> Result<u64, Error> {
+        let slot = self.slot(&*caller);
+        self.deliver(caller, Filled::Down(slot));
+        let (memory, state) = self.memory.data_and_store_mut(&mut *caller);
+        match state.request(memory, op) {
+            Verdict::Value(value) => {
+                let first = caller.data_mut().next_slot();
+                self.set_slot(&mut *caller, first);
+                Ok(value)
+            }
+            verdict => Err(Error::host(Leave(verdict))),
+        }
+    }
+
+    /// A note that is no operation: nothing can come of it but the end of the run.
+    fn note(&self, caller: &mut Caller<'_, State>, note: impl FnOnce(&mut State, usize)) {
+        let slot = self.slot(&*caller);
+        self.deliver(caller, Filled::Down(slot));
+        let memory = self.memory.data_size(&*caller);
+        let state = caller.data_mut();
+        note(state, memory);
+        let first = state.next_slot();
+        self.set_slot(caller, first);
+    }
+
+    fn drained(&self, caller: &mut Caller<'_, State>) -> Result<i32, Error> {
+        self.deliver(caller, Filled::All);
+        match caller.data_mut().drained() {
+            Verdict::Value(slot) => Ok(slot as i32),
+            verdict => Err(Error::host(Leave(verdict))),
+        }
+    }
+
+    fn grow(&self, caller: &mut Caller<'_, State>, pages: u32) -> i32 {
+        let before = self.memory.data_size(&*caller);
+        let mut allowed = false;
+        self.note(caller, |state, memory| {
+            allowed = ops::may_grow(state, memory, pages)
+        });
+        if !allowed {
+            return -1;
+        }
+        match self.memory.grow(&mut *caller, u64::from(pages)) {
+            Ok(old) => {
+                let pages = self.memory.size(&*caller) as u32;
+                self.note(caller, |state, _| {
+                    state.emit(EventKind::MemoryGrow { pages })
+                });
+                old as i32
+            }
+            Err(_) => {
+                debug_assert_eq!(before, self.memory.data_size(&*caller));
+                -1
+            }
+        }
+    }
+}
+
+pub(super) fn to_val(value: u64, ty: ValType) -> Val {
+    match ty {
+        ValType::I64 => Val::I64(value.cast_signed()),
+        _ => Val::I32(value as u32 as i32),
+    }
+}
+
+pub(super) fn from_val(value: &Val) -> u64 {
+    match *value {
+        Val::I32(value) => u64::from(value.cast_unsigned()),
+        Val::I64(value) => value.cast_unsigned(),
+        // No host function takes anything else.
+        _ => 0,
+    }
+}
+
+/// Defines all that a lowered module imports, except its tables.
+pub(super) fn link(
+    program: &Program,
+    module: &Module,
+    store: &mut Store<State>,
+    shared: Shared,
+) -> Result<Linker<State>, Error> {
+    let mut linker = Linker::new(store.engine());
+    linker.define(hooks::MODULE, hooks::MEMORY, shared.memory)?;
+    linker.define(hooks::MODULE, hooks::RING, shared.ring)?;
+    linker.define(hooks::MODULE, hooks::SLOT, shared.slot)?;
+    let roles: FxHashMap<u32, Role> = (program.interceptors().iter())
+        .map(|(function, interceptor)| (*function, interceptor.role))
+        .collect();
+    define_hooks(&mut linker, shared, roles)?;
+    for import in module.imports() {
+        let ExternType::Func(ty) = import.ty() else {
+            continue;
+        };
+        if import.module() == hooks::MODULE {
+            continue;
+        }
+        let Some(function) = abi::find(import.module(), import.name()) else {
+            return Err(Error::new(format!(
+                "{}.{} is not implemented",
+                import.module(),
+                import.name()
+            )));
+        };
+        // The same function may be imported twice.
+        linker.allow_shadowing(true);
+        linker.func_new(
+            import.module(),
+            import.name(),
+            ty.clone(),
+            host_function(shared, function),
+        )?;
+    }
+    Ok(linker)
+}
+
+fn host_function(
+    shared: Shared,
+    function: &'static HostFn,
+) -> impl Fn(Caller<'_, State>, &[Val], &mut [Val]) -> Result<(), Error> {
+    move |mut caller, params, results| {
+        let args = params.iter().map(from_val).collect();
+        let value = shared.operate(&mut caller, Op::Host { function, args })?;
+        if let Some(result) = results.first_mut() {
+            *result = to_val(value, result.ty());
+        }
+        Ok(())
+    }
+}
+
+#[rustfmt::skip]
+fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32, Role>) -> Result<(), Error> {
+    type C<'a> = Caller<'a, State>;
+    let site = |site: i32| SiteId(site.cast_unsigned());
+    let kind = |op: i32| AtomicOp::ALL[op as usize];
+    let atomic = move |c: &mut C<'_>, base: i32, operand: u64, expected: u64, op: i32, at: i32| {
+        shared.operate(c, Op::Atomic { site: site(at), base: base.cast_unsigned(), op: kind(op), operand, expected })
+    };
+    let wide = |v: i32| u64::from(v.cast_unsigned());
+    let wait = move |c: &mut C<'_>, base: i32, expected: u64, timeout: i64, at: i32| {
+        shared.operate(c, Op::Wait { site: site(at), base: base.cast_unsigned(), expected, timeout }).map(|v| v as i32)
+    };
+    let m = hooks::MODULE;
+    for hook in Hook::ALL {
+        let name = hook.signature().0;
+        let roles = roles.clone();
+        match hook {
+            Hook::Drain => linker.func_wrap(m, name, move |mut c: C<'_>| shared.drained(&mut c)),
+            Hook::Load32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, op: i32, s: i32| atomic(&mut c, a, 0, 0, op, s).map(|v| v as i32)),
+            Hook::Load64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, op: i32, s: i32| atomic(&mut c, a, 0, 0, op, s).map(u64::cast_signed)),
+            Hook::Store32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i32, op: i32, s: i32| atomic(&mut c, a, wide(v), 0, op, s).map(drop)),
+            Hook::Store64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i64, op: i32, s: i32| atomic(&mut c, a, v.cast_unsigned(), 0, op, s).map(drop)),
+            Hook::Rmw32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i32, op: i32, s: i32| atomic(&mut c, a, wide(v), 0, op, s).map(|v| v as i32)),
+            Hook::Rmw64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i64, op: i32, s: i32| atomic(&mut c, a, v.cast_unsigned(), 0, op, s).map(u64::cast_signed)),
+            Hook::Cmpxchg32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i32, r: i32, op: i32, s: i32| atomic(&mut c, a, wide(r), wide(e), op, s).map(|v| v as i32)),
+            Hook::Cmpxchg64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i64, r: i64, op: i32, s: i32| atomic(&mut c, a, r.cast_unsigned(), e.cast_unsigned(), op, s).map(u64::cast_signed)),
+            Hook::Wait32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i32, t: i64, s: i32| wait(&mut c, a, wide(e), t, s)),
+            Hook::Wait64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, e: i64, t: i64, s: i32| wait(&mut c, a, e.cast_unsigned(), t, s)),
+            Hook::Notify => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, n: i32, s: i32| {
+                shared.operate(&mut c, Op::Notify { site: site(s), base: a.cast_unsigned(), count: n.cast_unsigned() }).map(|v| v as i32)
+            }),
+            Hook::Fence => linker.func_wrap(m, name, move |mut c: C<'_>, s: i32| shared.operate(&mut c, Op::Fence { site: site(s) }).map(drop)),
+            Hook::BulkCopy => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, f: i32, n: i32, s: i32| {
+                shared.note(&mut c, |state, memory| ops::bulk_copy(state, memory, site(s), d.cast_unsigned(), f.cast_unsigned(), n.cast_unsigned()));
+            }),
+            Hook::BulkWrite => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, n: i32, s: i32| {
+                shared.note(&mut c, |state, memory| ops::bulk_write(state, memory, site(s), d.cast_unsigned(), n.cast_unsigned()));
+            }),
+            Hook::Grow => linker.func_wrap(m, name, move |mut c: C<'_>, pages: i32, _site: i32| shared.grow(&mut c, pages.cast_unsigned())),
+            Hook::Enter => linker.func_wrap(m, name, move |mut c: C<'_>, f: i32, a0: i32, a1: i32, a2: i32, a3: i32| {
+                let args = [a0, a1, a2, a3].map(i32::cast_unsigned);
+                let role = roles.get(&f.cast_unsigned()).copied().unwrap_or(Role::Hide);
+                shared.note(&mut c, |state, _| ops::enter(state, role, args));
+            }),
+            Hook::Leave => linker.func_wrap(m, name, move |mut c: C<'_>, _f: i32, result: i32| {
+                shared.note(&mut c, |state, _| ops::leave(state, result.cast_unsigned()));
+            }),
+        }?;
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! Main executes `unreachable`.
+
+fn main() {
+    std::process::abort(); //~ trap
+}
+
+threadlink::main!(main);

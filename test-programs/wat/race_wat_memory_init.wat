@@ -1,0 +1,25 @@
+;; `memory.init` writes a segment where another thread reads a byte.
+(module
+  (import "env" "memory" (memory 1 1 shared))
+  (import "threadlink" "thread_create" (func $thread_create (param i32 i32) (result i32)))
+  (import "threadlink" "thread_join" (func $thread_join (param i32) (result i32)))
+  (data $greeting "hello")
+
+  (func (export "thread_start") (param $which i32)
+    (if (local.get $which)
+      (then
+        (memory.init $greeting (i32.const 64) (i32.const 0) (i32.const 5)) ;;~ race(1)
+      )
+      (else
+        (drop (i32.load8_u (i32.const 68))) ;;~ race(1)
+      )
+    )
+  )
+
+  (func (export "_start")
+    (drop (call $thread_create (i32.const 0) (i32.const 0)))
+    (drop (call $thread_create (i32.const 4) (i32.const 1)))
+    (drop (call $thread_join (i32.load (i32.const 0))))
+    (drop (call $thread_join (i32.load (i32.const 4))))
+  )
+)
