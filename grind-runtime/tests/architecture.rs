@@ -39,7 +39,9 @@ fn code(directory: &str) -> Vec<(PathBuf, String)> {
 fn offenders(directory: &str, words: &[&str], exception: Option<&str>) -> Vec<String> {
     code(directory)
         .into_iter()
-        .filter(|(path, _)| exception.is_none_or(|exception| !path.to_string_lossy().contains(exception)))
+        .filter(|(path, _)| {
+            exception.is_none_or(|exception| !path.to_string_lossy().contains(exception))
+        })
         .filter_map(|(path, text)| {
             let word = words.iter().find(|word| text.contains(**word))?;
             Some(format!("{} has `{word}`", path.display()))
@@ -75,10 +77,7 @@ fn schedulers_know_nothing_of_wasm() {
 
 #[test]
 fn only_the_engine_names_wasmi() {
-    assert_eq!(
-        offenders("", &["wasmi::"], Some("machine/engine")),
-        [""; 0]
-    );
+    assert_eq!(offenders("", &["wasmi::"], Some("machine/engine")), [""; 0]);
     assert!(
         !offenders("machine", &["wasmi::"], None).is_empty(),
         "the test looks for the wrong word"

@@ -24,29 +24,58 @@ fn functions() -> Vec<(String, String)> {
         "i32" => format!("(i64.extend_i32_u {body})"),
         _ => body,
     };
-    for (ty, widths) in [("i32", &["", "8", "16"][..]), ("i64", &["", "8", "16", "32"])] {
+    for (ty, widths) in [
+        ("i32", &["", "8", "16"][..]),
+        ("i64", &["", "8", "16", "32"]),
+    ] {
         for width in widths {
             let unsigned = if width.is_empty() { "" } else { "_u" };
             for offset in ["", " offset=4"] {
-                let mut add = |name: String, body: String| functions.push((format!("{name}{offset}"), body));
+                let mut add =
+                    |name: String, body: String| functions.push((format!("{name}{offset}"), body));
                 let name = format!("{ty}.atomic.load{width}{unsigned}");
-                add(name.clone(), result(ty, format!("({name}{offset} (local.get 0))")));
+                add(
+                    name.clone(),
+                    result(ty, format!("({name}{offset} (local.get 0))")),
+                );
                 let name = format!("{ty}.atomic.store{width}");
                 let value = wrap(ty, 1);
-                add(name.clone(), format!("({name}{offset} (local.get 0) {value}) (i64.const 0)"));
+                add(
+                    name.clone(),
+                    format!("({name}{offset} (local.get 0) {value}) (i64.const 0)"),
+                );
                 for op in ["add", "sub", "and", "or", "xor", "xchg"] {
                     let name = format!("{ty}.atomic.rmw{width}.{op}{unsigned}");
-                    add(name.clone(), result(ty, format!("({name}{offset} (local.get 0) {value})")));
+                    add(
+                        name.clone(),
+                        result(ty, format!("({name}{offset} (local.get 0) {value})")),
+                    );
                 }
                 let name = format!("{ty}.atomic.rmw{width}.cmpxchg{unsigned}");
                 let expected = wrap(ty, 2);
-                add(name.clone(), result(ty, format!("({name}{offset} (local.get 0) {expected} {value})")));
-                for sign in if width.is_empty() { &[""][..] } else { &["_s", "_u"] } {
+                add(
+                    name.clone(),
+                    result(
+                        ty,
+                        format!("({name}{offset} (local.get 0) {expected} {value})"),
+                    ),
+                );
+                for sign in if width.is_empty() {
+                    &[""][..]
+                } else {
+                    &["_s", "_u"]
+                } {
                     let name = format!("{ty}.load{width}{sign}");
-                    add(name.clone(), result(ty, format!("({name}{offset} (local.get 0))")));
+                    add(
+                        name.clone(),
+                        result(ty, format!("({name}{offset} (local.get 0))")),
+                    );
                 }
                 let name = format!("{ty}.store{width}");
-                add(name.clone(), format!("({name}{offset} (local.get 0) {value}) (i64.const 0)"));
+                add(
+                    name.clone(),
+                    format!("({name}{offset} (local.get 0) {value}) (i64.const 0)"),
+                );
             }
         }
     }
@@ -59,7 +88,8 @@ fn functions() -> Vec<(String, String)> {
     }
     functions.push((
         "memory.atomic.notify".into(),
-        "(i64.extend_i32_u (memory.atomic.notify (local.get 0) (i32.wrap_i64 (local.get 1))))".into(),
+        "(i64.extend_i32_u (memory.atomic.notify (local.get 0) (i32.wrap_i64 (local.get 1))))"
+            .into(),
     ));
     functions.push((
         "memory.fill".into(),
@@ -75,7 +105,11 @@ fn functions() -> Vec<(String, String)> {
 fn module(functions: &[(String, String)]) -> Vec<u8> {
     let mut text = String::from("(module (memory (export \"memory\") 1 1 shared)\n");
     for (name, body) in functions {
-        writeln!(text, "(func (export \"{name}\") (param i32 i64 i64) (result i64) {body})").unwrap();
+        writeln!(
+            text,
+            "(func (export \"{name}\") (param i32 i64 i64) (result i64) {body})"
+        )
+        .unwrap();
     }
     text.push(')');
     wat::parse_str(text).unwrap()
@@ -121,14 +155,29 @@ impl Wasmtime {
     }
 
     fn memory(&mut self) -> Vec<u8> {
-        let memory = self.instance.get_shared_memory(&mut self.store, "memory").unwrap();
+        let memory = self
+            .instance
+            .get_shared_memory(&mut self.store, "memory")
+            .unwrap();
         // SAFETY: nobody else has this memory, and no guest runs.
-        memory.data().iter().map(|byte| unsafe { *byte.get() }).collect()
+        memory
+            .data()
+            .iter()
+            .map(|byte| unsafe { *byte.get() })
+            .collect()
     }
 }
 
-fn call(session: &mut Session<'_>, name: &str, (address, operand, expected): (i32, i64, i64)) -> Outcome {
-    let args = [Value::I32(address), Value::I64(operand), Value::I64(expected)];
+fn call(
+    session: &mut Session<'_>,
+    name: &str,
+    (address, operand, expected): (i32, i64, i64),
+) -> Outcome {
+    let args = [
+        Value::I32(address),
+        Value::I64(operand),
+        Value::I64(expected),
+    ];
     match session.invoke(name, &args).unwrap() {
         Ok(values) => match values[..] {
             [Value::I64(value)] => Outcome::Returned(value),
@@ -164,7 +213,16 @@ impl Random {
 
     /// Few values, so that comparisons are equal now and then.
     fn value(&mut self) -> i64 {
-        const VALUES: [i64; 8] = [0, 1, -1, 0xff, 0x1ff, 0x8000_0000, i64::MIN, 0x0123_4567_89ab_cdef];
+        const VALUES: [i64; 8] = [
+            0,
+            1,
+            -1,
+            0xff,
+            0x1ff,
+            0x8000_0000,
+            i64::MIN,
+            0x0123_4567_89ab_cdef,
+        ];
         VALUES[(self.next() % 8) as usize]
     }
 }
@@ -193,19 +251,33 @@ fn atomics_do_what_they_do_on_wasmtime() {
     let mut last = 0;
     while calls < CALLS {
         let (name, _) = &functions[(random.next() % functions.len() as u64) as usize];
-        let expected = if random.next() % 2 == 0 { last } else { random.value() };
+        let expected = if random.next() % 2 == 0 {
+            last
+        } else {
+            random.value()
+        };
         let operands = (random.address(), random.value(), expected);
         let wanted = theirs.call(name, operands);
-        assert_eq!(call(&mut ours, name, operands), wanted, "{name} {operands:x?}, call {calls}");
+        assert_eq!(
+            call(&mut ours, name, operands),
+            wanted,
+            "{name} {operands:x?}, call {calls}"
+        );
         match wanted {
             Outcome::Returned(value) => last = value,
             _ => traps += 1,
         }
         calls += 1;
         if calls.is_multiple_of(1000) {
-            assert!(ours.memory() == theirs.memory(), "memories differ after {calls} calls");
+            assert!(
+                ours.memory() == theirs.memory(),
+                "memories differ after {calls} calls"
+            );
         }
     }
     // The operands reach both sides of every check.
-    assert!((CALLS / 20..CALLS * 19 / 20).contains(&traps), "{traps} of {CALLS} calls trapped");
+    assert!(
+        (CALLS / 20..CALLS * 19 / 20).contains(&traps),
+        "{traps} of {CALLS} calls trapped"
+    );
 }

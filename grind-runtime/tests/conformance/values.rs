@@ -17,8 +17,14 @@ pub(crate) fn argument(argument: &WastArg<'_>) -> Option<Value> {
         WastArgCore::F32(value) => Value::F32(value.bits),
         WastArgCore::F64(value) => Value::F64(value.bits),
         WastArgCore::V128(value) => Value::V128(bits(value)),
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => Value::NullFunc,
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Value::NullExtern,
+        WastArgCore::RefNull(HeapType::Abstract {
+            ty: AbstractHeapType::Func,
+            ..
+        }) => Value::NullFunc,
+        WastArgCore::RefNull(HeapType::Abstract {
+            ty: AbstractHeapType::Extern,
+            ..
+        }) => Value::NullExtern,
         _ => return None,
     })
 }
@@ -30,10 +36,13 @@ fn bits(value: &V128Const) -> u128 {
 /// What is wrong with the results, if anything is.
 pub(crate) fn compare(found: &[Value], wanted: &[WastRet<'_>]) -> Result<(), String> {
     let same = found.len() == wanted.len()
-        && found.iter().zip(wanted).all(|(found, wanted)| match wanted {
-            WastRet::Core(wanted) => matches(*found, wanted),
-            _ => false,
-        });
+        && found
+            .iter()
+            .zip(wanted)
+            .all(|(found, wanted)| match wanted {
+                WastRet::Core(wanted) => matches(*found, wanted),
+                _ => false,
+            });
     if same {
         Ok(())
     } else {
@@ -78,13 +87,29 @@ fn vector(found: u128, wanted: &V128Pattern) -> bool {
     let lane32 = |i: usize| (found >> (32 * i)) as u32;
     let lane64 = |i: usize| (found >> (64 * i)) as u64;
     match wanted {
-        V128Pattern::I8x16(lanes) => lanes.iter().zip(bytes).all(|(lane, byte)| *lane == byte as i8),
-        V128Pattern::I16x8(lanes) => {
-            lanes.iter().enumerate().all(|(i, lane)| *lane == (found >> (16 * i)) as i16)
-        }
-        V128Pattern::I32x4(lanes) => lanes.iter().enumerate().all(|(i, lane)| *lane == lane32(i) as i32),
-        V128Pattern::I64x2(lanes) => lanes.iter().enumerate().all(|(i, lane)| *lane == lane64(i) as i64),
-        V128Pattern::F32x4(lanes) => lanes.iter().enumerate().all(|(i, lane)| float32(lane32(i), lane)),
-        V128Pattern::F64x2(lanes) => lanes.iter().enumerate().all(|(i, lane)| float64(lane64(i), lane)),
+        V128Pattern::I8x16(lanes) => lanes
+            .iter()
+            .zip(bytes)
+            .all(|(lane, byte)| *lane == byte as i8),
+        V128Pattern::I16x8(lanes) => lanes
+            .iter()
+            .enumerate()
+            .all(|(i, lane)| *lane == (found >> (16 * i)) as i16),
+        V128Pattern::I32x4(lanes) => lanes
+            .iter()
+            .enumerate()
+            .all(|(i, lane)| *lane == lane32(i) as i32),
+        V128Pattern::I64x2(lanes) => lanes
+            .iter()
+            .enumerate()
+            .all(|(i, lane)| *lane == lane64(i) as i64),
+        V128Pattern::F32x4(lanes) => lanes
+            .iter()
+            .enumerate()
+            .all(|(i, lane)| float32(lane32(i), lane)),
+        V128Pattern::F64x2(lanes) => lanes
+            .iter()
+            .enumerate()
+            .all(|(i, lane)| float64(lane64(i), lane)),
     }
 }

@@ -335,7 +335,8 @@ impl<'a> Runner<'a> {
                 _ => None,
             };
             let layout = read("__tls_size").zip(read("__tls_align"));
-            self.store.data_mut().tls_layout = layout.map(|(size, align)| TlsLayout { size, align });
+            self.store.data_mut().tls_layout =
+                layout.map(|(size, align)| TlsLayout { size, align });
         }
         let globals = self
             .program
@@ -531,4 +532,3 @@ fn write_data(
     }
     Ok(())
 }
-
