@@ -3,6 +3,8 @@
 //! Reports are compared with `tests/golden/*.txt`. After a change that is meant, look at the new text of
 //! `SNAPSHOTS=overwrite cargo test -p grind-cli --test cli`, and commit it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use snapbox::cmd::Command;
 use snapbox::{IntoData, file};
 use std::fs;

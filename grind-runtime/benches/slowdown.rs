@@ -13,7 +13,11 @@
 //! are interleaved, so that a ratio compares neighbours in time; figures are medians. Each repetition makes a
 //! store, loads the module, instantiates and runs it; parsing and lowering are measured on their own.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its tables")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints its tables"
+)]
 
 mod support;
 

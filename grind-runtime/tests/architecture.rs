@@ -1,5 +1,7 @@
 //! The invariants of `docs/ARCHITECTURE.md` that can be read off the sources.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! Runs a program: its threads interleaved on this OS thread, over one memory, as the scheduler decides.
 //!
-//! Writes what happens to an [`EventSink`](crate::trace::EventSink); knows nothing of detectors.
+//! Writes what happens to an [`EventSink`]; knows nothing of detectors.
 
 mod abi;
 mod atomics;

@@ -23,7 +23,6 @@ fn run(files: impl Iterator<Item = TestFile<'static>>) -> Counts {
 }
 
 fn assert_counts(counts: &Counts, passed: usize, skipped: usize) {
-    println!("{counts:?}");
     let found: usize = counts.skipped.values().sum();
     assert!(
         counts.passed >= passed,
