@@ -151,10 +151,17 @@ impl Shadow {
     #[inline]
     pub(super) fn update_quietly(&mut self, granule: u32, new: Cell, clock: &VectorClock) -> bool {
         let (high, low) = position(granule);
-        if let Some(segment) = &mut self.segments[high]
-            && narrow(&mut segment[low], new, clock)
-        {
-            return true;
+        if let Some(segment) = &mut self.segments[high] {
+            let words = &mut segment[low];
+            if narrow(words, new, clock) {
+                return true;
+            }
+            if let Some(index) = wide_index(words[0])
+                && self.wide.update_quietly(index, new, clock) == Some(true)
+            {
+                words[1] = new.0;
+                return true;
+            }
         }
         self.update_beyond(granule, new, clock, None)
     }

@@ -88,7 +88,7 @@ impl WideSlab {
         index
     }
 
-    /// Remembers an access in the most common way, in place of one older access of its thread or as a repetition:
+    /// Remembers an access in the most common ways, in place of one older access, beside all, or as a repetition:
     /// true if that was it, false if it is for [`WideSlab::update`], none if it races. Changes nothing unless
     /// it returns true; then the granule's words remain, but for the last access.
     pub(super) fn update_quietly(
@@ -97,7 +97,8 @@ impl WideSlab {
         new: Cell,
         clock: &VectorClock,
     ) -> Option<bool> {
-        let cells = self.lists[index].as_mut_slice();
+        let cells = &mut self.lists[index];
+        // Few enough to become narrow is not for here.
         let (mut redundant, mut simple) = (0, cells.len() > 2);
         let mut replaced = None;
         for (at, &old) in cells.iter().enumerate() {
@@ -118,13 +119,21 @@ impl WideSlab {
         if redundant == new.mask() {
             return Some(true);
         }
-        match replaced {
-            Some(at) if simple && redundant == 0 => {
-                cells[at] = new;
-                Some(true)
-            }
-            _ => Some(false),
+        if !simple || redundant != 0 {
+            return Some(false);
         }
+        match replaced {
+            Some(at) => cells[at] = new,
+            None => {
+                let more = bytes_of(cells.len() + 1) - bytes_of(cells.len());
+                if self.bytes + more > self.max_bytes {
+                    return Some(false);
+                }
+                self.bytes += more;
+                cells.push(new);
+            }
+        }
+        Some(true)
     }
 
     /// Remembers an access; returns the granule's new words, which may be narrow. Accesses that it races with are
