@@ -5,6 +5,7 @@
 //! cargo bench -p grind-runtime --bench slowdown -- --check       fails beyond a target
 //! cargo bench -p grind-runtime --bench slowdown -- --instructions      instruction counts, under valgrind
 //! cargo bench -p grind-runtime --bench slowdown -- --kernel mem --reps 31
+//! cargo bench -p grind-runtime --bench slowdown -- --module app.wasm     one of yours
 //! cargo bench -p grind-runtime --bench slowdown -- --once mem detect   one run, for a profiler
 //! ```
 //!
@@ -12,13 +13,15 @@
 //! are interleaved, so that a ratio compares neighbours in time; figures are medians. Each repetition makes a
 //! store, loads the module, instantiates and runs it; parsing and lowering are measured on their own.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its tables")]
+
 mod support;
 
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
 use std::process::ExitCode;
 use support::{KERNELS, Kernel, Mode, cpu, median, run};
 
-/// What issue A wants of a detecting run, as a ratio to a plain one.
+/// What a detecting run is to reach, as a ratio to a plain one.
 const TARGETS: &[(&str, f64)] = &[("mixed", 2.2), ("mem", 3.5)];
 /// Nanoseconds of a switch.
 const SWITCH_TARGET: f64 = 300.0;
@@ -32,6 +35,7 @@ struct Args {
     instructions: bool,
     once: Option<(String, String)>,
     kernel: Option<String>,
+    module: Option<String>,
     repetitions: usize,
 }
 
@@ -41,6 +45,7 @@ fn args() -> Result<Args, String> {
         instructions: false,
         once: None,
         kernel: None,
+        module: None,
         repetitions: 11,
     };
     let mut args = std::env::args().skip(1);
@@ -51,6 +56,7 @@ fn args() -> Result<Args, String> {
             "--instructions" => out.instructions = true,
             "--once" => out.once = Some((value("a kernel")?, value("a mode")?)),
             "--kernel" => out.kernel = Some(value("a kernel")?),
+            "--module" => out.module = Some(value("a path")?),
             "--reps" => out.repetitions = value("a number")?.parse().map_err(|_| "not a number")?,
             // What cargo passes.
             "--bench" => {}
@@ -74,20 +80,24 @@ fn main() -> ExitCode {
         println!("{}", support::peak_memory());
         return ExitCode::SUCCESS;
     }
-    let kernels: Vec<&Kernel> = (KERNELS.iter())
-        .filter(|kernel| {
-            args.kernel
-                .as_deref()
-                .is_none_or(|name| name == kernel.name)
-        })
-        .collect();
+    let given = args.module.as_deref().map(Kernel::read);
+    let kernels: Vec<&Kernel> = match &given {
+        Some(kernel) => vec![kernel],
+        None => (KERNELS.iter())
+            .filter(|kernel| {
+                args.kernel
+                    .as_deref()
+                    .is_none_or(|name| name == kernel.name)
+            })
+            .collect(),
+    };
     let mut failures = Vec::new();
     if args.instructions {
         instructions(&kernels);
         return ExitCode::SUCCESS;
     }
     slowdown(&kernels, args.repetitions, &mut failures);
-    if args.kernel.is_none() {
+    if args.kernel.is_none() && given.is_none() {
         switches(args.repetitions, &mut failures);
         memory(&mut failures);
         lowering(args.repetitions, &mut failures);

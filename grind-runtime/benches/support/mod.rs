@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub(crate) enum Source {
     Text(&'static str),
     Binary(&'static [u8]),
+    File(Vec<u8>),
 }
 
 pub(crate) struct Kernel {
@@ -97,10 +98,21 @@ impl Kernel {
         found.unwrap_or_else(|| panic!("no kernel is called {name}"))
     }
 
+    /// A module of the user's. It must end by returning, and be free of races.
+    pub(crate) fn read(path: &str) -> Kernel {
+        let wasm = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        Kernel {
+            name: "module",
+            source: Source::File(wasm),
+            threads: true,
+        }
+    }
+
     pub(crate) fn wasm(&self) -> Vec<u8> {
         match self.source {
             Source::Text(text) => wat::parse_str(text).expect("a kernel of ours"),
             Source::Binary(wasm) => wasm.to_vec(),
+            Source::File(ref wasm) => wasm.clone(),
         }
     }
 

@@ -2,5 +2,7 @@
 
 pub mod event;
 pub mod file;
+mod hash;
 
 pub use event::*;
+pub use hash::EventHash;
