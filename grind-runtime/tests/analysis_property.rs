@@ -3,7 +3,7 @@
 mod analysis_support;
 
 use analysis_support::naive::{Naive, Seen};
-use analysis_support::streams::{Choices, Stream, bytes, generate};
+use analysis_support::streams::{Choices, Scale, Stream, bytes, generate};
 use grind_runtime::analysis::{
     Access, AccessKind, AnalysisOptions, AnalysisOutcome, Diagnosis, LiveAnalysis,
 };
@@ -21,9 +21,9 @@ fn analyse(stream: &Stream) -> AnalysisOutcome {
     analysis.finish()
 }
 
-fn is(seen: &Seen, access: &Access) -> bool {
+fn is(seen: &Seen, access: &Access, scale: Scale) -> bool {
     seen.thread == access.thread.0
-        && (seen.addr, seen.len) == (access.addr, access.len)
+        && (scale.addr(seen.addr), scale.len(seen)) == (access.addr, access.len)
         && seen.write == access.write
         && seen.atomic == (access.kind == AccessKind::Atomic)
         && seen.stack == access.stack
@@ -44,8 +44,16 @@ struct Tally {
 
 /// The strongest that holds; an error says what does not.
 fn check(stream: &Stream, tally: &mut Tally) -> Result<(), String> {
+    check_scaled(stream, Scale(1), tally)
+}
+
+fn check_scaled(stream: &Stream, scale: Scale, tally: &mut Tally) -> Result<(), String> {
     let naive = Naive::run(stream);
-    let outcome = analyse(stream);
+    let outcome = if scale == Scale(1) {
+        analyse(stream)
+    } else {
+        analyse(&scale.stream(stream))
+    };
     if !outcome.limits.is_empty() || outcome.stats.unresolved > 0 {
         return Err(format!("{:?}, {:?}", outcome.limits, outcome.stats));
     }
@@ -55,7 +63,7 @@ fn check(stream: &Stream, tally: &mut Tally) -> Result<(), String> {
     }
     let pairs: BTreeSet<_> = naive.races.iter().map(|&(a, b, _)| (a, b)).collect();
     let find = |access: &Access| match by_stack.get(&access.stack).map(Vec::as_slice) {
-        Some(&[index]) if is(&naive.accesses[index], access) => Ok(index),
+        Some(&[index]) if is(&naive.accesses[index], access, scale) => Ok(index),
         other => Err(format!("{access:?} is none of {other:?}")),
     };
     // Soundness: every reported pair was made like that, and races.
@@ -133,17 +141,29 @@ fn seeds(range: std::ops::Range<u64>, len: usize) {
 
 #[test]
 fn short_streams_agree_with_the_naive_detector() {
-    seeds(0..70_000, 60);
+    seeds(0..140_000, 60);
 }
 
 #[test]
 fn medium_streams_agree_with_the_naive_detector() {
-    seeds(1_000_000..1_030_000, 160);
+    seeds(1_000_000..1_060_000, 160);
 }
 
 #[test]
 fn long_streams_agree_with_the_naive_detector() {
-    seeds(2_000_000..2_004_000, 700);
+    seeds(2_000_000..2_008_000, 700);
+}
+
+#[test]
+fn large_ranges_agree_with_the_naive_detector() {
+    let mut tally = Tally::default();
+    for seed in 3_000_000..3_002_000 {
+        let stream = generate(Choices(&bytes(seed, 120))).in_ranges();
+        if let Err(problem) = check_scaled(&stream, Scale(8192), &mut tally) {
+            panic!("seed {seed}: {problem}\n{}", stream.dump());
+        }
+    }
+    assert!(tally.racy > 50 && tally.clean > 20, "{tally:?}");
 }
 
 proptest! {

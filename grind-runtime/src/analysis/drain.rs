@@ -78,50 +78,107 @@ pub(super) struct Plain<'a> {
 ///
 /// # Panics
 /// If a record names a site that is not in the table.
-#[inline(never)]
 pub(super) fn drain(
     shadow: &mut Shadow,
     sites: &SiteWords,
     context: &mut ThreadContext,
     records: &[Record],
-    plain: Plain<'_>,
+    plain: &Plain<'_>,
 ) -> usize {
-    let mut hidden = context.hidden();
+    let mut done = 0;
+    loop {
+        if context.hidden() {
+            done += skip_hidden(sites, context, &records[done..]);
+        }
+        done += check(shadow, sites, context, &records[done..], plain);
+        let Some(record) = records.get(done) else {
+            return done;
+        };
+        let word = sites.0[record.site().0 as usize];
+        if kind_of(word) <= WRITE {
+            return done;
+        }
+        follow_record(context, kind_of(word), record.site());
+        done += 1;
+    }
+}
+
+const CALL: u8 = SiteKind::Call as u8;
+const RETURN: u8 = SiteKind::Return as u8;
+
+#[inline(always)]
+fn kind_of(word: u64) -> u8 {
+    (word >> 40) as u8
+}
+
+/// The loop. Whatever is rare is a call, so that everything it needs stays in registers. Stops at accesses
+/// that race, or begin an epoch, and where something is hidden.
+#[inline(never)]
+fn check(
+    shadow: &mut Shadow,
+    sites: &SiteWords,
+    context: &mut ThreadContext,
+    records: &[Record],
+    plain: &Plain<'_>,
+) -> usize {
+    let epoch = plain.epoch;
     for (at, &record) in records.iter().enumerate() {
         let site = record.site();
         let word = sites.0[site.0 as usize];
         let addr = record.base().wrapping_add(word as u32);
         let select = SELECTORS[usize::from((word >> 32) as u8 | (addr & 7) as u8)];
         if select != 0 {
-            if shadow.redundant(addr, select, plain.epoch) || hidden {
-                continue;
-            }
-            let done = plain.read.is_some_and(|read| {
-                shadow.update_quietly(addr >> 3, read.at(site, select), plain.clock)
-            });
-            if !done {
+            if !shadow.redundant(addr, select, epoch) && !miss(shadow, addr, site, select, plain) {
                 return at;
             }
-        } else {
-            let kind = (word >> 40) as u8;
-            if kind > WRITE {
-                follow_record(context, kind, site);
-                hidden = context.hidden();
-            } else if !hidden {
-                let (width, write) = (u32::from((word >> 48) as u8), kind == WRITE);
-                if shadow.redundant_span(addr, width, write, plain.epoch) {
-                    continue;
-                }
-                // What was done before a race is found does not matter to it: it is of the same access.
-                let done = plain.read.is_some_and(|read| {
-                    granules(addr.into(), width.into()).all(|(granule, mask)| {
-                        let new = read.at(site, selector(mask, write));
-                        shadow.update_quietly(granule, new, plain.clock)
-                    })
-                });
-                if !done {
-                    return at;
-                }
+        } else if kind_of(word) == CALL {
+            context.call(site);
+        } else if kind_of(word) == RETURN {
+            context.ret();
+        } else if !span(shadow, word, addr, site, plain) {
+            return at;
+        }
+    }
+    records.len()
+}
+
+/// An access to one granule that is not redundant. False if it is left to the caller.
+#[inline(never)]
+fn miss(shadow: &mut Shadow, addr: u32, site: SiteId, select: u64, plain: &Plain<'_>) -> bool {
+    match plain.read {
+        Some(read) => shadow.update_quietly(addr >> 3, read.at(site, select), plain.clock),
+        None => false,
+    }
+}
+
+/// An access to two granules or three. False if it is left to the caller, or is no access.
+#[inline(never)]
+fn span(shadow: &mut Shadow, word: u64, addr: u32, site: SiteId, plain: &Plain<'_>) -> bool {
+    let (width, write) = ((word >> 48) & 0xff, kind_of(word) == WRITE);
+    if kind_of(word) > WRITE {
+        return false;
+    }
+    if shadow.redundant_span(addr, width as u32, write, plain.epoch) {
+        return true;
+    }
+    // What is remembered before a race is found is of the same access, and the caller's doing it again is a
+    // repetition.
+    plain.read.is_some_and(|read| {
+        granules(addr.into(), width).all(|(granule, mask)| {
+            let new = read.at(site, selector(mask, write));
+            shadow.update_quietly(granule, new, plain.clock)
+        })
+    })
+}
+
+/// Follows records while they are hidden: how many these are.
+fn skip_hidden(sites: &SiteWords, context: &mut ThreadContext, records: &[Record]) -> usize {
+    for (at, &record) in records.iter().enumerate() {
+        let kind = kind_of(sites.0[record.site().0 as usize]);
+        if kind > WRITE {
+            follow_record(context, kind, record.site());
+            if !context.hidden() {
+                return at + 1;
             }
         }
     }
@@ -129,10 +186,8 @@ pub(super) fn drain(
 }
 
 /// Everything about a record that is not an access.
-#[inline(always)]
+#[inline]
 pub(super) fn follow_record(context: &mut ThreadContext, kind: u8, site: SiteId) {
-    const CALL: u8 = SiteKind::Call as u8;
-    const RETURN: u8 = SiteKind::Return as u8;
     const HIDE_BEGIN: u8 = SiteKind::HideBegin as u8;
     const HIDE_END: u8 = SiteKind::HideEnd as u8;
     match kind {

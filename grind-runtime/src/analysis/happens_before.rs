@@ -230,7 +230,7 @@ impl HappensBefore {
                 clock: clock.clock(),
             };
             let rest = &records[done..];
-            let at = drain(&mut self.shadow, &self.sites, context, rest, plain);
+            let at = drain(&mut self.shadow, &self.sites, context, rest, &plain);
             done += at;
             if let Some(&record) = rest.get(at) {
                 let site = sites.packed(record.site());

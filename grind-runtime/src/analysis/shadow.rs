@@ -58,47 +58,56 @@ fn position(granule: u32) -> (usize, usize) {
     (granule as usize / SEGMENT, granule as usize % SEGMENT)
 }
 
-/// The words of a narrow granule after an access that does not race and leaves it narrow; else nothing.
+/// Lets a narrow granule remember an access. Changes nothing and returns false if the access races, or needs the
+/// granule to be wide, or it is.
 #[inline]
-fn narrow(words: Granule, new: Cell, clock: &VectorClock) -> Option<Granule> {
+fn narrow(words: &mut Granule, new: Cell, clock: &VectorClock) -> bool {
+    let [write, read] = *words;
     let target = usize::from(!new.write());
-    let mut kept = words;
-    if words == [0; 2] {
-        kept[target] = new.0;
-        return Some(kept);
+    if write | read == 0 {
+        words[target] = new.0;
+        return true;
     }
-    if wide_index(words[0]).is_some() {
-        return None;
+    if wide_index(write).is_some() {
+        return false;
     }
     let mut redundant = 0;
-    for word in &mut kept {
-        let old = Cell(*word);
+    let mut left = |word: u64| {
+        let old = Cell(word);
         let shared = old.mask() & new.mask();
         if shared == 0 {
-            continue;
+            return Some(word);
         }
-        if old.before(clock) {
-            if old.same_epoch(new) && old.covers_kind(new) {
-                redundant |= shared;
-            } else if new.covers_kind(old) {
-                *word = old.without(shared);
-            }
-        } else if old.conflicts(new) {
-            return None;
+        if !old.before(clock) {
+            return (!old.conflicts(new)).then_some(word);
         }
-    }
+        if old.same_epoch(new) && old.covers_kind(new) {
+            redundant |= shared;
+        } else if new.covers_kind(old) {
+            return Some(old.without(shared));
+        }
+        Some(word)
+    };
+    let (Some(write), Some(read)) = (left(write), left(read)) else {
+        return false;
+    };
     if redundant == new.mask() {
-        return Some(words);
+        return true;
     }
-    let beside = Cell(kept[target]);
-    if beside.0 == 0 {
-        kept[target] = new.0;
+    let beside = Cell(if new.write() { write } else { read });
+    let next = if beside.0 == 0 {
+        new
     } else if beside.same_but_bytes(new) {
-        kept[target] = new.with_mask(new.mask() | beside.mask()).0;
+        new.with_mask(new.mask() | beside.mask())
     } else {
-        return None;
-    }
-    Some(kept)
+        return false;
+    };
+    *words = if new.write() {
+        [next.0, read]
+    } else {
+        [write, next.0]
+    };
+    true
 }
 
 impl Shadow {
@@ -142,11 +151,17 @@ impl Shadow {
     #[inline]
     pub(super) fn update_quietly(&mut self, granule: u32, new: Cell, clock: &VectorClock) -> bool {
         let (high, low) = position(granule);
-        if let Some(segment) = &mut self.segments[high]
-            && let Some(words) = narrow(segment[low], new, clock)
-        {
-            segment[low] = words;
-            return true;
+        if let Some(segment) = &mut self.segments[high] {
+            let words = &mut segment[low];
+            if narrow(words, new, clock) {
+                return true;
+            }
+            if let Some(index) = wide_index(words[0])
+                && self.wide.update_quietly(index, new, clock) == Some(true)
+            {
+                words[1] = new.0;
+                return true;
+            }
         }
         self.update_beyond(granule, new, clock, None)
     }
@@ -164,9 +179,8 @@ impl Shadow {
         let mut races = Vec::new();
         for (high, at, until) in segments(addr, len) {
             if until - at == SEGMENT_BYTES && self.segments[high].is_none() {
-                let words = self.uniform.get(&high).copied().unwrap_or_default();
-                if let Some(words) = narrow(words, new.with_mask(0xff), clock) {
-                    self.uniform.insert(high, words);
+                let words = self.uniform.entry(high).or_default();
+                if narrow(words, new.with_mask(0xff), clock) {
                     continue;
                 }
             }
@@ -213,14 +227,14 @@ impl Shadow {
         }
     }
 
-    fn words(&mut self, granule: u32) -> &mut Granule {
-        let (high, low) = position(granule);
-        let segment = self.segments[high].get_or_insert_with(|| {
+    /// The segment of that index, allocated if it is not yet.
+    #[inline]
+    fn segment(&mut self, high: usize) -> &mut [Granule; SEGMENT] {
+        self.segments[high].get_or_insert_with(|| {
             self.allocated += 1;
             let words = self.uniform.remove(&high).unwrap_or_default();
             boxed(vec![words; SEGMENT])
-        });
-        &mut segment[low]
+        })
     }
 
     /// The uncommon cases. False if it races and there is no place to say so; then nothing changed.
@@ -232,49 +246,55 @@ impl Shadow {
         clock: &VectorClock,
         races: Option<&mut Vec<Cell>>,
     ) -> bool {
-        let words = *self.words(granule);
-        let (high, _) = position(granule);
-        if let Some(words) = narrow(words, new, clock) {
-            *self.words(granule) = words;
+        let (high, low) = position(granule);
+        let words = &mut self.segment(high)[low];
+        if narrow(words, new, clock) {
             return true;
         }
-        let wide = wide_index(words[0]);
-        let racing = || match wide {
-            Some(index) => self.wide.races(index, new, clock),
-            None => words.iter().any(|&word| Cell(word).races(new, clock)),
+        let before = *words;
+        let mut none = Vec::new();
+        let (index, races) = match (wide_index(before[0]), races) {
+            (Some(index), None) => match self.wide.update_quietly(index, new, clock) {
+                Some(true) => {
+                    self.segment(high)[low][1] = new.0;
+                    return true;
+                }
+                Some(false) => (index, &mut none),
+                None => return false,
+            },
+            (Some(index), Some(races)) => (index, races),
+            (None, None) if before.iter().any(|&word| Cell(word).races(new, clock)) => {
+                return false;
+            }
+            (None, races) => {
+                self.wide_in[high] += 1;
+                (self.wide.add(before), races.unwrap_or(&mut none))
+            }
         };
-        if races.is_none() && racing() {
-            return false;
-        }
-        let index = wide.unwrap_or_else(|| {
-            self.wide_in[high] += 1;
-            self.wide.add(words)
-        });
-        let words = self
-            .wide
-            .update(index, new, clock, races.unwrap_or(&mut Vec::new()));
+        let words = self.wide.update(index, new, clock, races);
         if wide_index(words[0]).is_none() {
             self.wide_in[high] -= 1;
         }
-        *self.words(granule) = words;
+        self.segment(high)[low] = words;
         true
     }
 
     fn clear_bytes(&mut self, granule: u32, mask: u8) {
-        let words = *self.words(granule);
+        let (high, low) = position(granule);
+        let words = self.segment(high)[low];
         if words == [0; 2] {
             return;
         }
         let left = if let Some(index) = wide_index(words[0]) {
             let left = self.wide.clear(index, mask);
             if wide_index(left[0]).is_none() {
-                self.wide_in[position(granule).0] -= 1;
+                self.wide_in[high] -= 1;
             }
             left
         } else {
             words.map(|word| Cell(word).without(mask))
         };
-        *self.words(granule) = left;
+        self.segment(high)[low] = left;
     }
 }
 

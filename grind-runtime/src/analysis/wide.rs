@@ -88,10 +88,52 @@ impl WideSlab {
         index
     }
 
-    /// Whether an access by a thread that knows `clock` races with a remembered one.
-    #[inline]
-    pub(super) fn races(&self, index: usize, new: Cell, clock: &VectorClock) -> bool {
-        self.lists[index].iter().any(|old| old.races(new, clock))
+    /// Remembers an access in the most common ways, in place of one older access, beside all, or as a repetition:
+    /// true if that was it, false if it is for [`WideSlab::update`], none if it races. Changes nothing unless
+    /// it returns true; then the granule's words remain, but for the last access.
+    pub(super) fn update_quietly(
+        &mut self,
+        index: usize,
+        new: Cell,
+        clock: &VectorClock,
+    ) -> Option<bool> {
+        let cells = &mut self.lists[index];
+        // Few enough to become narrow is not for here.
+        let (mut redundant, mut simple) = (0, cells.len() > 2);
+        let mut replaced = None;
+        for (at, &old) in cells.iter().enumerate() {
+            let shared = old.mask() & new.mask();
+            if shared == 0 {
+                simple &= !old.same_but_bytes(new);
+            } else if old.before(clock) {
+                if old.same_epoch(new) && old.covers_kind(new) {
+                    redundant |= shared;
+                } else if new.covers_kind(old) {
+                    simple &= shared == old.mask() && replaced.is_none();
+                    replaced = Some(at);
+                }
+            } else if old.conflicts(new) {
+                return None;
+            }
+        }
+        if redundant == new.mask() {
+            return Some(true);
+        }
+        if !simple || redundant != 0 {
+            return Some(false);
+        }
+        match replaced {
+            Some(at) => cells[at] = new,
+            None => {
+                let more = bytes_of(cells.len() + 1) - bytes_of(cells.len());
+                if self.bytes + more > self.max_bytes {
+                    return Some(false);
+                }
+                self.bytes += more;
+                cells.push(new);
+            }
+        }
+        Some(true)
     }
 
     /// Remembers an access; returns the granule's new words, which may be narrow. Accesses that it races with are
@@ -227,13 +269,16 @@ mod tests {
         let write = cell(0, 1, true, 0x0f);
         let index = slab.add([write.0, 0]);
         let read = cell(1, 1, false, 0x03);
-        assert!(slab.races(index, read, &knows(&[0, 1])));
+        assert_eq!(slab.update_quietly(index, read, &knows(&[0, 1])), None);
         let words = slab.update(index, read, &knows(&[0, 1]), &mut races);
         assert_eq!(words, [1, read.0]);
         assert_eq!(races, [write.with_mask(0x03)]);
         // Other bytes do not race, but the pair still does.
         let more = cell(1, 1, false, 0xf0);
-        assert!(!slab.races(index, more, &knows(&[0, 1])));
+        assert_eq!(
+            slab.update_quietly(index, more, &knows(&[0, 1])),
+            Some(false)
+        );
         assert_eq!(
             slab.update(index, more, &knows(&[0, 1]), &mut races),
             [1, more.0]

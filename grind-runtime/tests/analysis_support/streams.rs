@@ -41,6 +41,52 @@ impl Stream {
         lines.join("\n")
     }
 
+    /// The same with bulk accesses in place of plain ones, and atomics far from all of them.
+    pub(crate) fn in_ranges(&self) -> Stream {
+        let mut items = Vec::new();
+        for item in &self.items {
+            match item {
+                Item::Records(thread, records) => {
+                    for &record in records {
+                        let site = self.sites.get(record.site());
+                        let write = site.kind == SiteKind::Write;
+                        items.push(if write || site.kind == SiteKind::Read {
+                            let origin = RangeOrigin::Bulk(record.site());
+                            let addr = record.base() + site.displacement;
+                            let kind = EventKind::Range {
+                                origin,
+                                addr,
+                                len: site.width.into(),
+                                write,
+                            };
+                            Item::Event(Event {
+                                thread: *thread,
+                                kind,
+                            })
+                        } else {
+                            Item::Records(*thread, vec![record])
+                        });
+                    }
+                }
+                Item::Event(event) => {
+                    let mut event = event.clone();
+                    match &mut event.kind {
+                        EventKind::Atomic { addr, .. }
+                        | EventKind::WaitBegin { addr, .. }
+                        | EventKind::WaitEnd { addr, .. }
+                        | EventKind::Notify { addr, .. } => *addr += FAR,
+                        _ => {}
+                    }
+                    items.push(Item::Event(event));
+                }
+            }
+        }
+        Stream {
+            sites: Arc::clone(&self.sites),
+            items,
+        }
+    }
+
     /// Delivers everything until the sink wants no more.
     pub(crate) fn deliver(&self, sink: &mut impl EventSink) {
         for item in &self.items {
@@ -52,6 +98,52 @@ impl Stream {
                 return;
             }
         }
+    }
+}
+
+/// Makes every byte of the window this many, so that accesses cover whole segments of shadow memory. Streams must be
+/// [`Stream::in_ranges`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scale(pub(crate) u32);
+
+/// Added to the addresses of atomics, to keep them out of the window.
+const FAR: u32 = 0x4000_0000;
+
+impl Scale {
+    /// Where a byte begins.
+    pub(crate) fn addr(self, addr: u32) -> u32 {
+        if self.0 == 1 || addr >= FAR {
+            addr
+        } else {
+            (addr - WINDOW.start) * self.0
+        }
+    }
+
+    /// How long an access is.
+    pub(crate) fn len(self, seen: &super::naive::Seen) -> u32 {
+        if seen.atomic {
+            seen.len
+        } else {
+            seen.len * self.0
+        }
+    }
+
+    pub(crate) fn stream(self, stream: &Stream) -> Stream {
+        let mut stream = stream.clone();
+        for item in &mut stream.items {
+            let Item::Event(event) = item else { continue };
+            match &mut event.kind {
+                EventKind::Range { addr, len, .. }
+                | EventKind::Alloc { addr, size: len }
+                | EventKind::BenignRace { addr, len } => {
+                    *addr = self.addr(*addr);
+                    *len *= self.0;
+                }
+                EventKind::Free { addr } => *addr = self.addr(*addr),
+                _ => {}
+            }
+        }
+        stream
     }
 }
 
