@@ -335,7 +335,8 @@ impl<'a> Runner<'a> {
                 _ => None,
             };
             let layout = read("__tls_size").zip(read("__tls_align"));
-            self.store.data_mut().tls_layout = layout.map(|(size, align)| TlsLayout { size, align });
+            self.store.data_mut().tls_layout =
+                layout.map(|(size, align)| TlsLayout { size, align });
         }
         let globals = self
             .program
@@ -402,7 +403,7 @@ impl<'a> Runner<'a> {
         match call {
             Ok(ResumableCall::Finished) => {
                 let slot = self.shared.slot(&self.store);
-                self.drain(Filled::Down(slot));
+                self.drain(Filled::UpTo(slot));
                 if !self.activation(thread).suspended.is_empty() {
                     let value = results.first().map_or(0, from_val);
                     let verdict = self.nested_result(value);
@@ -529,4 +530,3 @@ fn write_data(
     }
     Ok(())
 }
-

@@ -37,7 +37,10 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// [`MachineError`] if it cannot be instantiated. A trap of the start function is the inner error.
-    pub fn new(program: &'a Program, config: MachineConfig) -> Result<Result<Self, Trap>, MachineError> {
+    pub fn new(
+        program: &'a Program,
+        config: MachineConfig,
+    ) -> Result<Result<Self, Trap>, MachineError> {
         let mut runner = Runner::new(program, config, String::new())?;
         let guest = runner.instantiate()?;
         let mut session = Session {
@@ -57,7 +60,11 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`MachineError::Entry`] if there is no such function, or not with these parameters. A trap is the inner
     /// error; the instance can be used on.
-    pub fn invoke(&mut self, export: &str, args: &[Value]) -> Result<Result<Vec<Value>, Trap>, MachineError> {
+    pub fn invoke(
+        &mut self,
+        export: &str,
+        args: &[Value],
+    ) -> Result<Result<Vec<Value>, Trap>, MachineError> {
         let Some(function) = self.instance.get_func(&self.runner.store, export) else {
             return Err(self.entry_error(format!("there is no exported function `{export}`")));
         };
@@ -80,7 +87,10 @@ impl<'a> Session<'a> {
         let results = std::mem::take(&mut self.runner.main_results);
         let state = self.runner.store.data_mut();
         match (state.ending.take(), state.traps.pop()) {
-            (Some(Ending::Returned), _) => Ok(Ok(results.into_iter().map(|value| from_engine(&value)).collect())),
+            (Some(Ending::Returned), _) => Ok(Ok(results
+                .into_iter()
+                .map(|value| from_engine(&value))
+                .collect())),
             (_, Some(report)) => Ok(Err(report.trap)),
             (ending, None) => Err(engine_error(format!("the call ended by {ending:?}"))),
         }
@@ -95,7 +105,13 @@ impl<'a> Session<'a> {
     fn entry_error(&self, problem: String) -> MachineError {
         MachineError::Entry {
             problem,
-            exports: self.runner.program.info().exported_functions().map(str::to_owned).collect(),
+            exports: self
+                .runner
+                .program
+                .info()
+                .exported_functions()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 }
