@@ -1,5 +1,7 @@
 //! `grind`: race detector, tracer and deterministic replayer for multi-threaded WebAssembly.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod doctor;
 mod error;

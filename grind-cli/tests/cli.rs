@@ -371,3 +371,52 @@ fn doctor_says_what_is_missing() {
         assert!(said.contains(word), "no `{word}` in: {said}");
     }
 }
+
+#[test]
+fn the_release_of_a_lock_that_is_not_held_is_a_finding() {
+    let guest = r#"(module
+        (import "threadlink" "start_unlock" (func $start_unlock (param i32)))
+        (import "threadlink" "finish_unlock" (func $finish_unlock (param i32)))
+        (import "threadlink" "start_lock" (func $start_lock (param i32)))
+        (import "threadlink" "finish_lock" (func $finish_lock (param i32)))
+        (func (export "_start")
+            (call $start_unlock (i32.const 64))
+            (call $finish_unlock (i32.const 64)))
+        (func (export "right")
+            (call $start_lock (i32.const 64))
+            (call $finish_lock (i32.const 64))
+            (call $start_unlock (i32.const 64))
+            (call $finish_unlock (i32.const 64))))"#;
+    let assert = run_module(guest, &[]).code(66);
+    assert!(
+        stderr(&assert).contains("unlock-not-held"),
+        "{}",
+        stderr(&assert)
+    );
+    run_module(guest, &["--invoke", "right"]).code(0);
+}
+
+#[test]
+fn limits_are_reported_and_the_guest_goes_on() {
+    let guest = r#"(module
+        (import "env" "memory" (memory 1 65536 shared))
+        (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+        (func (export "thread_start") (param i32)
+            (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const -1))))
+        (func (export "bomb")
+            (loop $l (br_if $l (i32.eqz (call $create (i32.const 0) (i32.const 0))))))
+        (func (export "hoard")
+            (loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))))"#;
+    let assert = run_module(guest, &["--invoke", "bomb", "--max-threads", "20"]).code(0);
+    assert!(
+        stderr(&assert).contains("more than 20 threads"),
+        "{}",
+        stderr(&assert)
+    );
+    let assert = run_module(guest, &["--invoke", "hoard", "--max-memory", "16MiB"]).code(0);
+    assert!(
+        stderr(&assert).contains("more than 16 MiB"),
+        "{}",
+        stderr(&assert)
+    );
+}

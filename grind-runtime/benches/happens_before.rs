@@ -6,7 +6,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
 use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
-use grind_runtime::trace::{Event, EventKind, EventSink, LockMode, Record, ThreadId};
+use grind_runtime::trace::{AtomicKind, Event, EventKind, EventSink, LockMode, Record, ThreadId};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -237,6 +237,73 @@ fn kernels(criterion: &mut Criterion) {
             },
             BatchSize::PerIteration,
         );
+    });
+
+    // Four threads read the same 64 KiB again and again, each time in a new epoch: a table shared by workers
+    // that synchronise for every piece of work.
+    let mut detector = analysis(&sites, Detect::HappensBefore);
+    for child in 1..=4 {
+        let child = ThreadId(child);
+        detector.event(&Event {
+            thread: MAIN,
+            kind: EventKind::ThreadCreate { child },
+        });
+    }
+    let mut turn = 0_u32;
+    group.throughput(Throughput::Elements(table.len() as u64));
+    group.bench_function("shared_table_new_epoch", |bencher| {
+        bencher.iter(|| {
+            turn = turn.wrapping_add(1);
+            let thread = ThreadId(1 + turn % 4);
+            let object = thread.0;
+            deliver(&mut detector, thread, &table);
+            detector.event(&Event {
+                thread,
+                kind: EventKind::HappensBefore { object },
+            });
+        });
+    });
+
+    // Events alone: a lock taken and released by one thread, with nothing in between.
+    let mut detector = analysis(&sites, Detect::HappensBefore);
+    group.throughput(Throughput::Elements(4));
+    group.bench_function("lock_events", |bencher| {
+        let (lock, mode) = (0x100, LockMode::Exclusive);
+        bencher.iter(|| {
+            let mut tell = |kind| detector.event(&Event { thread: MAIN, kind });
+            tell(EventKind::LockRequest {
+                lock,
+                mode,
+                fallible: false,
+            });
+            tell(EventKind::LockAcquire { lock, mode });
+            tell(EventKind::LockRelease { lock, mode });
+            tell(EventKind::LockReleased { lock });
+        });
+    });
+
+    // Atomic increments by two threads in turn.
+    let mut detector = analysis(&sites, Detect::HappensBefore);
+    detector.event(&Event {
+        thread: MAIN,
+        kind: EventKind::ThreadCreate { child: ThreadId(1) },
+    });
+    let mut turn = 0_u32;
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("atomic_increment", |bencher| {
+        bencher.iter(|| {
+            turn = turn.wrapping_add(1);
+            let kind = EventKind::Atomic {
+                site: sites.of[WRITE4][0],
+                addr: 0x100,
+                width: 4,
+                kind: AtomicKind::ReadModifyWrite,
+            };
+            detector.event(&Event {
+                thread: ThreadId(turn & 1),
+                kind,
+            })
+        });
     });
     group.finish();
 }

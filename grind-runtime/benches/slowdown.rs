@@ -13,13 +13,15 @@
 //! are interleaved, so that a ratio compares neighbours in time; figures are medians. Each repetition makes a
 //! store, loads the module, instantiates and runs it; parsing and lowering are measured on their own.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its tables")]
+
 mod support;
 
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
 use std::process::ExitCode;
 use support::{KERNELS, Kernel, Mode, cpu, median, run};
 
-/// What issue A wants of a detecting run, as a ratio to a plain one.
+/// What a detecting run is to reach, as a ratio to a plain one.
 const TARGETS: &[(&str, f64)] = &[("mixed", 2.2), ("mem", 3.5)];
 /// Nanoseconds of a switch.
 const SWITCH_TARGET: f64 = 300.0;

@@ -4,6 +4,8 @@
 //!
 //! See `docs/ARCHITECTURE.md` for the map and the invariants.
 
+#![forbid(unsafe_code)]
+
 pub mod analysis;
 pub mod host;
 pub mod machine;

@@ -117,7 +117,7 @@ fn without_detection_stacks_and_deadlocks_remain() {
     let site = script.wait_begin(1, FLAG);
     script.exit(2);
     script.exit(0);
-    let blocked = vec![(ThreadId(1), BlockedOn::Futex { addr: FLAG })];
+    let blocked = vec![(ThreadId(1), BlockedOn::Futex { site, addr: FLAG })];
     script.event(1, EventKind::Deadlock { blocked });
     let options = AnalysisOptions {
         detect: Detect::None,
@@ -186,27 +186,38 @@ fn deadlock(script: &Script) -> (Vec<BlockedThread>, Vec<u32>) {
     )
 }
 
-fn blocked_on(script: &mut Script, on: &[(u32, BlockedOn)]) {
+/// The threads block, each with a site of its own, and that is that.
+fn blocked_on(script: &mut Script, on: &[(u32, On)]) {
     let blocked: Vec<_> = on
         .iter()
-        .map(|&(thread, on)| (ThreadId(thread), on))
+        .map(|&(thread, on)| {
+            let on = match on {
+                On::Futex(addr) => BlockedOn::Futex {
+                    site: script.wait_begin(thread, addr),
+                    addr,
+                },
+                On::Join(thread) => BlockedOn::Join {
+                    thread: ThreadId(thread),
+                },
+            };
+            (ThreadId(thread), on)
+        })
         .collect();
-    for &(thread, on) in on {
-        if let BlockedOn::Futex { addr } = on {
-            script.wait_begin(thread, addr);
-        }
-    }
     script.event(on[0].0, EventKind::Deadlock { blocked });
 }
 
-fn futex(addr: u32) -> BlockedOn {
-    BlockedOn::Futex { addr }
+#[derive(Clone, Copy)]
+enum On {
+    Futex(u32),
+    Join(u32),
 }
 
-fn join(thread: u32) -> BlockedOn {
-    BlockedOn::Join {
-        thread: ThreadId(thread),
-    }
+fn futex(addr: u32) -> On {
+    On::Futex(addr)
+}
+
+fn join(thread: u32) -> On {
+    On::Join(thread)
 }
 
 #[test]
@@ -620,19 +631,15 @@ fn shared_accesses_beyond_the_limit_are_forgotten_and_counted() {
     }
     let write = script.write(4, X + 8, 4);
     let outcome = script.run_with(with(Limits {
-        shared_accesses: 4,
+        shared_bytes: 64,
         ..Limits::default()
     }));
-    let [
-        LimitNotice::SharedAccesses {
-            limit: 4,
-            forgotten,
-        },
-    ] = outcome.limits[..]
-    else {
-        panic!("{:?}", outcome.limits)
-    };
-    assert!(forgotten > 0);
+    let (limit, forgotten) = (64, 3);
+    assert_eq!(
+        outcome.limits,
+        [LimitNotice::SharedAccesses { limit, forgotten }]
+    );
+    assert_eq!(races(&outcome).len(), 1);
     // What is left is right.
     for (_, second) in races(&outcome) {
         assert_eq!(second.stack, [write]);

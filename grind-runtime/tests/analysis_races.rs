@@ -302,6 +302,19 @@ fn shared_holders_do_not_exclude_each_other() {
 }
 
 #[test]
+fn an_unlock_by_another_thread_takes_no_order_away() {
+    use LockMode::{Exclusive, Shared};
+    let mut script = Script::with_children(3);
+    script.lock_as(1, LOCK, Shared);
+    script.write(1, X, 4);
+    script.unlock_as(1, LOCK, Shared);
+    script.unlock_as(3, LOCK, Exclusive);
+    script.lock_as(2, LOCK, Exclusive);
+    script.write(2, X, 4);
+    assert_eq!(races(&script.run()), []);
+}
+
+#[test]
 fn a_condvar_orders_through_its_lock_only() {
     for locked in [true, false] {
         let (condvar, lock) = (0x3100, LOCK);

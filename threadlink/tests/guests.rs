@@ -16,7 +16,7 @@ fn modules(directory: &str) -> Vec<PathBuf> {
     let directory = programs().join(directory);
     let mut modules: Vec<PathBuf> = fs::read_dir(&directory)
         .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("a directory entry").path())
         .filter(|path| path.extension().is_some_and(|ext| ext == "wasm"))
         .collect();
     modules.sort();
@@ -26,17 +26,21 @@ fn modules(directory: &str) -> Vec<PathBuf> {
 
 /// The functions a module imports, by module and name.
 fn imports(path: &Path) -> BTreeMap<(String, String), FuncType> {
-    let bytes = fs::read(path).unwrap();
+    let bytes = fs::read(path).expect("the module can be read");
     let mut types = Vec::new();
     let mut imports = BTreeMap::new();
     for payload in Parser::new(0).parse_all(&bytes) {
-        match payload.unwrap() {
+        match payload.expect("a valid module") {
             Payload::TypeSection(section) => {
-                types.extend(section.into_iter_err_on_gc_types().map(Result::unwrap));
+                types.extend(
+                    section
+                        .into_iter_err_on_gc_types()
+                        .map(|ty| ty.expect("a valid type")),
+                );
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    let import = import.unwrap();
+                    let import = import.expect("a valid import");
                     if let TypeRef::Func(index) = import.ty {
                         let name = (import.module.to_owned(), import.name.to_owned());
                         imports.insert(name, types[index as usize].clone());

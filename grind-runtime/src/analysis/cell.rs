@@ -133,6 +133,12 @@ impl Cell {
         (self.0 | other.0) & WRITE != 0 && (self.0 & other.0) & ATOMIC == 0
     }
 
+    /// Whether it races with an access that a thread makes which knows `clock`.
+    #[inline]
+    pub(super) fn races(self, later: Cell, clock: &VectorClock) -> bool {
+        self.mask() & later.mask() != 0 && self.conflicts(later) && !self.before(clock)
+    }
+
     /// Whether everything that conflicts with `other` conflicts with this as well.
     #[inline]
     pub(super) fn covers_kind(self, other: Cell) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Half of a detecting run is spent here, so the loop does one thing well: it recognises accesses that repeat an
 //! earlier one of the same epoch (nearly all do), and follows calls and returns. First touches and
-//! accesses in new epochs are dealt with in [`Shadow::update_narrow`]; for anything else it
+//! accesses in new epochs are dealt with in [`Shadow::update_quietly`]; for anything else it
 //! stops and leaves the record to its caller.
 //!
 //! **Cost.** About 30 instructions for a redundant access. Site words are 8 bytes per site, the
@@ -11,6 +11,7 @@
 use super::cell::{Cell, OpenEpoch, selector};
 use super::clock::VectorClock;
 use super::context::ThreadContext;
+use super::order::granules;
 use super::shadow::Shadow;
 use crate::program::sites::{SiteId, SiteKind, SiteTable};
 use crate::trace::Record;
@@ -90,13 +91,13 @@ pub(super) fn drain(
         let site = record.site();
         let word = sites.0[site.0 as usize];
         let addr = record.base().wrapping_add(word as u32);
-        let selector = SELECTORS[usize::from((word >> 32) as u8 | (addr & 7) as u8)];
-        if selector != 0 {
-            if shadow.redundant(addr, selector, plain.epoch) || hidden {
+        let select = SELECTORS[usize::from((word >> 32) as u8 | (addr & 7) as u8)];
+        if select != 0 {
+            if shadow.redundant(addr, select, plain.epoch) || hidden {
                 continue;
             }
             let done = plain.read.is_some_and(|read| {
-                shadow.update_narrow(addr >> 3, read.at(site, selector), plain.clock)
+                shadow.update_quietly(addr >> 3, read.at(site, select), plain.clock)
             });
             if !done {
                 return at;
@@ -107,8 +108,18 @@ pub(super) fn drain(
                 follow_record(context, kind, site);
                 hidden = context.hidden();
             } else if !hidden {
-                let width = u32::from((word >> 48) as u8);
-                if !shadow.redundant_span(addr, width, kind == WRITE, plain.epoch) {
+                let (width, write) = (u32::from((word >> 48) as u8), kind == WRITE);
+                if shadow.redundant_span(addr, width, write, plain.epoch) {
+                    continue;
+                }
+                // What was done before a race is found does not matter to it: it is of the same access.
+                let done = plain.read.is_some_and(|read| {
+                    granules(addr.into(), width.into()).all(|(granule, mask)| {
+                        let new = read.at(site, selector(mask, write));
+                        shadow.update_quietly(granule, new, plain.clock)
+                    })
+                });
+                if !done {
                     return at;
                 }
             }

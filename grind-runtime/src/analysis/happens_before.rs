@@ -30,7 +30,7 @@ use super::diagnosis::{Access, AccessKind};
 use super::drain::{Plain, SiteWords, WRITE, drain, follow};
 use super::heap::Heap;
 use super::limits::Limits;
-use super::order::{Order, granules};
+use super::order::Order;
 use super::shadow::Shadow;
 use crate::program::sites::{SiteId, SiteTable};
 use crate::trace::{AtomicKind, Event, EventKind, RangeOrigin, Record, ThreadId, WaitOutcome};
@@ -155,7 +155,6 @@ pub(super) struct HappensBefore {
     candidates: Candidates,
     /// Accesses that were not redundant.
     checked: u64,
-    races: Vec<Cell>,
     stop: bool,
 }
 
@@ -177,12 +176,11 @@ impl HappensBefore {
             sites: SiteWords::new(sites),
             stop,
             order: Order::new(limits),
-            shadow: Shadow::new(limits.shared_accesses),
+            shadow: Shadow::new(limits.shared_bytes),
             heap: Heap::new(limits),
             benign: BenignRanges::new(limits.annotations),
             candidates: Candidates::new(limits.candidates),
             checked: 0,
-            races: Vec::new(),
         }
     }
 
@@ -293,16 +291,14 @@ impl HappensBefore {
         let site = doing.site.or_else(|| contexts.get(doing.thread)?.top());
         let atomic = doing.kind == AccessKind::Atomic;
         let cell = Cell::new(thread.slot(), epoch, doing.write, atomic, site);
-        for (granule, mask) in granules(doing.addr, doing.len) {
-            self.shadow.update(
-                granule,
-                cell.with_mask(mask),
-                thread.clock(),
-                &mut self.races,
-            );
-            if !self.races.is_empty() {
-                for &older in &self.races {
-                    let mask = self.benign.strip(granule, older.mask());
+        let (order, heap, benign) = (&self.order, &self.heap, &self.benign);
+        let candidates = &mut self.candidates;
+        let mut stack = None;
+        let range = (doing.addr, doing.len);
+        self.shadow
+            .update(range, cell, thread.clock(), |granule, races| {
+                for &older in races {
+                    let mask = benign.strip(granule, older.mask());
                     if mask == 0 {
                         continue;
                     }
@@ -312,13 +308,15 @@ impl HappensBefore {
                         earlier_hash: older.hash(),
                         later_write: doing.write,
                         later_kind: doing.kind,
-                        later_stack: contexts
-                            .get(doing.thread)
-                            .map_or(0, |context| context.stack_hash(doing.site)),
+                        later_stack: *stack.get_or_insert_with(|| {
+                            contexts
+                                .get(doing.thread)
+                                .map_or(0, |thread| thread.stack_hash(doing.site))
+                        }),
                     };
-                    self.candidates.add(key, doing.position, || {
+                    candidates.add(key, doing.position, || {
                         let earlier = Earlier {
-                            thread: self.order.owner(older.slot(), older.clock()),
+                            thread: order.owner(older.slot(), older.clock()),
                             epoch: older.clock(),
                             write: older.write(),
                             atomic: older.atomic(),
@@ -326,11 +324,9 @@ impl HappensBefore {
                             mask,
                         };
                         let first = granule * 8 + mask.trailing_zeros();
-                        (earlier, doing.describe(contexts), self.heap.find(first))
+                        (earlier, doing.describe(contexts), heap.find(first))
                     });
                 }
-                self.races.clear();
-            }
-        }
+            });
     }
 }

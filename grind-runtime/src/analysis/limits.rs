@@ -29,9 +29,9 @@ pub struct Limits {
     /// Addresses used for synchronisation (atomics by 8-byte granule, locks, futexes, annotations). When
     /// exceeded, detection ends.
     pub sync_objects: usize,
-    /// Accesses kept beyond the one write and one read that each 8 bytes of guest memory hold in place,
-    /// 8 bytes each. When exceeded, memory that needs more forgets its older accesses.
-    pub shared_accesses: usize,
+    /// Bytes for memory that several threads access, or one in several epochs, beyond the 2 bytes that each
+    /// byte of guest memory takes in any case. When exceeded, such memory forgets its older accesses.
+    pub shared_bytes: usize,
     /// Benign ranges, and names of locks. Others are ignored.
     pub annotations: usize,
 }
@@ -48,7 +48,7 @@ impl Default for Limits {
             heap_blocks: 1 << 20,
             heap_frames: 1 << 24,
             sync_objects: 1 << 22,
-            shared_accesses: 1 << 26,
+            shared_bytes: 1 << 29,
             annotations: 1 << 16,
         }
     }
@@ -92,7 +92,7 @@ pub enum LimitNotice {
     },
     /// Shared memory forgot accesses: races with these were not found.
     SharedAccesses {
-        /// Accesses kept.
+        /// Bytes for accesses to shared memory.
         limit: usize,
         /// How many were forgotten.
         forgotten: u64,
@@ -163,8 +163,8 @@ impl std::fmt::Display for LimitNotice {
             ),
             LimitNotice::SharedAccesses { limit, forgotten } => write!(
                 f,
-                "more than {limit} accesses to shared memory to remember; {forgotten} were forgotten, \
-                 and races with them not found"
+                "more than {limit} bytes of accesses to shared memory to remember; {forgotten} were \
+                 forgotten, and races with them not found"
             ),
             LimitNotice::Annotations { limit, dropped } => {
                 write!(

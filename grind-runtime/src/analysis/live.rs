@@ -234,7 +234,7 @@ impl LiveAnalysis {
                 if dropped > 0 {
                     notices.push(LimitNotice::Candidates { limit, dropped });
                 }
-                let (limit, forgotten) = (limits.shared_accesses, found.forgotten);
+                let (limit, forgotten) = (limits.shared_bytes, found.forgotten);
                 if forgotten > 0 {
                     notices.push(LimitNotice::SharedAccesses { limit, forgotten });
                 }
@@ -249,7 +249,7 @@ impl LiveAnalysis {
                 }
                 outcome.stats.checked = found.checked;
                 outcome.stats.shadow_bytes =
-                    (found.shadow.segments as u64) * (1 << 17) + found.shadow.cells as u64 * 8;
+                    (found.shadow.segments as u64) * (1 << 17) + found.shadow.wide_bytes as u64;
                 outcome.stats.shared_granules = found.shadow.wide as u64;
                 found.candidates.into_list()
             }

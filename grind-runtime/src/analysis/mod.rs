@@ -9,7 +9,7 @@
 //! | [`limits`] | bounds of the tables, and what is said when one was full |
 //! | `context` | per thread: call stack, held locks, what is hidden |
 //! | `clock`, `order` | vector clocks, and which events order which threads |
-//! | `cell`, `shadow` | which accesses a later one could still race with, byte by byte |
+//! | `cell`, `shadow`, `wide` | which accesses a later one could still race with, byte by byte |
 //! | `happens_before` | data races |
 //! | `drain` | its hot loop |
 //! | `candidates`, `second_pass` | how a race gets its second stack |
@@ -32,6 +32,7 @@ mod lock_misuse;
 mod order;
 mod second_pass;
 mod shadow;
+mod wide;
 
 pub use diagnosis::*;
 pub use limits::{DetectionEnd, LimitNotice, Limits};

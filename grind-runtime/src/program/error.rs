@@ -125,7 +125,7 @@ impl ProgramError {
 
 impl From<wasmparser::BinaryReaderError> for ProgramError {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        let (message, offset) = (error.message().to_owned(), error.offset() as u64);
+        let (message, offset) = (error.message().to_owned(), error.offset());
         if message.contains("unexpected end") || message.contains("unexpected end-of-file") {
             ProgramError::Truncated { message, offset }
         } else {

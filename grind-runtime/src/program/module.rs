@@ -73,11 +73,11 @@ pub struct MemoryShape {
     pub imported: bool,
 }
 
-/// An active data segment whose offset is a constant.
+/// An active data segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSegment {
-    /// Address of its first byte.
-    pub address: u32,
+    /// Address of its first byte; none if it depends on an imported global.
+    pub address: Option<u32>,
     /// Where its bytes are in the original file.
     pub bytes: Range<usize>,
 }
@@ -143,7 +143,7 @@ fn features() -> WasmFeatures {
         | WasmFeatures::MEMORY64
 }
 
-/// Proposals beyond [`features`] that the module uses; empty for a module that is valid without them, or
+/// Proposals that the module uses and grind does not support; empty for a module that is valid without them, or
 /// valid with none.
 #[must_use]
 pub fn unsupported_proposals(wasm: &[u8]) -> Vec<String> {
@@ -168,6 +168,7 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
     let mut info = ModuleInfo::default();
     let mut bodies = Vec::new();
     let mut memories = Vec::new();
+    let mut globals = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
@@ -188,7 +189,10 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                             info.imported_functions += 1;
                         }
                         TypeRef::Memory(ty) => memories.push((ty, true)),
-                        TypeRef::Global(_) => info.globals += 1,
+                        TypeRef::Global(_) => {
+                            info.globals += 1;
+                            globals.push(None);
+                        }
                         TypeRef::Table(_) | TypeRef::Tag(_) => {}
                     }
                     info.imports.push(Import {
@@ -210,7 +214,9 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
             }
             Payload::GlobalSection(reader) => {
                 for global in reader {
-                    let ty = global?.ty;
+                    let global = global?;
+                    let ty = global.ty;
+                    globals.push(constant(&global.init_expr, &globals));
                     if ty.mutable {
                         info.mutable_globals.push((info.globals, ty.content_type));
                     }
@@ -234,7 +240,7 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                     if let wasmparser::DataKind::Active { offset_expr, .. } = data.kind {
                         let end = data.range.end as usize;
                         info.active_data.push(DataSegment {
-                            address: constant_address(&offset_expr, data.range.start as u64)?,
+                            address: constant(&offset_expr, &globals).map(i32::cast_unsigned),
                             bytes: end - data.data.len()..end,
                         });
                     }
@@ -304,19 +310,34 @@ fn memory_shape(
     }))
 }
 
-/// Threaded toolchains place data at constants; a base taken from an imported global belongs to dynamic
-/// linking, whose imports grind refuses anyway.
-fn constant_address(expr: &wasmparser::ConstExpr<'_>, offset: u64) -> Result<u32, ProgramError> {
-    let mut ops = expr.get_operators_reader();
-    match (ops.read()?, ops.read()?) {
-        (wasmparser::Operator::I32Const { value }, wasmparser::Operator::End) => {
-            Ok(value.cast_unsigned())
-        }
-        _ => Err(ProgramError::Invalid {
-            message: "the offset of an active data segment is not a constant".to_owned(),
-            offset,
-        }),
+/// The value of a constant expression, as far as it is one before instantiation. `globals` are the values of
+/// the globals so far; that of an imported one is not known.
+fn constant(expr: &wasmparser::ConstExpr<'_>, globals: &[Option<i32>]) -> Option<i32> {
+    let mut stack = Vec::new();
+    for op in expr.get_operators_reader() {
+        let value = match op.ok()? {
+            wasmparser::Operator::I32Const { value } => value,
+            wasmparser::Operator::GlobalGet { global_index } => {
+                *globals.get(global_index as usize)?.as_ref()?
+            }
+            wasmparser::Operator::I32Add => {
+                let right: i32 = stack.pop()?;
+                stack.pop()?.wrapping_add(right)
+            }
+            wasmparser::Operator::I32Sub => {
+                let right: i32 = stack.pop()?;
+                stack.pop()?.wrapping_sub(right)
+            }
+            wasmparser::Operator::I32Mul => {
+                let right: i32 = stack.pop()?;
+                stack.pop()?.wrapping_mul(right)
+            }
+            wasmparser::Operator::End => return stack.pop(),
+            _ => return None,
+        };
+        stack.push(value);
     }
+    None
 }
 
 /// A broken name section only costs names.

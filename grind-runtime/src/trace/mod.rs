@@ -1,6 +1,7 @@
 //! What happened: events and those who take them.
 
 pub mod event;
+pub mod file;
 mod hash;
 
 pub use event::*;

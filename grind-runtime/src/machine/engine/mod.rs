@@ -517,12 +517,14 @@ fn write_data(
     let bytes = memory.data_mut(store);
     for segment in &program.info().active_data {
         let data = &program.original()[segment.bytes.clone()];
-        let start = segment.address as usize;
+        // Only an imported global could leave it open, and those are refused.
+        let address = segment.address.unwrap_or(u32::MAX);
+        let start = address as usize;
         match bytes.get_mut(start..start.saturating_add(data.len())) {
             Some(target) => target.copy_from_slice(data),
             None => {
                 return Err(MachineError::DataSegment {
-                    address: segment.address,
+                    address,
                     len: data.len(),
                 });
             }

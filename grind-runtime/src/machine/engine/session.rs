@@ -47,10 +47,10 @@ impl<'a> Session<'a> {
             runner,
             instance: guest.instance,
         };
-        if program.info().start.is_some() {
-            if let Err(trap) = session.invoke(hooks::START, &[])? {
-                return Ok(Err(trap));
-            }
+        if program.info().start.is_some()
+            && let Err(trap) = session.invoke(hooks::START, &[])?
+        {
+            return Ok(Err(trap));
         }
         Ok(Ok(session))
     }
