@@ -8,18 +8,17 @@ use super::limits::{LimitReached, Limits, TOTAL_THREADS};
 use super::ops::{self, Op, Reply};
 use super::thread::{Block, Entry, Status, Thread, TlsLayout};
 use super::{Ending, MachineConfig, Trap, TrapReport};
-use crate::program::Program;
 use crate::program::imports::ThreadAbi;
 use crate::program::sites::{SiteId, SiteKind, SiteTable};
+use crate::program::{Program, RING_END};
 use crate::schedule::{Point, PointKind, Scheduler, Slice};
 use crate::trace::{Event, EventKind, EventSink, Flow, Record, ThreadEnd, ThreadId, WaitOutcome};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use threadlink::abi::Errno;
 
-/// Ring slots handed out at most at a time. The batch that a drain copies is then 32 KiB, a level-1
-/// cache's worth; 1024 and 8191 slots were within 3 % of it.
-pub(super) const RING_SLOTS: u32 = 4096;
+/// Ring slots handed out at most at a time.
+const RING_SLOTS: u32 = RING_END / 8;
 
 /// Everything of a run but the engine.
 pub(super) struct State {
@@ -56,8 +55,8 @@ pub(super) struct State {
 pub(super) enum Filled {
     /// Every slot is used.
     All,
-    /// The last used slot is this one.
-    Down(u32),
+    /// The next slot to be used is this one.
+    UpTo(u32),
     /// Unknown: a free slot is all zero.
     Scan,
 }
@@ -154,36 +153,37 @@ impl State {
     /// Hands the current thread its next slots; returns the address of the first.
     pub(super) fn next_slot(&mut self) -> u32 {
         let slots = self.remaining.clamp(1, RING_SLOTS);
-        self.thread_mut().top = 8 * slots;
-        8 * slots
+        let slot = RING_END - 8 * slots;
+        self.thread_mut().slot = slot;
+        slot
     }
 
-    /// Delivers the current thread's records, leaves their slots zero.
+    /// Takes the current thread's records, leaves their slots zero.
     pub(super) fn drain(&mut self, ring: &mut [u8], filled: Filled) {
-        let top = self.thread().top;
-        let count = match filled {
-            Filled::All => top / 8,
-            Filled::Down(slot) => (top + 8).saturating_sub(slot) / 8,
+        let from = self.thread().slot;
+        let unread = &mut ring[from as usize..RING_END as usize];
+        let used = match filled {
+            Filled::All => unread.len(),
+            Filled::UpTo(slot) => slot.saturating_sub(from) as usize,
             Filled::Scan => {
-                let used = ring[8..top as usize + 8].as_chunks::<8>().0.iter().rev();
-                used.take_while(|record| **record != [0; 8]).count() as u32
+                let records = unread.as_chunks::<8>().0.iter();
+                8 * records.take_while(|record| **record != [0; 8]).count()
             }
         };
-        if count == 0 {
+        if used == 0 {
             return;
         }
-        let used = &mut ring[(top + 8 - 8 * count) as usize..(top + 8) as usize];
+        let used = &mut unread[..used];
+        let records = used.as_chunks::<8>().0;
+        let count = records.len() as u32;
         self.batch.clear();
-        // Slots count down, so the oldest record is the last.
-        let newest_first = used.as_chunks::<8>().0;
         self.batch.extend(
-            newest_first
+            records
                 .iter()
-                .rev()
                 .map(|bytes| Record(u64::from_le_bytes(*bytes))),
         );
         used.fill(0);
-        self.thread_mut().top = top - 8 * count;
+        self.thread_mut().slot = from + 8 * count;
         self.remaining = self.remaining.saturating_sub(count);
         self.clock.records(u64::from(count));
         self.records += u64::from(count);

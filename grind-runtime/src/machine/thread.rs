@@ -1,6 +1,7 @@
 //! One guest thread, without its engine half.
 
 use super::ops::Op;
+use crate::program::RING_END;
 use crate::program::interceptors::Role;
 use crate::program::sites::SiteId;
 use crate::trace::{BlockedOn, ThreadId};
@@ -66,8 +67,8 @@ pub(super) struct Thread {
     pub(super) entry: Entry,
     /// Nobody may join it any more.
     pub(super) detached: bool,
-    /// Ring address of the first record not yet drained.
-    pub(super) top: u32,
+    /// Ring slot of the first record not yet drained.
+    pub(super) slot: u32,
     /// Intercepted functions it is in, innermost last: role and arguments.
     pub(super) intercepted: Vec<(Role, [u32; 4])>,
     /// Where a bulk operation is about to trap.
@@ -80,7 +81,7 @@ impl Thread {
             status: Status::Ready(Op::Start),
             entry,
             detached: false,
-            top: 0,
+            slot: RING_END,
             intercepted: Vec::new(),
             trap_site: None,
         }

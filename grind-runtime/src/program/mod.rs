@@ -10,6 +10,7 @@ pub mod symbols;
 
 pub use error::{ImportProblem, ProgramError};
 pub use lower::Instrumentation;
+pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
 pub use module::{DataSegment, Export, Import, MemoryShape, ModuleInfo, unsupported_proposals};
 

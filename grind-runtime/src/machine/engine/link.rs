@@ -36,9 +36,8 @@ impl Shared {
         self.slot.get(store).i32().map_or(0, i32::cast_unsigned)
     }
 
-    /// The slot counts down before it is used.
-    pub(super) fn set_slot(&self, store: impl wasmi::AsContextMut, first: u32) {
-        let set = self.slot.set(store, Val::I32((first + 8).cast_signed()));
+    pub(super) fn set_slot(&self, store: impl wasmi::AsContextMut, slot: u32) {
+        let set = self.slot.set(store, Val::I32(slot.cast_signed()));
         debug_assert!(set.is_ok(), "the slot is a mutable i32");
     }
 
@@ -52,7 +51,7 @@ impl Shared {
     /// Every operation of a guest: its records first, then the operation, then its next slot.
     fn operate(&self, caller: &mut Caller<'_, State>, op: Op) -> Result<u64, Error> {
         let slot = self.slot(&*caller);
-        self.deliver(caller, Filled::Down(slot));
+        self.deliver(caller, Filled::UpTo(slot));
         let (memory, state) = self.memory.data_and_store_mut(&mut *caller);
         match state.request(memory, op) {
             Verdict::Value(value) => {
@@ -67,7 +66,7 @@ impl Shared {
     /// A note that is no operation: nothing can come of it but the end of the run.
     fn note(&self, caller: &mut Caller<'_, State>, note: impl FnOnce(&mut State, usize)) {
         let slot = self.slot(&*caller);
-        self.deliver(caller, Filled::Down(slot));
+        self.deliver(caller, Filled::UpTo(slot));
         let memory = self.memory.data_size(&*caller);
         let state = caller.data_mut();
         note(state, memory);

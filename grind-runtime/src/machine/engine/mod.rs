@@ -403,7 +403,7 @@ impl<'a> Runner<'a> {
         match call {
             Ok(ResumableCall::Finished) => {
                 let slot = self.shared.slot(&self.store);
-                self.drain(Filled::Down(slot));
+                self.drain(Filled::UpTo(slot));
                 if !self.activation(thread).suspended.is_empty() {
                     let value = results.first().map_or(0, from_val);
                     let verdict = self.nested_result(value);

@@ -2,14 +2,17 @@
 
 use super::hooks::{AtomicOp, Hook};
 use super::operands::{Operands, Origin};
-use super::{Context, Instrumentation, RING_MEMORY, SLOT_GLOBAL, Shift};
+use super::region::{Base, Plan, Planned, Region};
+use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift};
 use crate::program::ProgramError;
 use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
+use smallvec::SmallVec;
+use std::ops::Range;
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{BlockType, Encode, Instruction, MemArg, MemArgTarget, ValType};
 use wasmparser::{
-    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator,
-    ValidatorResources,
+    ContType, FrameKind, FuncToValidate, FuncType, FuncValidator, FuncValidatorAllocations,
+    FunctionBody, ModuleArity, Operator, RefType, SubType, ValidatorResources,
 };
 
 /// What an instruction does to memory.
@@ -168,14 +171,15 @@ pub(super) fn lower(
         context,
         sites,
         index,
-        code: Vec::with_capacity(2 * (body.range().end - body.range().start) as usize),
+        code: Vec::with_capacity(4 * (body.range().end - body.range().start) as usize),
         first_extra: validator.len_locals(),
         extra: Vec::new(),
         ring: None,
         operands: Operands::default(),
+        region: Region::default(),
+        returned: None,
     };
-    let records = !context.is_silent(index);
-    if records {
+    if !context.is_silent(index) {
         let ring = lowering.extra_local(ValType::I32, Slot::Ring);
         lowering.ring = Some(ring);
         lowering.load_ring(ring);
@@ -194,11 +198,24 @@ pub(super) fn lower(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Ring,
-    Address,
+    /// The address operand that was left at this height.
+    Address(usize),
+    /// The operand at this height, where it enters or leaves a region.
+    Operand(usize, ValType),
+    /// The operand above an address.
     Value(ValType),
     Dest,
     Source,
     Length,
+}
+
+/// How the records of a piece are made.
+#[derive(Clone, Copy)]
+enum Mode {
+    /// Into the slot after those of the region before; no check.
+    Fast { slot: u64 },
+    /// By a call that checks.
+    Slow,
 }
 
 struct Body<'a> {
@@ -210,6 +227,9 @@ struct Body<'a> {
     extra: Vec<(Slot, ValType)>,
     ring: Option<u32>,
     operands: Operands,
+    region: Region,
+    /// The return that is still to be recorded.
+    returned: Option<SiteId>,
 }
 
 impl Body<'_> {
@@ -239,6 +259,8 @@ impl Body<'_> {
         })
     }
 
+    // ---- the ring ------------------------------------------------------------------------------
+
     fn load_ring(&mut self, ring: u32) {
         self.emit(&Instruction::GlobalGet(SLOT_GLOBAL));
         self.emit(&Instruction::LocalSet(ring));
@@ -251,29 +273,38 @@ impl Body<'_> {
         }
     }
 
-    /// Takes the next slot; calls the machine when the slots are used up.
+    fn advance_ring(&mut self, ring: u32, records: usize) {
+        self.emit(&Instruction::LocalGet(ring));
+        self.emit(&Instruction::I32Const(8 * records as i32));
+        self.emit(&Instruction::I32Add);
+        self.emit(&Instruction::LocalSet(ring));
+    }
+
+    /// Calls the machine if the slots are used up.
     ///
     /// The order matters: by the time `drain` runs, the accesses of all records in the ring are done, and
     /// the record that follows is not yet in it, so a thread may be suspended there.
-    fn record(&mut self, site: SiteId, base: Base) {
-        let Some(ring) = self.ring else { return };
+    fn check_ring(&mut self, ring: u32) {
         self.emit(&Instruction::Block(BlockType::Empty));
         self.emit(&Instruction::LocalGet(ring));
-        self.emit(&Instruction::I32Const(8));
-        self.emit(&Instruction::I32Sub);
-        self.emit(&Instruction::LocalTee(ring));
+        self.emit(&Instruction::I32Const(RING_END.cast_signed()));
+        self.emit(&Instruction::I32Ne);
         self.emit(&Instruction::BrIf(0));
         self.emit(&Instruction::Call(self.context.hook(Hook::Drain)));
         self.emit(&Instruction::LocalSet(ring));
         self.emit(&Instruction::End);
+    }
+
+    /// Writes a record, `slot` slots after the next.
+    fn store_record(&mut self, ring: u32, slot: u64, site: SiteId, base: NamedBase) {
         self.emit(&Instruction::LocalGet(ring));
         let high = u64::from(site.0) << 32;
         match base {
-            Base::Constant(base) => {
+            NamedBase::Constant(base) => {
                 let record = high | u64::from(base.cast_unsigned());
                 self.emit(&Instruction::I64Const(record.cast_signed()));
             }
-            Base::Local(local) => {
+            NamedBase::Local(local) => {
                 self.emit(&Instruction::LocalGet(local));
                 self.emit(&Instruction::I64ExtendI32U);
                 self.emit(&Instruction::I64Const(high.cast_signed()));
@@ -281,11 +312,25 @@ impl Body<'_> {
             }
         }
         self.emit(&Instruction::I64Store(MemArg {
-            offset: 0,
+            offset: 8 * slot,
             align: 3,
             target: MemArgTarget::Memory(RING_MEMORY),
             ordering: None,
         }));
+    }
+
+    fn record(&mut self, ring: u32, mode: Mode, site: SiteId, base: NamedBase) {
+        match mode {
+            Mode::Fast { slot } => self.store_record(ring, slot, site, base),
+            Mode::Slow => {
+                self.emit(&match base {
+                    NamedBase::Local(local) => Instruction::LocalGet(local),
+                    NamedBase::Constant(base) => Instruction::I32Const(base),
+                });
+                self.emit(&Instruction::I32Const(site.0.cast_signed()));
+                self.emit(&Instruction::Call(self.context.step()));
+            }
+        }
     }
 
     fn call_hook(&mut self, hook: Hook, site: SiteId) {
@@ -297,6 +342,8 @@ impl Body<'_> {
         }
     }
 
+    // ---- instructions --------------------------------------------------------------------------
+
     fn instruction(
         &mut self,
         validator: &mut FuncValidator<ValidatorResources>,
@@ -304,25 +351,167 @@ impl Body<'_> {
         op: &Operator<'_>,
     ) -> Result<(), ProgramError> {
         let height = validator.operand_stack_height() as usize;
-        let dead = validator
-            .get_control_frame(0)
-            .is_some_and(|frame| frame.unreachable);
+        let frame = validator.get_control_frame(0);
+        let dead = frame.is_some_and(|frame| frame.unreachable);
+        let frame_height = frame.map_or(0, |frame| frame.height);
         let depth = validator.control_stack_height();
         validator.op(offset, op)?;
+        let recording = self.ring.is_some() && !dead;
+        let arity = if recording { straight(op) } else { None };
+        if let Some((pops, pushes)) = arity {
+            debug_assert_eq!(height, self.operands.height());
+            let result = (pushes > 0).then(|| self.operand_type(validator, 0));
+            return self.straight(offset, op, height - pops, result);
+        }
+        if recording {
+            let call = match *op {
+                Operator::Call { function_index } => !self.context.is_silent(function_index),
+                Operator::CallIndirect { .. } => true,
+                _ => false,
+            };
+            self.boundary(offset, op, depth, call)?;
+        } else {
+            self.copy_or_hook(offset, op, depth)?;
+        }
+        // Operands below those that the instruction takes are what they were.
+        let kept = match *op {
+            Operator::BrIf { .. } => height,
+            Operator::Call { function_index } => {
+                let ty = self.context.info.function_type(function_index);
+                height.saturating_sub(ty.map_or(0, |ty| ty.params().len()))
+            }
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => validator
+                .get_control_frame(0)
+                .map_or(0, |frame| frame.height),
+            ref op => match op.operator_arity(&NoModule) {
+                Some((pops, _)) => height.saturating_sub(pops as usize),
+                None => frame_height,
+            },
+        };
+        let now = validator.operand_stack_height() as usize;
+        self.operands.truncate(kept.min(now));
+        for depth in (0..now - self.operands.height()).rev() {
+            let ty = self.operand_type(validator, depth);
+            self.operands.push(ty, Origin::Unknown);
+        }
+        Ok(())
+    }
+
+    /// The type of an operand; of one in dead code, which may have none, any.
+    fn operand_type(&self, validator: &FuncValidator<ValidatorResources>, depth: usize) -> ValType {
+        let ty = validator.get_operand_type(depth).flatten();
+        ty.and_then(|ty| Shift(self.context.info).val_type(ty).ok())
+            .unwrap_or(ValType::I32)
+    }
+
+    /// An instruction within a region.
+    fn straight(
+        &mut self,
+        offset: u64,
+        op: &Operator<'_>,
+        low: usize,
+        result: Option<ValType>,
+    ) -> Result<(), ProgramError> {
+        if self.region.is_full() {
+            self.end_region(None);
+        }
+        if self.region.is_empty() {
+            self.region.begin(&self.operands);
+        }
+        let access = match effect(op) {
+            Some(Effect::Load(arg, width)) => Some((arg, width, SiteKind::Read, None)),
+            Some(Effect::Store(arg, width, ty)) => Some((arg, width, SiteKind::Write, Some(ty))),
+            Some(Effect::LoadLane(arg, width)) => {
+                Some((arg, width, SiteKind::Read, Some(ValType::V128)))
+            }
+            _ => None,
+        };
+        let may_trap = may_trap(op);
+        let mut records = SmallVec::new();
+        if access.is_some() || may_trap {
+            records.extend(self.returned.take().map(|site| Planned {
+                site,
+                base: Base::Constant(0),
+                above: None,
+            }));
+        }
+        if let Some((arg, width, kind, above)) = access {
+            let site = self.site(kind, width, offset, arg.offset);
+            // The address is the lowest operand of every access.
+            let base = match self.operands.at(low).origin {
+                Origin::Local(local) => Base::Local(local),
+                Origin::Constant(value) => Base::Constant(value),
+                Origin::Piece(piece) => Base::Operand {
+                    height: low,
+                    piece: Some(piece),
+                },
+                Origin::Unknown => Base::Operand {
+                    height: low,
+                    piece: None,
+                },
+            };
+            records.push(Planned { site, base, above });
+        }
+        let from = self.region.bytes.len();
+        let instruction = Shift(self.context.info).instruction(op.clone())?;
+        instruction.encode(&mut self.region.bytes);
+        let piece = self.region.pieces.len();
+        self.region.add(from, records, (low, result), may_trap);
+        self.operands.truncate(low);
+        if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } = *op {
+            self.operands.local_written(local_index);
+        }
+        if let Some(ty) = result {
+            let origin = match *op {
+                Operator::LocalGet { local_index } | Operator::LocalTee { local_index } => {
+                    Origin::Local(local_index)
+                }
+                Operator::I32Const { value } => Origin::Constant(value),
+                _ => Origin::Piece(piece),
+            };
+            self.operands.push(ty, origin);
+        }
+        Ok(())
+    }
+
+    /// An instruction that ends a region, in live code of a function that records.
+    fn boundary(
+        &mut self,
+        offset: u64,
+        op: &Operator<'_>,
+        depth: u32,
+        call: bool,
+    ) -> Result<(), ProgramError> {
+        if call {
+            let call = self.site(SiteKind::Call, 0, offset, 0);
+            let back = self.site(SiteKind::Return, 0, offset, 0);
+            self.end_region(Some(call));
+            self.store_ring();
+            self.copy(op)?;
+            if let Some(ring) = self.ring {
+                self.load_ring(ring);
+            }
+            self.returned = Some(back);
+        } else if matches!(op, Operator::Unreachable) {
+            let site = self.site(SiteKind::Trap, 0, offset, 0);
+            self.end_region(Some(site));
+            self.copy(op)?;
+        } else {
+            self.end_region(None);
+            self.copy_or_hook(offset, op, depth)?;
+        }
+        Ok(())
+    }
+
+    /// An instruction outside regions.
+    fn copy_or_hook(
+        &mut self,
+        offset: u64,
+        op: &Operator<'_>,
+        depth: u32,
+    ) -> Result<(), ProgramError> {
         let off = self.context.instrumentation == Instrumentation::Off;
         match effect(op) {
-            Some(Effect::Load(arg, width)) if !dead && !off => {
-                self.load(arg, width, offset, height);
-                self.copy(op)?;
-            }
-            Some(Effect::Store(arg, width, ty)) if !dead && !off => {
-                self.store(arg, width, ty, SiteKind::Write, offset, height);
-                self.copy(op)?;
-            }
-            Some(Effect::LoadLane(arg, width)) if !dead && !off => {
-                self.store(arg, width, ValType::V128, SiteKind::Read, offset, height);
-                self.copy(op)?;
-            }
             Some(Effect::Atomic(arg, width, kind, wide)) => {
                 self.atomic(arg, width, kind, wide, offset);
             }
@@ -349,88 +538,14 @@ impl Body<'_> {
                 let site = self.site(SiteKind::Bulk, 0, offset, 0);
                 self.call_hook(Hook::Grow, site);
             }
-            _ => self.control(op, offset, depth, dead)?,
-        }
-        self.track(validator, op);
-        Ok(())
-    }
-
-    /// Instructions without an effect on memory, of which calls and exits concern the ring.
-    fn control(
-        &mut self,
-        op: &Operator<'_>,
-        offset: u64,
-        depth: u32,
-        dead: bool,
-    ) -> Result<(), ProgramError> {
-        let records = self.ring.is_some() && !dead;
-        match *op {
-            Operator::Call { function_index }
-                if records && !self.context.is_silent(function_index) =>
-            {
-                self.call(op, offset)
-            }
-            Operator::CallIndirect { .. } if records => self.call(op, offset),
-            Operator::Unreachable if records => {
-                let site = self.site(SiteKind::Trap, 0, offset, 0);
-                self.record(site, Base::Constant(0));
-                self.copy(op)
-            }
             _ => {
                 if exits_function(op, depth) {
                     self.store_ring();
                 }
-                self.copy(op)
+                self.copy(op)?;
             }
         }
-    }
-
-    fn call(&mut self, op: &Operator<'_>, offset: u64) -> Result<(), ProgramError> {
-        let call = self.site(SiteKind::Call, 0, offset, 0);
-        let back = self.site(SiteKind::Return, 0, offset, 0);
-        self.record(call, Base::Constant(0));
-        self.store_ring();
-        self.copy(op)?;
-        if let Some(ring) = self.ring {
-            self.load_ring(ring);
-        }
-        self.record(back, Base::Constant(0));
         Ok(())
-    }
-
-    fn load(&mut self, arg: wasmparser::MemArg, width: u8, offset: u64, height: usize) {
-        let site = self.site(SiteKind::Read, width, offset, arg.offset);
-        let base = match self.operands.at(height - 1) {
-            Some(origin) => origin.into(),
-            None => {
-                let address = self.extra_local(ValType::I32, Slot::Address);
-                self.emit(&Instruction::LocalTee(address));
-                Base::Local(address)
-            }
-        };
-        self.record(site, base);
-    }
-
-    /// An access whose address lies under another operand.
-    fn store(
-        &mut self,
-        arg: wasmparser::MemArg,
-        width: u8,
-        ty: ValType,
-        kind: SiteKind,
-        offset: u64,
-        height: usize,
-    ) {
-        let site = self.site(kind, width, offset, arg.offset);
-        if let Some(origin) = self.operands.at(height - 2) {
-            return self.record(site, origin.into());
-        }
-        let value = self.extra_local(ty, Slot::Value(ty));
-        let address = self.extra_local(ValType::I32, Slot::Address);
-        self.emit(&Instruction::LocalSet(value));
-        self.emit(&Instruction::LocalTee(address));
-        self.record(site, Base::Local(address));
-        self.emit(&Instruction::LocalGet(value));
     }
 
     fn atomic(
@@ -483,26 +598,178 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// Follows where operands come from, after `op` was validated.
-    fn track(&mut self, validator: &FuncValidator<ValidatorResources>, op: &Operator<'_>) {
-        let height = validator.operand_stack_height() as usize;
-        match *op {
-            Operator::LocalGet { local_index } => {
-                self.operands.pushed(height, Origin::Local(local_index));
-            }
-            Operator::I32Const { value } => self.operands.pushed(height, Origin::Constant(value)),
-            Operator::LocalSet { local_index } => {
-                self.operands.replaced_top(height + 1);
-                self.operands.local_written(local_index);
-            }
-            Operator::LocalTee { local_index } => {
-                self.operands.replaced_top(height);
-                self.operands.local_written(local_index);
-                self.operands.pushed(height, Origin::Local(local_index));
-            }
-            ref op if pushes_at_most_one(op) => self.operands.replaced_top(height),
-            _ => self.operands.forget(),
+    // ---- regions -------------------------------------------------------------------------------
+
+    /// Ends the present region, with this record at its end, if any.
+    fn end_region(&mut self, last: Option<SiteId>) {
+        let mut region = std::mem::take(&mut self.region);
+        if region.is_empty() {
+            region.begin(&self.operands);
         }
+        let tail: SmallVec<[SiteId; 2]> = self.returned.take().into_iter().chain(last).collect();
+        let (Some(ring), Some(plan)) = (self.ring, region.plan(tail.len())) else {
+            self.code.extend_from_slice(&region.bytes);
+            self.operands.end_region(|_, _, _| Origin::Unknown);
+            return self.reuse(region);
+        };
+        self.copy_pieces(&region, 0..plan.inner.start);
+        if plan.records == 1 {
+            self.check_ring(ring);
+            self.pieces(&region, &plan, Mode::Fast { slot: 0 });
+            for &site in &tail {
+                self.store_record(ring, 0, site, NamedBase::Constant(0));
+            }
+            self.advance_ring(ring, 1);
+            self.operands.end_region(|_, _, _| Origin::Unknown);
+        } else {
+            self.twice(ring, &region, &plan, &tail);
+        }
+        self.copy_pieces(&region, plan.inner.end..region.pieces.len());
+        self.reuse(region);
+    }
+
+    /// Keeps the buffers.
+    fn reuse(&mut self, mut region: Region) {
+        region.clear();
+        self.region = region;
+    }
+
+    /// A region with several records.
+    fn twice(&mut self, ring: u32, region: &Region, plan: &Plan, tail: &[SiteId]) {
+        let bottom = plan.taken.start;
+        let local_of = |body: &mut Self, at: usize, types: &[ValType]| {
+            let ty = types[at - bottom];
+            body.extra_local(ty, Slot::Operand(at, ty))
+        };
+        let taken = region.types(plan.inner.start, bottom);
+        let left = region.types(plan.inner.end, bottom);
+        for at in plan.taken.clone().rev() {
+            let local = local_of(self, at, &taken);
+            self.emit(&Instruction::LocalSet(local));
+        }
+        self.emit(&Instruction::Block(BlockType::Empty));
+        self.emit(&Instruction::Block(BlockType::Empty));
+        self.emit(&Instruction::LocalGet(ring));
+        self.emit(&Instruction::I32Const(
+            RING_END.cast_signed() - 8 * plan.records as i32,
+        ));
+        self.emit(&Instruction::I32LeU);
+        self.emit(&Instruction::BrIf(0));
+        for mode in [Mode::Slow, Mode::Fast { slot: 0 }] {
+            if let Mode::Slow = mode {
+                self.store_ring();
+            }
+            for at in plan.taken.clone() {
+                let local = local_of(self, at, &taken);
+                self.emit(&Instruction::LocalGet(local));
+            }
+            let mut mode = self.pieces(region, plan, mode);
+            for &site in tail {
+                self.record(ring, mode, site, NamedBase::Constant(0));
+                mode.next();
+            }
+            match mode {
+                Mode::Slow => self.load_ring(ring),
+                Mode::Fast { .. } => self.advance_ring(ring, plan.records),
+            }
+            for at in plan.left.clone().rev() {
+                let local = local_of(self, at, &left);
+                self.emit(&Instruction::LocalSet(local));
+            }
+            if let Mode::Slow = mode {
+                self.emit(&Instruction::Br(1));
+            }
+            self.emit(&Instruction::End);
+        }
+        for at in plan.left.clone() {
+            let local = local_of(self, at, &left);
+            self.emit(&Instruction::LocalGet(local));
+        }
+        let (first, extra) = (self.first_extra, &self.extra);
+        self.operands.end_region(|height, piece, ty| {
+            let wanted = Slot::Operand(height, ty);
+            let known = extra.iter().position(|&(slot, _)| slot == wanted);
+            match known {
+                Some(position) if plan.left.contains(&height) && piece < plan.inner.end => {
+                    Origin::Local(first + position as u32)
+                }
+                _ => Origin::Unknown,
+            }
+        });
+    }
+
+    /// Pieces without their records.
+    fn copy_pieces(&mut self, region: &Region, pieces: Range<usize>) {
+        for piece in &region.pieces[pieces] {
+            self.code
+                .extend_from_slice(&region.bytes[piece.code.clone()]);
+        }
+    }
+
+    /// The inner pieces of a region, with their records; the mode that goes on from there.
+    fn pieces(&mut self, region: &Region, plan: &Plan, mut mode: Mode) -> Mode {
+        let Some(ring) = self.ring else { return mode };
+        // Addresses that have to be kept when they are left, by piece.
+        let mut kept: SmallVec<[(usize, u32); 8]> = SmallVec::new();
+        for planned in region.pieces[plan.inner.clone()]
+            .iter()
+            .flat_map(|piece| &piece.records)
+        {
+            if let Base::Operand {
+                height,
+                piece: Some(piece),
+            } = planned.base
+                && piece >= plan.inner.start
+            {
+                kept.push((piece, self.extra_local(ValType::I32, Slot::Address(height))));
+            }
+        }
+        for at in plan.inner.clone() {
+            let piece = &region.pieces[at];
+            for planned in &piece.records {
+                self.piece_record(ring, plan, mode, planned);
+                mode.next();
+            }
+            self.code
+                .extend_from_slice(&region.bytes[piece.code.clone()]);
+            if let Some(&(_, local)) = kept.iter().find(|&&(piece, _)| piece == at) {
+                self.emit(&Instruction::LocalTee(local));
+            }
+        }
+        mode
+    }
+
+    fn piece_record(&mut self, ring: u32, plan: &Plan, mode: Mode, planned: &Planned) {
+        let Planned { site, base, above } = *planned;
+        let base = match base {
+            Base::Local(local) => NamedBase::Local(local),
+            Base::Constant(value) => NamedBase::Constant(value),
+            Base::Operand {
+                height,
+                piece: Some(piece),
+            } if piece >= plan.inner.start => {
+                NamedBase::Local(self.extra_local(ValType::I32, Slot::Address(height)))
+            }
+            // It came from outside, by way of a local, if the region exists twice.
+            Base::Operand { height, .. } if plan.records > 1 => {
+                let slot = Slot::Operand(height, ValType::I32);
+                NamedBase::Local(self.extra_local(ValType::I32, slot))
+            }
+            Base::Operand { height, .. } => {
+                let address = self.extra_local(ValType::I32, Slot::Address(height));
+                let value = above.map(|ty| self.extra_local(ty, Slot::Value(ty)));
+                if let Some(value) = value {
+                    self.emit(&Instruction::LocalSet(value));
+                }
+                self.emit(&Instruction::LocalTee(address));
+                self.record(ring, mode, site, NamedBase::Local(address));
+                if let Some(value) = value {
+                    self.emit(&Instruction::LocalGet(value));
+                }
+                return;
+            }
+        };
+        self.record(ring, mode, site, base);
     }
 
     fn finish(self, body: &FunctionBody<'_>) -> Result<wasm_encoder::Function, ProgramError> {
@@ -518,19 +785,105 @@ impl Body<'_> {
     }
 }
 
-/// The address half of a record.
+impl Mode {
+    /// A record was made.
+    fn next(&mut self) {
+        if let Mode::Fast { slot } = self {
+            *slot += 1;
+        }
+    }
+}
+
+/// An address operand that can be named.
 #[derive(Clone, Copy)]
-enum Base {
+enum NamedBase {
     Local(u32),
     Constant(i32),
 }
 
-impl From<Origin> for Base {
-    fn from(origin: Origin) -> Base {
-        match origin {
-            Origin::Local(local) => Base::Local(local),
-            Origin::Constant(value) => Base::Constant(value),
-        }
+/// What the instruction takes and leaves, if it may be part of a region: nothing but the operand stack,
+/// locals, memory and what is the instance's own concern it, and control goes to the next.
+fn straight(op: &Operator<'_>) -> Option<(usize, usize)> {
+    match effect(op) {
+        Some(Effect::Load(..) | Effect::Store(..) | Effect::LoadLane(..)) => {}
+        Some(_) => return None,
+        None => match op {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::Unreachable
+            // Another thread may have grown the memory.
+            | Operator::MemorySize { .. } => return None,
+            _ => {}
+        },
+    }
+    match op.operator_arity(&NoModule)? {
+        (pops, pushes @ 0..=1) => Some((pops as usize, pushes as usize)),
+        _ => None,
+    }
+}
+
+/// Whether a straight instruction may end the thread.
+fn may_trap(op: &Operator<'_>) -> bool {
+    use Operator as O;
+    effect(op).is_some()
+        || matches!(
+            op,
+            O::I32DivS
+                | O::I32DivU
+                | O::I32RemS
+                | O::I32RemU
+                | O::I64DivS
+                | O::I64DivU
+                | O::I64RemS
+                | O::I64RemU
+                | O::I32TruncF32S
+                | O::I32TruncF32U
+                | O::I32TruncF64S
+                | O::I32TruncF64U
+                | O::I64TruncF32S
+                | O::I64TruncF32U
+                | O::I64TruncF64S
+                | O::I64TruncF64U
+                | O::TableGet { .. }
+                | O::TableSet { .. }
+                | O::TableGrow { .. }
+                | O::TableFill { .. }
+                | O::TableCopy { .. }
+                | O::TableInit { .. }
+        )
+}
+
+/// Instructions whose arity depends on the module are none of a region.
+struct NoModule;
+
+impl ModuleArity for NoModule {
+    fn sub_type_at(&self, _: u32) -> Option<&SubType> {
+        None
+    }
+
+    fn tag_type_arity(&self, _: u32) -> Option<(u32, u32)> {
+        None
+    }
+
+    fn type_index_of_function(&self, _: u32) -> Option<u32> {
+        None
+    }
+
+    fn func_type_of_cont_type(&self, _: &ContType) -> Option<&FuncType> {
+        None
+    }
+
+    fn sub_type_of_ref_type(&self, _: &RefType) -> Option<&SubType> {
+        None
+    }
+
+    fn control_stack_height(&self) -> u32 {
+        0
+    }
+
+    fn label_block(&self, _: u32) -> Option<(wasmparser::BlockType, FrameKind)> {
+        None
     }
 }
 
@@ -551,26 +904,4 @@ fn exits_function(op: &Operator<'_>, depth: u32) -> bool {
         }
         _ => false,
     }
-}
-
-/// Control instructions and calls may push several values or none of their own; after them nothing is
-/// known. Everything else replaces some operands by at most one.
-fn pushes_at_most_one(op: &Operator<'_>) -> bool {
-    !matches!(
-        op,
-        Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Else
-            | Operator::End
-            | Operator::Br { .. }
-            | Operator::BrIf { .. }
-            | Operator::BrTable { .. }
-            | Operator::Return
-            | Operator::Unreachable
-            | Operator::Call { .. }
-            | Operator::CallIndirect { .. }
-            | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. }
-    )
 }

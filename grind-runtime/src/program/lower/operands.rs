@@ -1,50 +1,71 @@
-//! Where the values on the operand stack come from.
+//! What is on the operand stack, and where it came from.
 //!
 //! A record needs the address operand of a load or store. If that operand is a local or a constant, the
-//! record can name it again and no value has to be moved: with it a recorded access on the engine costs
-//! four instructions, without it one or two more.
+//! record can name it again and no value has to be moved.
+
+use wasm_encoder::ValType;
 
 /// What a value on the operand stack equals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
+    /// Nothing that has a name.
+    Unknown,
     /// The present value of this local.
     Local(u32),
     /// This constant.
     Constant(i32),
+    /// What this piece of the present region left.
+    Piece(usize),
 }
 
-/// Origins by height; values above the end of the list have none.
+/// A value on the operand stack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operand {
+    pub(super) ty: ValType,
+    pub(super) origin: Origin,
+}
+
+/// The operand stack of a function, all blocks together.
 #[derive(Default)]
-pub(super) struct Operands(Vec<Option<Origin>>);
+pub(super) struct Operands(Vec<Operand>);
 
 impl Operands {
-    /// The origin of the value at this height (0 is the bottom).
-    pub(super) fn at(&self, height: usize) -> Option<Origin> {
-        self.0.get(height).copied().flatten()
+    pub(super) fn height(&self) -> usize {
+        self.0.len()
     }
 
-    /// An instruction left this many values, of which at most the topmost is new.
-    pub(super) fn replaced_top(&mut self, height: usize) {
-        self.0.truncate(height.saturating_sub(1));
+    pub(super) fn truncate(&mut self, height: usize) {
+        self.0.truncate(height);
     }
 
-    /// The topmost of `height` values has this origin.
-    pub(super) fn pushed(&mut self, height: usize, origin: Origin) {
-        self.0.resize(height - 1, None);
-        self.0.push(Some(origin));
+    pub(super) fn push(&mut self, ty: ValType, origin: Origin) {
+        self.0.push(Operand { ty, origin });
+    }
+
+    /// The operand at this height (0 is the bottom).
+    pub(super) fn at(&self, height: usize) -> Operand {
+        self.0[height]
+    }
+
+    pub(super) fn types(&self) -> impl Iterator<Item = ValType> {
+        self.0.iter().map(|operand| operand.ty)
     }
 
     /// A local was written.
     pub(super) fn local_written(&mut self, local: u32) {
-        for slot in &mut self.0 {
-            if *slot == Some(Origin::Local(local)) {
-                *slot = None;
+        for operand in &mut self.0 {
+            if operand.origin == Origin::Local(local) {
+                operand.origin = Origin::Unknown;
             }
         }
     }
 
-    /// Nothing is known any more: a block boundary or a call.
-    pub(super) fn forget(&mut self) {
-        self.0.clear();
+    /// The pieces of a region are forgotten; what they left now comes from where `origin` says.
+    pub(super) fn end_region(&mut self, origin: impl Fn(usize, usize, ValType) -> Origin) {
+        for (height, operand) in self.0.iter_mut().enumerate() {
+            if let Origin::Piece(piece) = operand.origin {
+                operand.origin = origin(height, piece, operand.ty);
+            }
+        }
     }
 }

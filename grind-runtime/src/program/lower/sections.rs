@@ -1,19 +1,20 @@
 //! The lowered module, section by section.
 
 use super::hooks::{self, Hook};
-use super::{Context, Instrumentation, Shift, body, wrapper};
+use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, body, wrapper};
 use crate::program::ProgramError;
 use crate::program::module::UnvalidatedBody;
 use crate::program::sites::SiteTable;
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataCountSection, DataSection, DataSegment, DataSegmentMode,
-    ElementSection, EntityType, ExportKind, ExportSection, FunctionSection, GlobalSection,
-    GlobalType, ImportSection, MemoryType, Module, TableSection, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, DataCountSection, DataSection, DataSegment, DataSegmentMode,
+    ElementSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
+    GlobalSection, GlobalType, ImportSection, MemArg, MemArgTarget, MemoryType, Module,
+    TableSection, TypeSection, ValType,
 };
 use wasmparser::{FuncValidatorAllocations, Parser, Payload, TypeRef};
 
-/// Pages of 64 KiB of the ring memory. One page holds 8191 slots: the machine hands out fewer.
+/// Pages of 64 KiB of the ring memory.
 pub(crate) const RING_PAGES: u32 = 1;
 
 pub(super) fn encode(
@@ -75,6 +76,7 @@ pub(super) fn encode(
             EntityType::Function(context.hook_types[hook as usize]),
         );
     }
+    types.ty().function([ValType::I32; 2], []);
     let guest_pages = info.memory.map_or(0, |memory| memory.minimum);
     for (name, pages, maximum) in [
         (
@@ -169,16 +171,52 @@ fn code_section(
         if context.interceptors.iter().any(|&(i, _)| i == index)
             && context.instrumentation == Instrumentation::Full
         {
-            let new_index = info.functions.len() as u32 + Hook::COUNT + moved.len() as u32;
+            let new_index = context.step() + 1 + moved.len() as u32;
             code.function(&wrapper::wrap(context, index, new_index)?);
-            functions.function(info.functions[index as usize]);
-            moved.push(lowered);
+            moved.push((info.functions[index as usize], lowered));
         } else {
             code.function(&lowered);
         }
     }
-    for function in &moved {
+    functions.function(context.step_type());
+    code.function(&step(context));
+    for (ty, function) in &moved {
+        functions.function(*ty);
         code.function(function);
     }
     Ok(code)
+}
+
+/// Makes a record, on behalf of a region that finds too few slots for all of its records.
+fn step(context: &Context<'_>) -> Function {
+    let (base, site, slot) = (0, 1, 2);
+    let word = |offset: u64| MemArg {
+        offset,
+        align: 2,
+        target: MemArgTarget::Memory(RING_MEMORY),
+        ordering: None,
+    };
+    let mut function = Function::new([(1, ValType::I32)]);
+    function
+        .instructions()
+        .global_get(SLOT_GLOBAL)
+        .local_tee(slot)
+        .i32_const(RING_END.cast_signed())
+        .i32_eq()
+        .if_(BlockType::Empty)
+        .call(context.hook(Hook::Drain))
+        .local_set(slot)
+        .end()
+        .local_get(slot)
+        .local_get(base)
+        .i32_store(word(0))
+        .local_get(slot)
+        .local_get(site)
+        .i32_store(word(4))
+        .local_get(slot)
+        .i32_const(8)
+        .i32_add()
+        .global_set(SLOT_GLOBAL)
+        .end();
+    function
 }
