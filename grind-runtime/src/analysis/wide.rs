@@ -4,7 +4,7 @@
 //! such granule has a list of cells: of one thread and kind, at most one cell per byte; writes and reads of
 //! different threads may overlap. The lists live in a slab and are reused.
 //!
-//! **Cost.** 64 bytes per wide granule, and 8 per cell beyond the sixth; an access that is not a repetition looks at
+//! **Cost.** 56 bytes per wide granule, and 8 per cell beyond the sixth; an access that is not a repetition looks at
 //! every cell. The sum is bounded ([`Limits::shared_bytes`](super::Limits::shared_bytes)); at the
 //! bound, a granule that needs more forgets all but its newest access, and it is counted.
 
@@ -254,7 +254,7 @@ mod tests {
         let index = slab.add([0, read(0).0]);
         let words = slab.update(index, read(1), &knows(&[0, 1]), &mut races);
         assert_eq!(words, [1, read(1).0]);
-        assert_eq!((slab.count(), slab.bytes()), (1, 64));
+        assert_eq!((slab.count(), slab.bytes()), (1, bytes_of(2)));
         // A write that knows both.
         let write = cell(2, 1, true, 0xff);
         let words = slab.update(index, write, &knows(&[1, 1, 1]), &mut races);
@@ -300,7 +300,7 @@ mod tests {
         for slot in 1..8 {
             slab.update(index, cell(slot, 1, false, 1), &knows(&[]), &mut races);
         }
-        assert_eq!(slab.bytes(), 64 + 2 * 8);
+        assert_eq!(slab.bytes(), bytes_of(8));
         assert_eq!(slab.clear(index, 2), [1, 0]);
         assert_eq!(slab.clear(index, 1), [0, 0]);
         assert_eq!((slab.count(), slab.bytes()), (0, 0));
@@ -308,13 +308,13 @@ mod tests {
 
     #[test]
     fn at_the_bound_only_the_newest_is_remembered() {
-        let mut slab = WideSlab::new(64);
+        let mut slab = WideSlab::new(bytes_of(2));
         let mut races = Vec::new();
         let (a, b) = (cell(0, 1, false, 1), cell(1, 1, false, 1));
         let first = slab.add([0, a.0]);
         assert_eq!(slab.update(first, b, &knows(&[]), &mut races), [1, b.0]);
         let second = slab.add([0, a.0]);
         assert_eq!(slab.update(second, b, &knows(&[]), &mut races), [0, b.0]);
-        assert_eq!((slab.count(), slab.bytes(), slab.forgotten()), (1, 64, 1));
+        assert_eq!((slab.count(), slab.bytes(), slab.forgotten()), (1, bytes_of(2), 1));
     }
 }
