@@ -124,7 +124,7 @@ fn the_guest_gets_its_arguments_and_its_output_is_untouched() {
         .assert()
         .code(0)
         .stdout_eq("--threads 3 rest\n3\nNotPresent\n")
-        .stderr_eq("to standard error");
+        .stderr_eq("to standard error\n");
 }
 
 #[test]

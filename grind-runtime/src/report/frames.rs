@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn whose_code() {
         let rustup =
-            "/root/.rustup/toolchains/stable/lib/rustlib/src/rust/library/core/src/ptr/mod.rs";
+            "/home/u/.rustup/toolchains/stable/lib/rustlib/src/rust/library/core/src/ptr/mod.rs";
         for (function, file, library) in [
             ("core::ptr::read", None, true),
             (
@@ -250,7 +250,7 @@ mod tests {
             ),
             ("./src/main.rs", "src/main.rs"),
             (
-                "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/a-0.5.0/src/b.rs",
+                "/home/u/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/a-0.5.0/src/b.rs",
                 "a-0.5.0/src/b.rs",
             ),
             (

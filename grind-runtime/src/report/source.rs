@@ -169,11 +169,11 @@ mod tests {
 
     #[test]
     fn paths_below_the_current_directory_are_relative() {
-        let sources = Sources::on_disk("/work/app", Vec::new());
-        assert_eq!(sources.display("/work/app/src/main.rs"), "src/main.rs");
+        let sources = Sources::on_disk("/build/app", Vec::new());
+        assert_eq!(sources.display("/build/app/src/main.rs"), "src/main.rs");
         assert_eq!(
-            sources.display("/work/apple/main.rs"),
-            "/work/apple/main.rs"
+            sources.display("/build/apple/main.rs"),
+            "/build/apple/main.rs"
         );
         assert_eq!(sources.display("./a.rs"), "a.rs");
     }

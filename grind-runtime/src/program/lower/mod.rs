@@ -1,4 +1,4 @@
-//! Lowering: threads-proposal wasm to plain wasm for the engine (DESIGN §4 in prose: `docs/ARCHITECTURE.md`).
+//! Lowering: threads-proposal wasm to plain wasm for the engine (in prose: `docs/ARCHITECTURE.md`).
 //!
 //! The lowered module imports, after the guest's own imports, the hooks of [`hooks::Hook`] and a private
 //! memory, the *ring*. Every function that can touch memory keeps the address of its next ring slot in a
