@@ -315,6 +315,9 @@ mod tests {
         assert_eq!(slab.update(first, b, &knows(&[]), &mut races), [1, b.0]);
         let second = slab.add([0, a.0]);
         assert_eq!(slab.update(second, b, &knows(&[]), &mut races), [0, b.0]);
-        assert_eq!((slab.count(), slab.bytes(), slab.forgotten()), (1, bytes_of(2), 1));
+        assert_eq!(
+            (slab.count(), slab.bytes(), slab.forgotten()),
+            (1, bytes_of(2), 1)
+        );
     }
 }

@@ -1,0 +1,173 @@
+//! Bytes that are no module, almost a module, or a hostile one: always an error, never a panic; and hosts calls
+//! with arguments that make no sense.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use grind_runtime::host::{self, Outcome, RunOptions};
+use grind_runtime::machine::{BufferIo, Limits};
+use grind_runtime::program::{Program, imports};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// The fuzzer's saved corpus.
+fn corpus() -> Vec<Vec<u8>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/load");
+    let mut paths: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 10, "the corpus is not there");
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+/// Loads; what can be loaded has to be lowered to a valid module.
+fn load(bytes: &[u8]) -> bool {
+    match Program::new(bytes) {
+        Ok(program) => {
+            let lowered = wasmparser::validate(program.lowered()).map(drop);
+            assert!(lowered.is_ok(), "{lowered:?}");
+            true
+        }
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            false
+        }
+    }
+}
+
+#[test]
+fn the_corpus_loads() {
+    for bytes in corpus() {
+        assert!(load(&bytes));
+    }
+}
+
+#[test]
+fn a_module_cut_anywhere_is_an_error_or_a_module() {
+    let mut cut = 0;
+    for bytes in corpus() {
+        for len in 0..bytes.len() {
+            cut += u32::from(!load(&bytes[..len]));
+        }
+    }
+    assert!(cut > 1000, "only {cut} cuts were noticed");
+}
+
+#[test]
+fn a_module_with_a_wrong_byte_is_an_error_or_a_module() {
+    let mut wrong = 0;
+    for bytes in corpus() {
+        for at in 0..bytes.len() {
+            for flip in [0x01, 0x40, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= flip;
+                wrong += u32::from(!load(&bytes));
+            }
+        }
+    }
+    assert!(wrong > 1000, "only {wrong} flips were noticed");
+}
+
+fn run(text: &str, limits: Limits) -> Outcome<BufferIo> {
+    let program = Program::new(&wat::parse_str(text).unwrap()).unwrap();
+    let options = RunOptions {
+        limits,
+        ..RunOptions::default()
+    };
+    host::run(&program, options, BufferIo::default()).unwrap()
+}
+
+/// Calls every function that a guest can import, with every parameter `argument`.
+fn call_all(argument: &str) -> String {
+    let mut imports = String::new();
+    let mut calls = String::new();
+    // Those that end the run come last, one per run; here they would hide the others.
+    let ends = ["panic", "proc_exit"];
+    for (index, function) in imports::host_functions().iter().enumerate() {
+        if ends.contains(&function.name) {
+            continue;
+        }
+        let params: Vec<String> = function.params.iter().map(ToString::to_string).collect();
+        let result = function
+            .result
+            .map(|ty| format!("(result {ty})"))
+            .unwrap_or_default();
+        writeln!(
+            imports,
+            r#"(import "{}" "{}" (func $f{index} (param {}) {result}))"#,
+            function.module,
+            function.name,
+            params.join(" ")
+        )
+        .unwrap();
+        let args: Vec<String> = params
+            .iter()
+            .map(|ty| format!("({ty}.const {argument})"))
+            .collect();
+        let call = format!("(call $f{index} {})", args.join(" "));
+        // A wild sleep must not keep the run from its end: time is virtual.
+        writeln!(
+            calls,
+            "{}",
+            if function.result.is_some() {
+                format!("(drop {call})")
+            } else {
+                call
+            }
+        )
+        .unwrap();
+    }
+    format!(
+        r#"(module {imports} (import "env" "memory" (memory 1 1 shared))
+            (func (export "thread_start") (param i32))
+            (func (export "wasi_thread_start") (param i32 i32))
+            (func (export "_start") {calls}))"#
+    )
+}
+
+#[test]
+fn host_functions_survive_any_argument() {
+    for argument in ["0", "1", "65535", "65536", "0x7fffffff", "0xffffffff"] {
+        let limits = Limits {
+            steps: Some(10_000_000),
+            ..Limits::default()
+        };
+        let outcome = run(&call_all(argument), limits);
+        assert!(
+            outcome.analysis.traps.is_empty(),
+            "{argument}: {:?}",
+            outcome.analysis.traps
+        );
+    }
+}
+
+#[test]
+fn threads_that_are_not_there_cannot_be_joined() {
+    let outcome = run(
+        r#"(module
+            (import "env" "memory" (memory 1 1 shared))
+            (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+            (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
+            (import "threadlink" "thread_detach" (func $detach (param i32) (result i32)))
+            (func (export "thread_start") (param i32))
+            (func $want (param i32 i32)
+                (if (i32.ne (local.get 0) (local.get 1)) (then (unreachable))))
+            (func (export "_start")
+                (call $want (call $join (i32.const 0)) (i32.const 5))
+                (call $want (call $join (i32.const 77)) (i32.const 1))
+                (call $want (call $create (i32.const 65533) (i32.const 0)) (i32.const 4))
+                (call $want (call $create (i32.const 0) (i32.const 0)) (i32.const 0))
+                (call $want (call $join (i32.load (i32.const 0))) (i32.const 0))
+                (call $want (call $join (i32.load (i32.const 0))) (i32.const 1))
+                (call $want (call $detach (i32.load (i32.const 0))) (i32.const 1))))"#,
+        Limits::default(),
+    );
+    assert!(
+        outcome.analysis.traps.is_empty(),
+        "{:?}",
+        outcome.analysis.traps
+    );
+    assert_eq!(outcome.exit_code(), 0);
+}
