@@ -1,10 +1,20 @@
 //! The command line.
 
+use crate::analyze::AnalyzeArgs;
+use crate::config::{ConfigArgs, ConfigCommand};
+use crate::manual::{CompletionsArgs, ManArgs};
+use crate::policy_args::PolicyArgs;
+use crate::recording::TraceArgs;
+use crate::replay::ReplayArgs;
+use crate::report_args::ReportArgs;
+use crate::seeds::SeedRange;
+use crate::trace::TraceCommand;
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use grind_runtime::host::ExitCode;
 use grind_runtime::schedule::Strategy;
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -34,42 +44,108 @@ pub(crate) enum Command {
     /// Run a module under the detectors
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Run a trace again, and compare
+    #[command(after_help = crate::replay::EXAMPLES)]
+    Replay(ReplayArgs),
+    /// Predict from a trace what other schedules would have shown
+    #[command(after_help = crate::analyze::EXAMPLES)]
+    Analyze(AnalyzeArgs),
+    /// Look at traces, and convert them
+    #[command(subcommand, after_help = crate::trace::EXAMPLES)]
+    Trace(TraceCommand),
+    /// Convert a stored report
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ConvertArgs),
+    /// Keep account of findings that were there before
+    #[command(after_help = BASELINE_EXAMPLES)]
+    Baseline(BaselineArgs),
+    /// Options that are set in grind.toml and the environment
+    #[command(subcommand, after_help = CONFIG_EXAMPLES)]
+    Config(ConfigCommand),
     /// Say what a module is, and whether grind can run it
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
+    /// Print what makes a shell complete command lines of grind
+    #[command(after_help = crate::manual::COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages of grind and cargo grind
+    #[command(after_help = crate::manual::MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
 Examples:
   grind run app.wasm                       look for races under one schedule
   grind run --seed 7 app.wasm              under another one
+  grind run --seeds 0..100 app.wasm        under a hundred, on all cores
   grind run --trace app.wasm --threads 4  record the run, give the guest arguments
-  grind run --format json app.wasm 2>r.json  the report for a program
+  grind run --report json=r.json app.wasm  keep the report for later
+  grind run --report sarif=r.sarif --report github=- app.wasm  in CI
+  grind run --dir data::/data app.wasm     let the guest use the files in ./data as /data
   grind run --no-detect app.wasm           only run it
 
 The guest's standard output stays as it is; reports go to standard error.";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  grind run --report json=r.json app.wasm         keep a report
+  grind report r.json                             read it
+  grind report r.json --report sarif=r.sarif      convert it
+  grind report r.json --format markdown --strip-prefix /build/app";
+
+const BASELINE_EXAMPLES: &str = "\
+Examples:
+  grind run --report json=r.json app.wasm        keep a report
+  grind baseline update baseline.json r.json     its findings are known from now on
+  grind run --baseline baseline.json app.wasm    fail only on new ones";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  grind config show                    each option, its value, and where that comes from
+  GRIND_SEEDS=0..20 grind config show  with one set in the environment";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   grind doctor app.wasm    what is in it, and what is missing for a good report";
 
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+/// How to run: all but what.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunFlags {
     /// Seed of the schedule and of the guest's randomness
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Run under each of these seeds, on all cores, and merge what they show (`0..100`, `1..=8`)
+    ///
+    /// What the guest writes to its standard streams is dropped; its input is read once and given to every run.
+    /// --timeout and --max-steps hold for each run.
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "trace", "trace_file", "embed_module"])]
+    pub(crate) seeds: Option<SeedRange>,
+    /// With --seeds: runs at the same time [default: one for each core; 1 with --dir, as they share its files]
+    #[arg(long, value_name = "N", requires = "seeds")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// With --seeds: end at the first seed with a finding that makes the command fail
+    #[arg(long, requires = "seeds")]
+    pub(crate) fail_fast: bool,
     /// How the schedule is made
     #[arg(long, value_name = "NAME", default_value = "random")]
     pub(crate) scheduler: SchedulerName,
-    /// Record what a later run needs to be the same [default path: the module's, with .grind]
-    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
-    pub(crate) trace: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    pub(crate) trace: TraceArgs,
     /// Exported function to run [default: _start, else main]
     #[arg(long, value_name = "FN")]
     pub(crate) invoke: Option<String>,
+    /// With --invoke: run _start first
+    #[arg(long, requires = "invoke")]
+    pub(crate) after_start: bool,
+    /// When the main thread returns, let the others run to their ends
+    #[arg(long)]
+    pub(crate) wait_for_threads: bool,
     /// Give the guest an environment variable; without a value, the host's
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
+    /// Let the guest use a directory, under another name if one is given; repeatable
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    pub(crate) dir: Vec<String>,
     /// End the run after this much real time (`30s`, `5m`; a bare number is seconds)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
@@ -82,29 +158,38 @@ pub(crate) struct RunArgs {
     /// Guest memory, at most (`512MiB`)
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub(crate) max_memory: u64,
+    /// Guest memory at the beginning, if that is more than the module says
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) initial_memory: Option<u64>,
     /// Do not look for races; deadlocks and traps are still reported
     #[arg(long)]
     pub(crate) no_detect: bool,
     /// End the run at the first finding
     #[arg(long)]
     pub(crate) halt_on_error: bool,
-    /// How to write the report
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: Format,
-    /// Directory to look for sources in, besides the current one and the module's
-    #[arg(long, value_name = "DIR")]
-    pub(crate) source: Vec<PathBuf>,
-    /// Only the findings: no summary, no progress
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// All stack frames, and a summary even of a clean run
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// After the report, print the lines that would suppress its findings
+    #[arg(long)]
+    pub(crate) gen_suppressions: bool,
+    /// Fail if a suppression hid nothing
+    #[arg(long)]
+    pub(crate) deny_unused_suppressions: bool,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) flags: RunFlags,
     /// The module, in the binary format or as text, and arguments of the guest
     ///
     /// Whatever follows the module is the guest's, options included.
     #[arg(value_names = ["APP.wasm", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]
-    command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }
 
 impl RunArgs {
@@ -120,18 +205,41 @@ impl RunArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    /// A report of the kind json; `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaselineArgs {
+    #[command(subcommand)]
+    pub(crate) command: BaselineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Make the baseline what these results show: adds what is new, removes what is gone
+    Update {
+        /// The baseline; it is created if there is none
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Reports of the kind json
+        #[arg(value_name = "RESULT.json", required = true)]
+        results: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    /// Configuration file [default: grind.toml here or in a directory above]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
     /// The module, in the binary format or as text
     #[arg(value_name = "APP.wasm")]
     pub(crate) module: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For a person
-    Human,
-    /// For a program; the schema is documented
-    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -173,7 +281,7 @@ impl Color {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string())?,
@@ -184,7 +292,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>().map(|size| size.as_u64())
 }
 
@@ -214,8 +322,7 @@ mod tests {
         let Command::Run(run) = cli.command else {
             panic!("not a run")
         };
-        assert_eq!(run.trace, Some(None));
-        assert_eq!(run.seed, 0);
+        assert_eq!(run.flags.seed, 0);
         assert_eq!(run.module(), Path::new("a.wasm"));
         assert_eq!(run.guest_args(), ["--seed", "9", "-x"]);
     }

@@ -1,16 +1,26 @@
 //! `grind doctor`
 
 use crate::cli::DoctorArgs;
+use crate::config::{Config, ConfigArgs};
 use anyhow::Result;
 use grind_runtime::host::ExitCode;
 use grind_runtime::program::imports::{self, ThreadAbi};
-use grind_runtime::program::{ModuleInfo, Program};
+use grind_runtime::program::{ModuleInfo, Program, ProgramOptions};
+use grind_runtime::report::suppress;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let wasm = crate::module::read(&args.module)?;
-    let program = Program::new(&wasm);
+    let options = ProgramOptions {
+        interceptors: Config::load(&ConfigArgs {
+            file: args.config.clone(),
+            ..ConfigArgs::default()
+        })?
+        .interceptors,
+        ..ProgramOptions::default()
+    };
+    let program = Program::with_options(&wasm, options);
     let mut text = format!("{}: {} bytes\n", args.module.display(), wasm.len());
     if let Ok(info) = Program::inspect(&wasm) {
         describe(&mut text, &info)?;
@@ -18,6 +28,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let verdict = match &program {
         Ok(program) => {
             interceptors(&mut text, program)?;
+            suppressions(&mut text)?;
             Ok("grind can run this module".to_owned())
         }
         Err(error) => Err(format!("grind cannot run this module: {error}")),
@@ -106,7 +117,15 @@ fn describe(text: &mut String, info: &ModuleInfo) -> Result<()> {
             "no: locks are seen as the atomics they are made of".to_owned()
         },
     )?;
-    let missing = imports::import_problems(info);
+    line(
+        "files",
+        if imports::uses_files(info) {
+            "yes: give it directories with --dir, it reaches nothing outside of them".to_owned()
+        } else {
+            "none are opened".to_owned()
+        },
+    )?;
+    let missing = imports::import_problems(info, &[]);
     line(
         "imports",
         match missing.len() {
@@ -118,20 +137,32 @@ fn describe(text: &mut String, info: &ModuleInfo) -> Result<()> {
 }
 
 fn interceptors(text: &mut String, program: &Program) -> Result<()> {
-    let names: Vec<&str> = program
+    let mut names: Vec<&str> = program
         .interceptors()
         .iter()
-        .map(|(_, interceptor)| interceptor.name)
+        .map(|(_, interceptor)| interceptor.name.as_str())
         .collect();
+    names.sort_unstable();
+    names.dedup();
     writeln!(
         text,
         "  {:<14} {}",
         "intercepted",
         or_none(
             &names.join(", "),
-            "nothing: no known allocator by name; its locks count as synchronisation"
+            "nothing: no known function by name; what is inlined counts as the atomics it is made of"
         )
     )?;
+    Ok(())
+}
+
+fn suppressions(text: &mut String) -> Result<()> {
+    let mut label = "suppressed";
+    for one in suppress::builtin() {
+        let reason = one.reason.as_deref().unwrap_or_default();
+        writeln!(text, "  {label:<14} {one} ({reason})")?;
+        label = "";
+    }
     Ok(())
 }
 

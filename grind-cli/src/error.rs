@@ -1,16 +1,21 @@
 //! Which exit code an error of grind's own means.
 
-use grind_runtime::host::ExitCode;
+use grind_runtime::host::{ExitCode, ReplayError};
 use grind_runtime::machine::MachineError;
 use grind_runtime::program::ProgramError;
 use std::io;
 
-/// A file that the user named does not exist.
+/// A file or directory that the user named does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: no such file")]
+#[error("{path}: no such file or directory")]
 pub(crate) struct NotFound {
     pub(crate) path: String,
 }
+
+/// The command line makes no sense here, for reasons that clap cannot know.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
 
 /// The exit code for an error that ended grind.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
@@ -21,7 +26,18 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         if cause.is::<NotFound>() {
             return Some(ExitCode::NotFound);
         }
+        if cause.is::<Usage>() {
+            return Some(ExitCode::Usage);
+        }
         if cause.is::<ProgramError>() || cause.is::<wat::Error>() {
+            return Some(ExitCode::InvalidModule);
+        }
+        if let Some(ReplayError::Diverged(_)) = cause.downcast_ref() {
+            return Some(ExitCode::Diverged);
+        }
+        if let Some(ReplayError::OtherModule { .. } | ReplayError::OtherSites { .. }) =
+            cause.downcast_ref()
+        {
             return Some(ExitCode::InvalidModule);
         }
         match cause.downcast_ref::<MachineError>()? {

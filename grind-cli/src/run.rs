@@ -1,49 +1,137 @@
 //! `grind run`
 
-use crate::cli::{Format, RunArgs, SchedulerName};
+use crate::cli::{RunArgs, SchedulerName};
+use crate::config::Config;
+use crate::error::NotFound;
 use crate::io::ProcessIo;
+use crate::policy_args::Policy;
+use crate::recording;
+use crate::report_args::{Always, Stream};
+use crate::seeds::{self, SeedRange};
+use crate::trace_file;
 use crate::watch::Watch;
-use anstream::AutoStream;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
-use grind_runtime::host::{self, Outcome, RunOptions};
-use grind_runtime::machine::Limits;
-use grind_runtime::program::Program;
+use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
+use grind_runtime::machine::{Entry, Limits};
 use grind_runtime::program::symbols::Symbolizer;
-use grind_runtime::report::source::Sources;
-use grind_runtime::report::{Report, human, json};
-use grind_runtime::trace::file::{Footer, Header, TraceWriter, module_hash};
+use grind_runtime::program::{Program, ProgramOptions};
+use grind_runtime::report::Report;
+use grind_runtime::report::suppress::{self, Suppressions};
+use grind_runtime::trace::file::{Detail, Header, ModuleHash};
 use std::env;
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread;
 
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
+    let config = Config::load(&args.flags.config)?;
+    let mut suppressions = config.suppressions(&args.flags.config)?;
+    let policy = args.flags.policy.load()?;
+    let outputs = args.flags.report.open(Stream::Stderr, Always::Printed)?;
     let wasm = crate::module::read(args.module())?;
-    let program = Program::new(&wasm).with_context(|| args.module().display().to_string())?;
+    let program_options = ProgramOptions {
+        interceptors: config.interceptors,
+        ..ProgramOptions::default()
+    };
     let options = options(args)?;
-    let trace = trace_file(args, &wasm, &options)?;
-
-    let watch = Watch::start(Arc::clone(&options.control), args.timeout, !args.quiet);
-    let outcome = host::run(&program, options.clone(), ProcessIo);
-    drop(watch);
-    let outcome = outcome.with_context(|| args.module().display().to_string())?;
-
-    let code = outcome.exit_code();
-    if let Some(trace) = trace {
-        let footer = Footer {
-            exit_code: code,
-            records: outcome.stats.records,
-            events: outcome.stats.events,
-            threads: outcome.stats.threads,
-            findings: outcome.analysis.diagnoses.len() as u64,
-        };
-        trace.finish(&footer).context("cannot complete the trace")?;
+    let header = header(args, &wasm, &program_options, &options);
+    let program = Program::with_options(&wasm, program_options)
+        .with_context(|| args.module().display().to_string())?;
+    let (report, code) = match args.flags.seeds {
+        None => once(args, header, &program, &options, &mut suppressions, &policy),
+        Some(seeds) => many(args, &program, &options, seeds, &mut suppressions, &policy),
+    }?;
+    let lines = suppression_lines(&report);
+    outputs.write(report)?;
+    if args.flags.gen_suppressions {
+        Stream::Stderr.print(&lines)?;
     }
-    print_report(args, &program, &options, &outcome)?;
+    if args.flags.deny_unused_suppressions {
+        let unused: Vec<String> = (suppressions.unused())
+            .map(|one| format!("\n  {}: {one}", one.origin))
+            .collect();
+        if !unused.is_empty() {
+            bail!("suppressions that hid nothing:{}", unused.concat());
+        }
+    }
     Ok(code)
+}
+
+/// Under one seed. What it showed, and the exit code.
+fn once(
+    args: &RunArgs,
+    header: Header,
+    program: &Program,
+    options: &RunOptions,
+    suppressions: &mut Suppressions,
+    policy: &Policy<'_>,
+) -> Result<(Report, u8)> {
+    let trace = args.flags.trace.begin(program, args.module(), header)?;
+    let control = Arc::clone(&options.control);
+    let watch = Watch::start(control, args.flags.timeout, !args.flags.report.quiet);
+    let ran = match trace {
+        Some(trace) => host::record(program, options.clone(), ProcessIo, trace)
+            .map(|(outcome, trace)| (outcome, Some(trace))),
+        None => host::run(program, options.clone(), ProcessIo).map(|outcome| (outcome, None)),
+    };
+    drop(watch);
+    let (outcome, trace) = ran.with_context(|| args.module().display().to_string())?;
+
+    let symbolizer = Symbolizer::new(Arc::clone(program.original()));
+    let mut report = report(args, program, &symbolizer, options, &outcome);
+    suppressions.apply(&mut report);
+    let code = policy.exit_code(&mut report, outcome.exit_code_given(false));
+    if let Some(trace) = trace {
+        recording::finish(trace, &outcome.footer(code, report.findings.len()))?;
+        let path = args.flags.trace.path(args.module());
+        trace_file::add_timeline(&mut report, &args.flags.report, &path)?;
+    }
+    Ok((report, code))
+}
+
+/// Under many. What they showed, and the exit code.
+fn many(
+    args: &RunArgs,
+    program: &Program,
+    options: &RunOptions,
+    seeds: SeedRange,
+    suppressions: &mut Suppressions,
+    policy: &Policy<'_>,
+) -> Result<(Report, u8)> {
+    // Runs at the same time would see each other's files.
+    let usual = match args.flags.dir.is_empty() {
+        true => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        false => NonZeroUsize::MIN,
+    };
+    // What one run asked, the others need not.
+    let symbolizer = Symbolizer::new(Arc::clone(program.original()));
+    let job = seeds::Job {
+        program,
+        options,
+        seeds,
+        jobs: args.flags.jobs.unwrap_or(usual).get(),
+        fail_fast: args.flags.fail_fast,
+        timeout: args.flags.timeout,
+        progress: !args.flags.report.quiet,
+        report: &|outcome, options| report(args, program, &symbolizer, options, outcome),
+    };
+    let (mut report, code) = seeds::run(&job, suppressions, policy)
+        .with_context(|| args.module().display().to_string())?;
+    let code = policy.exit_code(&mut report, code);
+    Ok((report, code))
+}
+
+/// Lines for a suppression file.
+fn suppression_lines(report: &Report) -> String {
+    let mut lines: Vec<String> = (report.findings.iter())
+        .filter_map(|finding| Some(format!("{}\n", suppress::line_for(finding)?)))
+        .collect();
+    lines.sort();
+    lines.dedup();
+    lines.concat()
 }
 
 fn options(args: &RunArgs) -> Result<RunOptions> {
@@ -55,25 +143,37 @@ fn options(args: &RunArgs) -> Result<RunOptions> {
             .map(|arg| arg.as_encoded_bytes().to_vec())
             .collect(),
         env: args
+            .flags
             .env
             .iter()
             .map(|var| variable(var))
             .collect::<Result<_>>()?,
-        seed: args.seed,
-        strategy: args.scheduler.into(),
-        entry: args.invoke.clone(),
+        preopens: args
+            .flags
+            .dir
+            .iter()
+            .map(|dir| preopen(dir))
+            .collect::<Result<_>>()?,
+        seed: args.flags.seed,
+        strategy: args.flags.scheduler.into(),
+        entry: Entry {
+            function: args.flags.invoke.clone(),
+            after_start: args.flags.after_start,
+            wait_for_threads: args.flags.wait_for_threads,
+        },
+        initial_memory: args.flags.initial_memory,
         limits: Limits {
-            threads: args.max_threads,
-            memory: args.max_memory,
-            steps: args.max_steps,
+            threads: args.flags.max_threads,
+            memory: args.flags.max_memory,
+            steps: args.flags.max_steps,
         },
         analysis: AnalysisOptions {
-            detect: if args.no_detect {
+            detect: if args.flags.no_detect {
                 Detect::None
             } else {
                 Detect::HappensBefore
             },
-            halt_on_error: args.halt_on_error,
+            halt_on_error: args.flags.halt_on_error,
             ..AnalysisOptions::default()
         },
         ..RunOptions::default()
@@ -92,106 +192,106 @@ fn variable(text: &str) -> Result<Vec<u8>> {
     Ok(variable)
 }
 
-fn trace_file(
+/// `HOST::GUEST`, or `HOST` for the same name in the guest.
+fn preopen(text: &str) -> Result<Preopen> {
+    let (host, guest) = text.rsplit_once("::").unwrap_or((text, text));
+    Preopen::open(host, guest).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => NotFound {
+            path: format!("--dir {text}: {host}"),
+        }
+        .into(),
+        _ => anyhow::Error::new(error).context(format!("--dir {text}: {host}")),
+    })
+}
+
+/// What a trace says of the run.
+fn header(
     args: &RunArgs,
     wasm: &[u8],
+    program_options: &ProgramOptions,
     options: &RunOptions,
-) -> Result<Option<TraceWriter<File>>> {
-    let Some(path) = &args.trace else {
-        return Ok(None);
-    };
-    let path = path.clone().unwrap_or_else(|| default_trace(args));
-    let header = Header {
+) -> Header {
+    Header {
         grind: env!("CARGO_PKG_VERSION").to_owned(),
         module: args.module().display().to_string(),
-        module_hash: module_hash(wasm),
+        module_hash: ModuleHash::of(wasm),
+        embedded: None,
+        sites: 0,
+        detail: Detail::default(),
         args: options.args.clone(),
         env: options.env.clone(),
+        preopens: (options.preopens.iter())
+            .map(|preopen| preopen.guest().as_bytes().to_vec())
+            .collect(),
         seed: options.seed,
         strategy: options.strategy,
         entry: options.entry.clone(),
+        initial_memory: options.initial_memory,
         limits: options.limits,
-    };
-    let create = || TraceWriter::create(File::create(&path)?, &header);
-    let writer = create().with_context(|| format!("cannot write the trace {}", path.display()))?;
-    Ok(Some(writer))
+        interceptors: program_options.interceptors.clone(),
+    }
 }
 
-fn default_trace(args: &RunArgs) -> PathBuf {
-    let name = args.module().file_name().unwrap_or(OsStr::new("guest"));
-    PathBuf::from(name).with_extension("grind")
-}
-
-fn print_report(
+fn report<Io>(
     args: &RunArgs,
     program: &Program,
+    symbolizer: &Symbolizer,
     options: &RunOptions,
-    outcome: &Outcome<ProcessIo>,
-) -> Result<()> {
-    let symbolizer = Symbolizer::new(Arc::clone(program.original()));
-    let mut report = outcome.report(program, &symbolizer, options);
+    outcome: &Outcome<Io>,
+) -> Report {
+    let mut report = outcome.report(program, symbolizer, options);
     report.program.module = args.module().display().to_string();
     report.program.arguments = args
         .guest_args()
         .iter()
         .map(|arg| arg.display().to_string())
         .collect();
-    report.reproduce = Some(reproduce(args));
-    let text = match args.format {
-        Format::Json => json::to_string(&report),
-        Format::Human => human_text(args, &report),
-    };
-    // A closed pipe ends the report, not the run.
-    match write!(anstream::stderr(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-fn human_text(args: &RunArgs, report: &Report) -> String {
-    let mut roots: Vec<PathBuf> = args.source.clone();
-    // `target/wasm32-…/release/app.wasm` lies four directories below the package its paths begin at.
-    roots.extend(args.module().ancestors().skip(1).take(5).map(PathBuf::from));
-    let options = human::Options {
-        color: AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
-        width: terminal_size::terminal_size_of(io::stderr())
-            .map_or(100, |(width, _)| usize::from(width.0)),
-        verbose: args.verbose,
-        sources: Sources::on_disk(env::current_dir().unwrap_or_default(), roots),
-    };
-    match (report.is_clean(), args.quiet) {
-        (true, _) if !args.verbose => String::new(),
-        (_, true) => report
-            .findings
-            .iter()
-            .map(|finding| human::render_finding(finding, &options))
-            .collect(),
-        _ => human::render(report, &options),
-    }
+    report.reproduce = Some(reproduce(args, options.seed));
+    report
 }
 
 /// The command that shows the same again.
-fn reproduce(args: &RunArgs) -> String {
+fn reproduce(args: &RunArgs, seed: u64) -> String {
     let mut words = vec!["grind".to_owned(), "run".to_owned()];
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
-    option("--seed", args.seed.to_string());
-    if args.scheduler != SchedulerName::Random {
+    option("--seed", seed.to_string());
+    if args.flags.scheduler != SchedulerName::Random {
         option("--scheduler", "round-robin".to_owned());
     }
-    if let Some(function) = &args.invoke {
+    if let Some(function) = &args.flags.invoke {
         option("--invoke", function.clone());
     }
-    for variable in &args.env {
+    if let Some(bytes) = args.flags.initial_memory {
+        option("--initial-memory", bytes.to_string());
+    }
+    for variable in &args.flags.env {
         option("--env", variable.clone());
     }
-    if let Some(steps) = args.max_steps {
+    for dir in &args.flags.dir {
+        option("--dir", dir.clone());
+    }
+    for (name, paths) in [
+        ("--config", args.flags.config.file.as_slice()),
+        ("--suppressions", &args.flags.config.suppressions),
+    ] {
+        for path in paths {
+            option(name, path.display().to_string());
+        }
+    }
+    if let Some(steps) = args.flags.max_steps {
         option("--max-steps", steps.to_string());
     }
-    if args.max_threads != 1000 {
-        option("--max-threads", args.max_threads.to_string());
+    if args.flags.max_threads != 1000 {
+        option("--max-threads", args.flags.max_threads.to_string());
     }
-    if args.max_memory != 1 << 30 {
-        option("--max-memory", args.max_memory.to_string());
+    if args.flags.max_memory != 1 << 30 {
+        option("--max-memory", args.flags.max_memory.to_string());
+    }
+    for (flag, given) in [
+        ("--after-start", args.flags.after_start),
+        ("--wait-for-threads", args.flags.wait_for_threads),
+    ] {
+        words.extend(given.then(|| flag.to_owned()));
     }
     words.push(args.module().display().to_string());
     words.extend(

@@ -43,8 +43,8 @@ impl Watch {
                 if progress && start.elapsed() > SHOW_AFTER {
                     let bar = bar.get_or_insert_with(spinner);
                     bar.set_message(format!(
-                        "{} accesses, {} threads ended",
-                        HumanCount(control.records()),
+                        "{} words of records, {} threads ended",
+                        HumanCount(control.words()),
                         HumanCount(control.threads_ended())
                     ));
                     bar.tick();
@@ -76,4 +76,15 @@ fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar
+}
+
+/// How much of a file was read, if anybody looks.
+pub(crate) fn bytes(len: u64) -> Option<ProgressBar> {
+    if !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {elapsed}");
+    let bar = ProgressBar::new(len);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    Some(bar)
 }

@@ -8,6 +8,7 @@
 use snapbox::cmd::Command;
 use snapbox::{IntoData, file};
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -80,6 +81,20 @@ fn a_trap_shows_where() {
         .assert()
         .code(134)
         .stderr_eq(file!["golden/trap_in_thread.txt"].raw());
+}
+
+#[test]
+fn a_stack_that_overflowed_shows_the_recursion_once() {
+    run(&["wasm/trap_stack_overflow.wasm"])
+        .assert()
+        .code(134)
+        .stderr_eq(file!["golden/trap_stack_overflow.txt"].raw());
+    // A program gets them all.
+    let json = run(&["--format", "json", "wasm/trap_stack_overflow.wasm"]).assert();
+    let frames = stderr(&json)
+        .matches("\"trap_stack_overflow::descend\"")
+        .count();
+    assert!(frames > 1000, "{frames}");
 }
 
 #[test]
@@ -171,35 +186,6 @@ fn colours_are_a_choice() {
     assert!(!stderr(&plain).contains('\x1b'));
     let coloured = run(&["--color", "always", "wasm/race_counter.wasm"]).assert();
     assert!(stderr(&coloured).contains('\x1b'));
-}
-
-#[test]
-fn a_trace_names_the_run_even_if_it_traps() {
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join("t.grind");
-    run(&[
-        &format!("--trace={}", path.display()),
-        "--seed",
-        "9",
-        "wasm/trap_in_thread.wasm",
-    ])
-    .assert()
-    .code(134);
-    let trace = grind_runtime::trace::file::read(fs::File::open(&path).unwrap()).unwrap();
-    assert_eq!(trace.header.seed, 9);
-    assert_eq!(trace.footer.unwrap().exit_code, 134);
-}
-
-#[test]
-fn a_trace_that_cannot_be_written_is_said_before_the_run() {
-    run(&[
-        "--trace=/nonexistent/t.grind",
-        "wasm/clean_arguments.wasm",
-        "x",
-    ])
-    .assert()
-    .code(127)
-    .stdout_eq("");
 }
 
 // ---- bad input -------------------------------------------------------------------------------------
@@ -421,4 +407,144 @@ fn limits_are_reported_and_the_guest_goes_on() {
         "{}",
         stderr(&assert)
     );
+}
+
+// ---- directories -----------------------------------------------------------------------------------
+
+/// Makes `made` in the first directory it is given; exits with the error number.
+const MAKER: &str = r#"(module
+    (import "wasi_snapshot_preview1" "path_create_directory" (func $make (param i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 8) "made")
+    (func (export "_start")
+      (call $exit (call $make (i32.const 3) (i32.const 8) (i32.const 4)))))"#;
+
+#[test]
+fn a_directory_is_given_by_name_and_only_then() {
+    let work = TempDir::new().unwrap();
+    let dir = work.path().to_str().unwrap();
+    // Bad file descriptor: there is no directory.
+    run_module(MAKER, &[]).code(8).stderr_eq("");
+    run_module(MAKER, &["--dir", dir]).code(0).stderr_eq("");
+    assert!(work.path().join("made").is_dir());
+    // It exists.
+    let both = ["--dir", &format!("{dir}::/work"), "--dir", "."];
+    run_module(MAKER, &both).code(20).stderr_eq("");
+}
+
+#[test]
+fn std_finds_what_dir_names() {
+    let work = TempDir::new().unwrap();
+    let dir = format!("{}::/work", work.path().display());
+    run(&["--dir", &dir, "wasip1/wasm/files.wasm"])
+        .assert()
+        .code(0)
+        .stdout_eq("files: ok\n")
+        .stderr_eq("");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_one_clear_error() {
+    let work = TempDir::new().unwrap();
+    let missing = work.path().join("missing");
+    let assert = run_module(MAKER, &["--dir", missing.to_str().unwrap()]).code(127);
+    let said = stderr(&assert);
+    assert!(said.contains("no such file or directory"), "{said}");
+    assert!(said.contains("missing") && said.contains("--dir"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+
+    fs::write(&missing, "a file").unwrap();
+    let assert = run_module(MAKER, &["--dir", missing.to_str().unwrap()]).code(125);
+    let said = stderr(&assert);
+    assert!(said.contains("missing") && said.contains("--dir"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn the_printed_command_gives_the_directory_too() {
+    let work = TempDir::new().unwrap();
+    let dir = format!("{}::/work", work.path().display());
+    let assert = run(&["--dir", &dir, "wasm/race_counter.wasm"])
+        .assert()
+        .code(66);
+    let said = stderr(&assert);
+    let command = said.lines().find(|line| line.starts_with("reproduce:"));
+    assert!(command.unwrap().contains(&format!("--dir {dir}")), "{said}");
+}
+
+#[test]
+fn doctor_says_that_a_module_wants_files() {
+    let (_directory, path) = module(MAKER);
+    let assert = grind().arg("doctor").arg(&path).assert().code(0);
+    let said = text(&assert.get_output().stdout);
+    assert!(said.contains("--dir"), "{said}");
+    let assert = run_doctor("wasm/race_counter.wasm");
+    assert!(!assert.contains("--dir"), "{assert}");
+}
+
+fn run_doctor(module: &str) -> String {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
+    let mut doctor = grind();
+    doctor = doctor.current_dir(programs).arg("doctor").arg(module);
+    text(&doctor.assert().code(0).get_output().stdout)
+}
+
+// ---- standard input --------------------------------------------------------------------------------
+
+/// `grind run` of a guest that reads standard input in one thread and works in another.
+fn reader(arguments: &[&str]) -> std::process::Child {
+    let guest =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs/c/wasm/clean_stdin.wasm");
+    std::process::Command::new(snapbox::cmd::cargo_bin!("grind"))
+        .arg("run")
+        .args(arguments)
+        .arg(guest)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn threads_run_while_one_waits_for_input() {
+    let mut child = reader(&[]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    // Not a byte was written yet.
+    assert_eq!(line(), "worked 499500");
+    let mut stdin = child.stdin.take().unwrap();
+    for _ in 0..3 {
+        stdin.write_all(&[b'x'; 100]).unwrap();
+    }
+    drop(stdin);
+    assert_eq!(line(), "read 300");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_time_out_ends_a_run_that_waits_for_input() {
+    let mut child = reader(&["--timeout", "1s"]);
+    // Held open until the end.
+    let stdin = child.stdin.take();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(124));
+    assert_eq!(text(&output.stdout), "worked 499500\n");
+    drop(stdin);
+}
+
+#[test]
+fn a_file_as_standard_input_is_read_to_its_end() {
+    let (_directory, path) = file_with("input", vec![b'x'; 200_000]);
+    let guest =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs/c/wasm/clean_stdin.wasm");
+    let output = std::process::Command::new(snapbox::cmd::cargo_bin!("grind"))
+        .arg("run")
+        .arg(guest)
+        .stdin(fs::File::open(path).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let lines = text(&output.stdout);
+    assert!(lines.contains("read 200000\n"), "{lines}");
 }

@@ -6,12 +6,16 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
 use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
-use grind_runtime::trace::{AtomicKind, Event, EventKind, EventSink, LockMode, Record, ThreadId};
+use grind_runtime::trace::{
+    AtomicKind, Event, EventKind, EventSink, LockMode, Record, RecordBuffer, ThreadId,
+};
 use std::hint::black_box;
 use std::sync::Arc;
 
 const BATCH: usize = 4096;
 const MAIN: ThreadId = ThreadId(0);
+/// A thread that exists.
+const IDLE: ThreadId = ThreadId(99);
 
 /// Sites of all the kinds that the kernels use, many of each so that the table is not one cache line.
 struct Sites {
@@ -60,12 +64,22 @@ fn analysis(sites: &Sites, detect: Detect) -> LiveAnalysis {
         thread: MAIN,
         kind: EventKind::ThreadStart,
     });
+    // A thread that is alone is only followed.
+    analysis.event(&Event {
+        thread: MAIN,
+        kind: EventKind::ThreadCreate { child: IDLE },
+    });
     analysis
 }
 
-fn deliver(analysis: &mut LiveAnalysis, thread: ThreadId, records: &[Record]) {
-    for batch in records.chunks(BATCH) {
-        black_box(analysis.records(thread, batch));
+fn batches(records: &[Record]) -> Vec<RecordBuffer> {
+    let batch = |chunk: &[Record]| chunk.iter().copied().collect();
+    records.chunks(BATCH).map(batch).collect()
+}
+
+fn deliver(analysis: &mut LiveAnalysis, thread: ThreadId, batches: &[RecordBuffer]) {
+    for batch in batches {
+        black_box(analysis.records(thread, batch.view()));
     }
 }
 
@@ -93,11 +107,12 @@ fn kernels(criterion: &mut Criterion) {
         .map(|word| Record::new(0x1_0000 + word * 4, sites.of[WRITE4][0]))
         .collect();
     let records = mixed(&sites, 1 << 16);
+    let (warm, mixed) = (batches(&warm), batches(&records));
     let mut detector = analysis(&sites, Detect::HappensBefore);
     deliver(&mut detector, MAIN, &warm);
     group.throughput(Throughput::Elements(records.len() as u64));
     group.bench_function("same_epoch_64k", |bencher| {
-        bencher.iter(|| deliver(&mut detector, MAIN, &records));
+        bencher.iter(|| deliver(&mut detector, MAIN, &mixed));
     });
 
     // The same with a call and a return around every eight accesses.
@@ -121,13 +136,15 @@ fn kernels(criterion: &mut Criterion) {
                 .chain([Record::new(0, ret.1)])
         })
         .collect();
+    let count = with_calls.len() as u64;
+    let with_calls = batches(&with_calls);
     let calls = Sites {
         table: ret.0,
         of: sites.of.clone(),
     };
     let mut detector = analysis(&calls, Detect::HappensBefore);
     deliver(&mut detector, MAIN, &warm);
-    group.throughput(Throughput::Elements(with_calls.len() as u64));
+    group.throughput(Throughput::Elements(count));
     group.bench_function("same_epoch_calls", |bencher| {
         bencher.iter(|| deliver(&mut detector, MAIN, &with_calls));
     });
@@ -141,6 +158,7 @@ fn kernels(criterion: &mut Criterion) {
         .map(|word| Record::new(0x10_0000 + word * 8, sites.of[WRITE8][0]))
         .collect();
     group.throughput(Throughput::Elements(streaming.len() as u64));
+    let streaming = batches(&streaming);
     group.sample_size(20);
     group.bench_function("streaming_16m_first_touch", |bencher| {
         bencher.iter_batched_ref(
@@ -205,7 +223,7 @@ fn kernels(criterion: &mut Criterion) {
                 };
                 *record = Record::new(base, sites.of[kind][0]);
             }
-            detector.records(thread, &body);
+            detector.records(thread, batches(&body)[0].view());
             let mut tell = |kind| detector.event(&Event { thread, kind });
             tell(EventKind::LockRelease { lock, mode });
             tell(EventKind::LockReleased { lock });
@@ -217,6 +235,8 @@ fn kernels(criterion: &mut Criterion) {
         .map(|word| Record::new(0x10_0000 + word * 8, sites.of[READ4][0]))
         .collect();
     group.throughput(Throughput::Elements(8 << 13));
+    let words = table.len() as u64;
+    let table = batches(&table);
     group.bench_function("eight_readers", |bencher| {
         bencher.iter_batched_ref(
             || {
@@ -250,7 +270,7 @@ fn kernels(criterion: &mut Criterion) {
         });
     }
     let mut turn = 0_u32;
-    group.throughput(Throughput::Elements(table.len() as u64));
+    group.throughput(Throughput::Elements(words));
     group.bench_function("shared_table_new_epoch", |bencher| {
         bencher.iter(|| {
             turn = turn.wrapping_add(1);

@@ -22,6 +22,7 @@
 mod support;
 
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
+use grind_runtime::trace::file::Detail;
 use std::process::ExitCode;
 use support::{KERNELS, Kernel, Mode, cpu, median, run};
 
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     slowdown(&kernels, args.repetitions, &mut failures);
+    traces(&kernels, args.repetitions, &mut failures);
     if args.kernel.is_none() && given.is_none() {
         switches(args.repetitions, &mut failures);
         memory(&mut failures);
@@ -124,11 +126,12 @@ fn slowdown(kernels: &[&Kernel], repetitions: usize, failures: &mut Vec<String>)
         "Slowdown: ratio to `plain`, the machine with the instrumentation off and nobody listening."
     );
     println!("  direct: wasmi alone, without fuel   ring: records, which nobody looks at");
-    println!("  none: Detect::None                  detect: host::run as it comes");
+    println!("  none: Detect::None                  host: host::run as it comes");
+    println!("  detect: the same, but a second thread exists, so that the first has to be checked");
     println!();
     println!(
-        "{:10} {:>11} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
-        "kernel", "records", "plain ms", "direct", "ring", "none", "detect", "target"
+        "{:10} {:>11} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
+        "kernel", "records", "plain ms", "direct", "ring", "none", "host", "detect", "target"
     );
     for kernel in kernels {
         let programs: Vec<(Mode, Program)> = (Mode::ALL.into_iter())
@@ -163,15 +166,77 @@ fn slowdown(kernels: &[&Kernel], repetitions: usize, failures: &mut Vec<String>)
             )
         });
         println!(
-            "{:10} {:>11} {:>9.1} {:>9} {:>9} {:>9} {:>9.2} {:>8}",
+            "{:10} {:>11} {:>9.1} {:>9} {:>9} {:>9} {:>9} {:>9.2} {:>8}",
             kernel.name,
             records,
             plain * 1e3,
             show(Mode::Direct),
             show(Mode::Ring),
             show(Mode::None),
+            show(Mode::Host),
             detect,
             wanted
+        );
+    }
+    println!();
+}
+
+/// What a light trace and a full one may cost over the same run without.
+const TRACE_TARGETS: [(Detail, f64); 2] = [(Detail::Light, 1.1), (Detail::Full, 2.0)];
+/// Bytes per event of a light trace of `mixed`, and per access or call of a full one.
+const EVENT_TARGET: f64 = 2.0;
+const ACCESS_TARGET: f64 = 1.5;
+
+fn traces(kernels: &[&Kernel], repetitions: usize, failures: &mut Vec<String>) {
+    println!("Traces: ratio of a recorded run to the same run without, and bytes, sites left out.");
+    println!(
+        "{:10} {:>11} {:>11} {:>8} {:>8} {:>12} {:>13}",
+        "kernel", "events", "records", "light", "full", "bytes/event", "bytes/record"
+    );
+    for kernel in kernels {
+        let program = kernel.program(Mode::Host);
+        let mut plain = Vec::new();
+        let mut times = [Vec::new(), Vec::new()];
+        let mut recorded = [None, None];
+        for _ in 0..repetitions {
+            plain.push(cpu(|| run(&program, kernel, Mode::Host)).0);
+            for (at, (detail, _)) in TRACE_TARGETS.into_iter().enumerate() {
+                let (time, one) = cpu(|| support::record(&program, detail));
+                times[at].push(time);
+                recorded[at] = Some(one);
+            }
+        }
+        let plain = median(plain);
+        let [light, full] = times.map(|times| median(times) / plain);
+        let [Some(events), Some(all)] = recorded else {
+            continue;
+        };
+        let per_event = events.bytes as f64 / events.events as f64;
+        let per_record = all.bytes as f64 / all.records as f64;
+        let name = kernel.name;
+        for ((detail, wanted), got) in TRACE_TARGETS.into_iter().zip([light, full]) {
+            target(
+                failures,
+                &format!("{detail:?} trace of {name}"),
+                got,
+                got <= wanted,
+                wanted,
+            );
+        }
+        if name == "mixed" {
+            let (got, wanted) = (per_event, EVENT_TARGET);
+            target(failures, "bytes per event", got, got <= wanted, wanted);
+            target(
+                failures,
+                "bytes per record",
+                per_record,
+                per_record <= ACCESS_TARGET,
+                ACCESS_TARGET,
+            );
+        }
+        println!(
+            "{name:10} {:>11} {:>11} {light:>8.2} {full:>8.2} {per_event:>12.2} {per_record:>13.2}",
+            events.events, all.records
         );
     }
     println!();
@@ -236,8 +301,12 @@ fn memory(failures: &mut Vec<String>) {
 fn lowering(repetitions: usize, failures: &mut Vec<String>) {
     let large = support::large_module();
     let time = |wasm: &[u8], instrumentation: Instrumentation| {
-        let options = ProgramOptions { instrumentation };
-        let times = (0..repetitions).map(|_| cpu(|| Program::with_options(wasm, options)).0);
+        let options = ProgramOptions {
+            instrumentation,
+            ..ProgramOptions::default()
+        };
+        let times =
+            (0..repetitions).map(|_| cpu(|| Program::with_options(wasm, options.clone())).0);
         median(times.collect())
     };
     let full = time(&large, Instrumentation::Full);

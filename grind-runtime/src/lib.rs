@@ -8,7 +8,10 @@
 
 pub mod analysis;
 pub mod host;
+pub mod interop;
 pub mod machine;
+pub mod offline;
+pub mod predict;
 pub mod program;
 pub mod report;
 pub mod schedule;

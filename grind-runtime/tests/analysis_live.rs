@@ -1,24 +1,17 @@
-//! The analysis as a whole: passes, halting, deadlocks, lock misuse, limits.
+//! The analysis as a whole: passes, halting, deadlocks, lock misuse.
 
 #[path = "analysis_support/script.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
 mod script;
 
 use grind_runtime::analysis::{
-    AnalysisOptions, BlockedThread, Detect, DetectionEnd, Diagnosis, LimitNotice, Limits, Wanted,
+    AnalysisOptions, AnalysisOutcome, BlockedThread, Detect, Diagnosed, Diagnosis, Misuse, Wanted,
 };
 use grind_runtime::trace::{BlockedOn, EventKind, LockMode, ThreadEnd, ThreadId, WaitOutcome};
 use script::{Script, races};
 
 const X: u32 = 0x1000;
 const FLAG: u32 = 0x2000;
-
-fn with(limits: Limits) -> AnalysisOptions {
-    AnalysisOptions {
-        limits,
-        ..AnalysisOptions::default()
-    }
-}
 
 // ---- passes and halting ------------------------------------------------------------------------
 
@@ -343,7 +336,8 @@ fn unlocking_what_one_does_not_hold() {
     let [found] = &outcome.diagnoses[..] else {
         panic!("{:?}", outcome.diagnoses)
     };
-    let Diagnosis::UnlockNotHeld {
+    let Diagnosis::LockMisuse {
+        misuse: Misuse::UnlockByOtherThread,
         lock,
         thread,
         stack,
@@ -402,10 +396,73 @@ fn misuse_is_counted_and_waits_count_as_release() {
     let outcome = script.run();
     let counts: Vec<_> = outcome.diagnoses.iter().map(|found| found.count).collect();
     assert_eq!(counts, [2, 1]);
-    let Diagnosis::UnlockNotHeld { stack, .. } = &outcome.diagnoses[1].diagnosis else {
+    assert_eq!(
+        misuses(&outcome),
+        [
+            (Misuse::UnlockNotHeld, 0, vec![]),
+            (Misuse::CondvarWaitWithoutLock { condvar }, 0, vec![])
+        ]
+    );
+    let Diagnosis::LockMisuse { stack, .. } = &outcome.diagnoses[1].diagnosis else {
         panic!()
     };
     assert_eq!(*stack, [call]);
+}
+
+/// Who broke which rule, and who held the lock.
+fn misuses(outcome: &AnalysisOutcome) -> Vec<(Misuse, u32, Vec<u32>)> {
+    let misuse = |found: &Diagnosed| match &found.diagnosis {
+        Diagnosis::LockMisuse {
+            misuse,
+            thread,
+            holders,
+            ..
+        } => {
+            let holders = holders.iter().map(|(holder, _)| holder.0).collect();
+            (*misuse, thread.0, holders)
+        }
+        other => panic!("{other:?}"),
+    };
+    outcome.diagnoses.iter().map(misuse).collect()
+}
+
+#[test]
+fn destroying_what_somebody_holds() {
+    let lock = FLAG;
+    let mut script = Script::with_children(2);
+    script.lock_as(1, lock, LockMode::Shared);
+    script.lock_as(2, lock, LockMode::Shared);
+    let destroyed = script.call(1);
+    script.event(1, EventKind::LockDestroy { lock });
+    let outcome = script.run();
+    assert_eq!(
+        misuses(&outcome),
+        [(Misuse::DestroyHeldLock, 1, vec![1, 2])]
+    );
+    let Diagnosis::LockMisuse { stack, .. } = &outcome.diagnoses[0].diagnosis else {
+        panic!()
+    };
+    assert_eq!(*stack, [destroyed]);
+
+    // Released before, or part of another lock: as it should be.
+    let mut script = Script::with_children(1);
+    script.lock(1, lock);
+    script.unlock(1, lock);
+    script.event(0, EventKind::LockDestroy { lock });
+    script.lock(1, lock);
+    script.request(0, 0x500, LockMode::Exclusive);
+    script.event(0, EventKind::LockDestroy { lock });
+    assert_eq!(script.run().diagnoses, []);
+}
+
+#[test]
+fn waiting_with_the_lock_of_another_thread() {
+    let (condvar, lock) = (0x300, FLAG);
+    let mut script = Script::with_children(2);
+    script.lock(1, lock);
+    script.event(2, EventKind::CondvarWait { condvar, lock });
+    let misuse = Misuse::CondvarWaitWithoutLock { condvar };
+    assert_eq!(misuses(&script.run()), [(misuse, 2, vec![1])]);
 }
 
 #[test]
@@ -434,266 +491,64 @@ fn hooks_within_hooks_are_the_locks_own() {
     assert_eq!(outcome.diagnoses, []);
 }
 
-// ---- limits ------------------------------------------------------------------------------------
+// ---- threads that nobody joined -----------------------------------------------------------------
+
+/// How many threads leaked per place, and the first.
+fn leaks(script: &Script, normal: bool) -> Vec<(u64, u32)> {
+    let mut analysis = script.analysis(AnalysisOptions::default());
+    script.deliver(&mut analysis);
+    if normal {
+        analysis.end_normally();
+    }
+    let leak = |found: &Diagnosed| match &found.diagnosis {
+        Diagnosis::ThreadLeak { threads, .. } => (found.count, threads[0].0),
+        other => panic!("{other:?}"),
+    };
+    analysis.finish().diagnoses.iter().map(leak).collect()
+}
 
 #[test]
-fn all_2048_slots_can_be_used_and_no_more() {
-    let limit = 2048;
+fn threads_that_nobody_joins_leak() {
     let mut script = Script::with_children(0);
-    for child in 1..limit {
+    let create = |script: &mut Script, child| {
         script.spawn(0, child);
-    }
-    let a = script.write(1, X, 4);
-    let b = script.write(limit - 1, X, 4);
-    assert_eq!(script.races(), [(a, b)]);
-    let position = script.len() as u64;
-    script.spawn(0, limit);
-    script.write(2, X, 4);
-    let outcome = script.run_with(AnalysisOptions::default());
-    assert_eq!(races(&outcome).len(), 1);
-    let cause = DetectionEnd::Slots(limit);
-    let position = position + 1;
-    assert_eq!(
-        outcome.limits,
-        [LimitNotice::DetectionEnded { cause, position }]
-    );
-    // The rest of the analysis goes on.
-    assert_eq!(outcome.threads.len(), limit as usize + 1);
-}
-
-#[test]
-fn any_number_of_threads_fits_if_they_are_joined() {
-    let mut script = Script::with_children(0);
-    for child in 1..5000 {
-        script.spawn(0, child);
-        script.write(child, X, 4);
-        script.exit(child);
-        script.join(0, child);
-    }
-    assert_eq!(script.races(), []);
-}
-
-#[test]
-fn slots_of_a_grandchild_are_reused_once_its_end_is_known() {
-    let mut script = Script::with_children(1);
-    let limits = Limits {
-        slots: 3,
-        ..Limits::default()
+        let child = ThreadId(child);
+        script.event(0, EventKind::ThreadJoinable { child });
     };
-    for grandchild in 2..10 {
-        script.spawn(1, grandchild);
-        script.write(grandchild, X, 4);
-        script.exit(grandchild);
-        script.join(1, grandchild);
+    // One after the other at the same place.
+    let place = script.call(0);
+    for child in 1..=3 {
+        create(&mut script, child);
     }
-    let outcome = script.run_with(with(limits.clone()));
-    assert_eq!((outcome.diagnoses.len(), outcome.limits.len()), (0, 0));
-    // The main thread knows nothing of these ends, so it cannot reuse their slot.
-    script.spawn(0, 10);
-    let outcome = script.run_with(with(limits));
-    assert_eq!(outcome.limits.len(), 1);
-}
-
-#[test]
-fn a_clock_that_runs_out_ends_detection() {
-    let mut script = Script::with_children(1);
-    let release = |script: &mut Script| {
-        script.write(1, X + 8, 4);
-        script.store(1, FLAG);
-    };
-    // One epoch each, but what is released without an access in between.
-    for _ in 0..4 {
-        release(&mut script);
-        script.store(1, FLAG + 64);
-    }
-    let limits = Limits {
-        clock: 8,
-        ..Limits::default()
-    };
-    let outcome = script.run_with(with(limits.clone()));
-    assert_eq!(outcome.limits, []);
-    release(&mut script);
-    script.write(1, X, 4);
-    script.write(0, X, 4);
-    let outcome = script.run_with(with(limits));
-    assert_eq!(outcome.diagnoses, []);
-    let [LimitNotice::DetectionEnded { cause, .. }] = outcome.limits[..] else {
+    script.ret(0);
+    script.call(0);
+    create(&mut script, 4);
+    script.ret(0);
+    // Of which one is joined and one detached; a thread that nobody has to join is none.
+    script.spawn(0, 5);
+    script.exit(1);
+    script.exit(2);
+    script.join(0, 2);
+    assert_eq!(leaks(&script, true), [(2, 1), (1, 4)]);
+    assert_eq!(leaks(&script, false), []);
+    let mut analysis = script.analysis(AnalysisOptions::default());
+    script.deliver(&mut analysis);
+    analysis.end_normally();
+    let outcome = analysis.into_second_pass().finish();
+    let Diagnosis::ThreadLeak {
+        threads,
+        creator,
+        stack,
+    } = &outcome.diagnoses[0].diagnosis
+    else {
         panic!()
     };
-    assert_eq!(cause, DetectionEnd::Clock(8));
-}
+    assert_eq!(threads[..], [ThreadId(1), ThreadId(3)]);
+    assert_eq!((*creator, &stack[..]), (ThreadId(0), &[place][..]));
 
-#[test]
-fn too_many_threads_end_detection() {
-    let mut script = Script::with_children(3);
-    script.call(3);
-    script.write(3, X, 4);
-    script.write(0, X, 4);
-    script.unlock(3, FLAG);
-    let outcome = script.run_with(with(Limits {
-        threads: 3,
-        ..Limits::default()
-    }));
-    let [LimitNotice::DetectionEnded { cause, .. }] = outcome.limits[..] else {
-        panic!()
-    };
-    assert_eq!(cause, DetectionEnd::Threads(3));
-    assert_eq!(outcome.diagnoses, []);
-    assert_eq!(outcome.threads.len(), 3);
-}
-
-#[test]
-fn too_many_sync_objects_end_detection() {
-    let mut script = Script::with_children(1);
-    for object in 0..4 {
-        script.store(0, FLAG + object * 8);
-        script.lock(0, FLAG + object);
-        script.unlock(0, FLAG + object);
+    for child in [1, 3, 4] {
+        let child = ThreadId(child);
+        script.event(child.0, EventKind::ThreadDetach { child });
     }
-    let limits = Limits {
-        sync_objects: 8,
-        ..Limits::default()
-    };
-    assert_eq!(script.run_with(with(limits.clone())).limits, []);
-    script.event(0, EventKind::HappensBefore { object: 1 });
-    let outcome = script.run_with(with(limits));
-    let [LimitNotice::DetectionEnded { cause, .. }] = outcome.limits[..] else {
-        panic!()
-    };
-    assert_eq!(cause, DetectionEnd::SyncObjects(8));
-}
-
-#[test]
-fn distinct_races_beyond_the_limit_are_counted() {
-    let mut script = Script::with_children(2);
-    for index in 0..5 {
-        script.write(1, X + index * 8, 4);
-        script.write(2, X + index * 8, 4);
-    }
-    let outcome = script.run_with(with(Limits {
-        candidates: 3,
-        ..Limits::default()
-    }));
-    assert_eq!(outcome.diagnoses.len(), 3);
-    assert_eq!(
-        outcome.limits,
-        [LimitNotice::Candidates {
-            limit: 3,
-            dropped: 2
-        }]
-    );
-}
-
-#[test]
-fn calls_beyond_the_limit_are_counted_only() {
-    let mut script = Script::with_children(2);
-    let calls: Vec<_> = (0..5).map(|_| script.call(1)).collect();
-    let deep = script.write(1, X, 4);
-    for _ in 0..3 {
-        script.ret(1);
-    }
-    let shallow = script.write(1, X + 8, 4);
-    script.write(2, X, 4);
-    script.write(2, X + 8, 4);
-    let outcome = script.run_with(with(Limits {
-        call_depth: 3,
-        ..Limits::default()
-    }));
-    let stacks: Vec<_> = races(&outcome)
-        .iter()
-        .map(|(first, _)| first.stack.clone())
-        .collect();
-    assert_eq!(stacks[0], [deep, calls[2], calls[1], calls[0]]);
-    assert_eq!(stacks[1], [shallow, calls[1], calls[0]]);
-    assert_eq!(outcome.limits, [LimitNotice::CallDepth { limit: 3 }]);
-}
-
-#[test]
-fn stacks_are_cut_to_their_innermost_frames() {
-    let mut script = Script::with_children(2);
-    let calls: Vec<_> = (0..5).map(|_| script.call(1)).collect();
-    let write = script.write(1, X, 4);
-    script.write(2, X, 4);
-    let outcome = script.run_with(with(Limits {
-        stack_frames: 3,
-        ..Limits::default()
-    }));
-    assert_eq!(races(&outcome)[0].0.stack, [write, calls[4], calls[3]]);
-    assert_eq!(outcome.limits, [LimitNotice::StackFrames { limit: 3 }]);
-}
-
-#[test]
-fn shared_accesses_beyond_the_limit_are_forgotten_and_counted() {
-    let mut script = Script::with_children(4);
-    for thread in 1..4 {
-        script.read(thread, X, 4);
-        script.read(thread, X + 8, 4);
-    }
-    let write = script.write(4, X + 8, 4);
-    let outcome = script.run_with(with(Limits {
-        shared_bytes: 64,
-        ..Limits::default()
-    }));
-    let (limit, forgotten) = (64, 3);
-    assert_eq!(
-        outcome.limits,
-        [LimitNotice::SharedAccesses { limit, forgotten }]
-    );
-    assert_eq!(races(&outcome).len(), 1);
-    // What is left is right.
-    for (_, second) in races(&outcome) {
-        assert_eq!(second.stack, [write]);
-    }
-}
-
-#[test]
-fn heap_blocks_and_annotations_beyond_the_limit_are_counted() {
-    let mut script = Script::with_children(0);
-    for index in 0..4 {
-        script.alloc(0, X + index * 16, 8);
-        script.event(
-            0,
-            EventKind::BenignRace {
-                addr: index * 16,
-                len: 4,
-            },
-        );
-        script.event(
-            0,
-            EventKind::LockName {
-                lock: index,
-                name: index.to_string(),
-            },
-        );
-    }
-    let limits = Limits {
-        heap_blocks: 3,
-        annotations: 2,
-        ..Limits::default()
-    };
-    assert_eq!(
-        script.run_with(with(limits)).limits,
-        [
-            LimitNotice::HeapBlocks {
-                limit: 3,
-                dropped: 1
-            },
-            LimitNotice::Annotations {
-                limit: 2,
-                dropped: 4
-            }
-        ]
-    );
-}
-
-#[test]
-fn notices_say_what_it_cost() {
-    let notice = LimitNotice::DetectionEnded {
-        cause: DetectionEnd::Slots(2048),
-        position: 7,
-    };
-    assert_eq!(
-        notice.to_string(),
-        "race detection ended after 7 records: more than 2048 threads whose end no one has waited for"
-    );
+    assert_eq!(leaks(&script, true), []);
 }

@@ -5,7 +5,7 @@ mod analysis_support;
 use analysis_support::naive::{Naive, Seen};
 use analysis_support::streams::{Choices, Scale, Stream, bytes, generate};
 use grind_runtime::analysis::{
-    Access, AccessKind, AnalysisOptions, AnalysisOutcome, Diagnosis, LiveAnalysis,
+    Access, AccessKind, AnalysisOptions, AnalysisOutcome, Diagnosis, HeapMisuse, LiveAnalysis,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,7 @@ struct Tally {
     racy: u32,
     clean: u32,
     pairs: usize,
+    misuses: usize,
     repeats: usize,
 }
 
@@ -69,7 +70,12 @@ fn check_scaled(stream: &Stream, scale: Scale, tally: &mut Tally) -> Result<(), 
     // Soundness: every reported pair was made like that, and races.
     let mut flagged = BTreeSet::new();
     let mut last = 0;
+    let mut misuses = BTreeSet::new();
     for found in &outcome.diagnoses {
+        if let Diagnosis::HeapMisuse { misuse, access, .. } = &found.diagnosis {
+            misuses.insert((*misuse, access.thread.0, access.stack.clone()));
+            continue;
+        }
         let Diagnosis::DataRace { first, second, .. } = &found.diagnosis else {
             return Err(format!("{found:?}"));
         };
@@ -86,6 +92,17 @@ fn check_scaled(stream: &Stream, scale: Scale, tally: &mut Tally) -> Result<(), 
         last = pair.1;
         flagged.insert(pair.1);
     }
+    // Of uses after free, those that repeat others are not told, nor those of a thread that is alone.
+    let told = |set: &BTreeSet<(HeapMisuse, u32, Vec<_>)>| -> BTreeSet<_> {
+        (set.iter())
+            .filter(|(misuse, ..)| *misuse != HeapMisuse::UseAfterFree)
+            .cloned()
+            .collect()
+    };
+    if !misuses.is_subset(&naive.misuses) || told(&misuses) != told(&naive.misuses) {
+        return Err(format!("heap: {:?} and {misuses:?}", naive.misuses));
+    }
+    tally.misuses += misuses.len();
     // Completeness: whatever races is flagged, unless it repeats an access of its thread and epoch that races
     // with the same.
     for &(earlier, later, byte) in &naive.races {
@@ -134,7 +151,7 @@ fn seeds(range: std::ops::Range<u64>, len: usize) {
         }
     }
     assert!(
-        tally.racy > 100 && tally.clean > 100 && tally.repeats > 0,
+        tally.racy > 100 && tally.clean > 100 && tally.repeats > 0 && tally.misuses > 0,
         "{tally:?}"
     );
 }

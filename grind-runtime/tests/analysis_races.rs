@@ -563,6 +563,7 @@ fn freeing_races_with_use() {
             first,
             second,
             block,
+            ..
         } = &found.diagnosis
         else {
             panic!()

@@ -3,23 +3,33 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../fuzz/run_exports.rs"]
+mod run_exports;
+
 use grind_runtime::host::{self, Outcome, RunOptions};
-use grind_runtime::machine::{BufferIo, Limits};
+use grind_runtime::machine::{BufferIo, LimitReached, Limits};
+use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, imports};
+use grind_runtime::report::human;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-/// The fuzzer's saved corpus.
-fn corpus() -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/load");
-    let mut paths: Vec<_> = fs::read_dir(directory)
+/// A fuzz target's saved corpus.
+fn corpus_of(target: &str) -> Vec<Vec<u8>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let mut paths: Vec<_> = fs::read_dir(corpus.join(target))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     paths.sort();
     assert!(paths.len() >= 10, "the corpus is not there");
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+fn corpus() -> Vec<Vec<u8>> {
+    corpus_of("load")
 }
 
 /// Loads; what can be loaded has to be lowered to a valid module.
@@ -170,4 +180,71 @@ fn threads_that_are_not_there_cannot_be_joined() {
         outcome.analysis.traps
     );
     assert_eq!(outcome.exit_code(), 0);
+}
+
+#[test]
+fn a_module_that_cannot_be_instantiated_says_why() {
+    for (text, words) in [
+        (
+            "(table 2 funcref) (elem (i32.const 4000000000) $start)",
+            "an element segment of 1 at 4000000000",
+        ),
+        ("(table 4000000000 funcref)", "a table has more than"),
+        (
+            r#"(import "env" "table" (table 4000000000 funcref))"#,
+            "a table has more than",
+        ),
+    ] {
+        let text = format!(r#"(module {text} (func $start (export "_start")))"#);
+        let error = match Program::new(&wat::parse_str(&text).unwrap()) {
+            Ok(program) => match host::run(&program, RunOptions::default(), BufferIo::default()) {
+                Ok(_) => panic!("{text} runs"),
+                Err(error) => error.to_string(),
+            },
+            Err(error) => panic!("{text}: {error}"),
+        };
+        assert!(error.contains(words), "{text}: {error}");
+        assert!(!error.contains("defect"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_table_that_would_fill_the_hosts_memory_does_not_grow() {
+    // To be refused by one's own declaration is no limit of the run.
+    for (maximum, reached) in [("", true), ("200000", false)] {
+        let text = format!(
+            r#"(module (table 0 {maximum} funcref)
+                (func (export "_start")
+                    (if (i32.ne (table.grow (ref.null func) (i32.const 4000000000)) (i32.const -1))
+                        (then (unreachable)))
+                    (if (i32.ne (table.grow (ref.null func) (i32.const 100000)) (i32.const 0))
+                        (then (unreachable)))))"#
+        );
+        let outcome = run(&text, Limits::default());
+        assert!(outcome.analysis.traps.is_empty());
+        assert_eq!(
+            outcome.limits_reached.contains(&LimitReached::Tables),
+            reached
+        );
+        let program = Program::new(&wat::parse_str(&text).unwrap()).unwrap();
+        let symbolizer = Symbolizer::new(Arc::clone(program.original()));
+        let report = outcome.report(&program, &symbolizer, &RunOptions::default());
+        let said = human::render(&report, &human::Options::default());
+        assert_eq!(
+            said.contains("a table of more than 10000000 elements"),
+            reached,
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_corpora_run() {
+    let corpora = ["load", "run"].map(corpus_of);
+    let ran: usize = corpora
+        .iter()
+        .flatten()
+        .map(|bytes| run_exports::run_exports(bytes))
+        .sum();
+    assert!(ran >= 30, "{ran}");
 }

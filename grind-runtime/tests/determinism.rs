@@ -29,17 +29,17 @@ fn run(program: &Program, strategy: Strategy, seed: u64) -> Seen {
     let result = machine::run(
         program,
         MachineConfig {
-            scheduler: strategy.scheduler(seed),
-            sink: Box::new(EventHash::default()),
-            io: Box::new(BufferIo::default()),
             args: vec![b"guest".to_vec()],
             env: vec![b"NAME=value".to_vec()],
             limits: Limits {
                 steps: Some(STEPS),
                 ..Limits::default()
             },
-            entry: None,
-            control: Default::default(),
+            ..MachineConfig::new(
+                strategy.scheduler(seed),
+                Box::new(EventHash::default()),
+                Box::new(BufferIo::default()),
+            )
         },
     );
     let RunResult {

@@ -6,7 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::machine::{Limits, MachineConfig, NullIo, Session, Trap, Value};
+use grind_runtime::machine::{MachineConfig, NullIo, Session, Trap, Value};
 use grind_runtime::program::Program;
 use grind_runtime::schedule::Strategy;
 use grind_runtime::trace::NullSink;
@@ -234,16 +234,11 @@ fn atomics_do_what_they_do_on_wasmtime() {
     let functions = functions();
     let wasm = module(&functions);
     let program = Program::new(&wasm).unwrap();
-    let config = MachineConfig {
-        scheduler: Strategy::RoundRobin.scheduler(0),
-        sink: Box::new(NullSink),
-        io: Box::new(NullIo),
-        args: Vec::new(),
-        env: Vec::new(),
-        limits: Limits::default(),
-        entry: None,
-        control: Default::default(),
-    };
+    let config = MachineConfig::new(
+        Strategy::RoundRobin.scheduler(0),
+        Box::new(NullSink),
+        Box::new(NullIo),
+    );
     let mut ours = Session::new(&program, config).unwrap().unwrap();
     let mut theirs = Wasmtime::new(&wasm);
     let mut random = Random(1);

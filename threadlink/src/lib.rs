@@ -46,7 +46,7 @@
 //! | target | threads | raw locks | host calls |
 //! | --- | --- | --- | --- |
 //! | `wasm32-unknown-unknown` with `target_feature = "atomics"` | the threadlink ABI | own, on `memory.atomic.wait32` | `threadlink` and `wasi_snapshot_preview1` |
-//! | `wasm32-wasip1-threads` | `std::thread` | `parking_lot` | `threadlink` hooks, with `tracing` |
+//! | `wasm32-wasip1-threads`, on stable Rust | `std::thread` | own, on std's condition variables | `threadlink` hooks, with `tracing` |
 //! | native | `std::thread` | `parking_lot` | none |
 //!
 //! The first needs a std built with atomics (`-Zbuild-std`) and two unstable features, for the

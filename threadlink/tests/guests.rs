@@ -1,5 +1,7 @@
 //! The committed guests are what `test-programs/build.sh` makes, and import what the ABI has.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,7 +128,15 @@ fn only_traced_guests_import_hooks() {
 #[test]
 fn no_guest_knows_where_it_was_built() {
     let directories = ["/home/", "/root/", "/tmp/", "/Users/", ".rustup", ".cargo"];
-    for path in modules("wasm").into_iter().chain(modules("wasm/untraced")) {
+    let all = [
+        "wasm",
+        "wasm/untraced",
+        "wasip1/wasm",
+        "wasip1-threads/wasm",
+        "c/wasm",
+        "zig/wasm",
+    ];
+    for path in all.into_iter().flat_map(modules) {
         let bytes = fs::read(&path).unwrap();
         for directory in directories {
             let found = bytes
@@ -140,30 +150,56 @@ fn no_guest_knows_where_it_was_built() {
 /// If this fails: `test-programs/build.sh`, and commit what it makes.
 #[test]
 fn guests_are_up_to_date() {
-    let listed = fs::read_to_string(programs().join("wasm/sources.sha256")).unwrap();
+    up_to_date(".", "src/bin", "rs", "build.sh");
+}
+
+/// If this fails: `test-programs/build-wasi.sh`, and commit what it makes.
+#[test]
+fn wasi_guests_are_up_to_date() {
+    up_to_date("wasip1", "src/bin", "rs", "build-wasi.sh");
+    up_to_date("wasip1-threads", "src/bin", "rs", "build-wasi.sh");
+}
+
+/// If this fails: `test-programs/build-c.sh`, and commit what it makes.
+#[test]
+fn c_and_zig_guests_are_up_to_date() {
+    up_to_date("c", "src", "c", "build-c.sh");
+    up_to_date("zig", "src", "zig", "build-c.sh");
+}
+
+/// Whether the modules of a directory of guests are what its sources say, by `wasm/sources.sha256`.
+fn up_to_date(guests: &str, directory: &str, extension: &str, script: &str) {
+    let root = programs().join(guests);
+    let listed = fs::read_to_string(root.join("wasm/sources.sha256")).unwrap();
     let mut sources = BTreeSet::new();
     for line in listed.lines() {
         let (hash, path) = line.split_once("  ").expect("a line of sha256sum");
         sources.insert(path.to_owned());
-        let contents = fs::read(programs().join(path))
-            .unwrap_or_else(|error| panic!("{path}: {error}; run test-programs/build.sh"));
+        let contents = fs::read(root.join(path))
+            .unwrap_or_else(|error| panic!("{path}: {error}; run test-programs/{script}"));
         let actual: String = Sha256::digest(contents)
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
         assert_eq!(
             actual, hash,
-            "{path} has changed: run test-programs/build.sh"
+            "{path} has changed: run test-programs/{script}"
         );
     }
-    let built: BTreeSet<String> = modules("wasm")
+    let built: BTreeSet<String> = modules(&format!("{guests}/wasm"))
         .iter()
-        .map(|path| format!("src/bin/{}.rs", path.file_stem().unwrap().to_str().unwrap()))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .map(|name| format!("{directory}/{name}.{extension}"))
         .collect();
-    let guests: BTreeSet<String> = fs::read_dir(programs().join("src/bin"))
+    let written: BTreeSet<String> = fs::read_dir(root.join(directory))
         .unwrap()
-        .map(|entry| format!("src/bin/{}", entry.unwrap().file_name().to_str().unwrap()))
+        .map(|entry| {
+            format!(
+                "{directory}/{}",
+                entry.unwrap().file_name().to_str().unwrap()
+            )
+        })
         .collect();
-    assert_eq!(built, guests, "run test-programs/build.sh");
-    assert!(guests.is_subset(&sources), "run test-programs/build.sh");
+    assert_eq!(built, written, "run test-programs/{script}");
+    assert!(written.is_subset(&sources), "run test-programs/{script}");
 }

@@ -1,14 +1,17 @@
 //! Kernels, the ways to run them, and the clocks.
 
-use grind_runtime::analysis::{AnalysisOptions, Detect};
-use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{self, Control, Ending, Limits, MachineConfig, NullIo};
+use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
+use grind_runtime::host::{self, RunOptions, TraceOutput};
+use grind_runtime::machine::{self, Ending, MachineConfig, NullIo};
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
 use grind_runtime::schedule::Strategy;
-use grind_runtime::trace::NullSink;
+use grind_runtime::trace::file::{Detail, Header, ModuleHash, TraceWriter};
+use grind_runtime::trace::{Event, EventKind, EventSink, NullSink, ThreadId};
 use rustix::time::{ClockId, clock_gettime};
+use std::io::{self, Write};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) enum Source {
     Text(&'static str),
@@ -60,16 +63,19 @@ pub(crate) enum Mode {
     Ring,
     /// [`Detect::None`].
     None,
-    /// As users run it.
+    /// As users run it. A thread that is alone is only followed.
+    Host,
+    /// With a second thread that does nothing, so that nobody is alone.
     Detect,
 }
 
 impl Mode {
-    pub(crate) const ALL: [Mode; 5] = [
+    pub(crate) const ALL: [Mode; 6] = [
         Mode::Plain,
         Mode::Direct,
         Mode::Ring,
         Mode::None,
+        Mode::Host,
         Mode::Detect,
     ];
 
@@ -79,6 +85,7 @@ impl Mode {
             Mode::Plain => "plain",
             Mode::Ring => "ring",
             Mode::None => "none",
+            Mode::Host => "host",
             Mode::Detect => "detect",
         }
     }
@@ -119,35 +126,40 @@ impl Kernel {
     pub(crate) fn program(&self, mode: Mode) -> Program {
         let instrumentation = match mode {
             Mode::Direct | Mode::Plain => Instrumentation::Off,
-            Mode::Ring | Mode::None | Mode::Detect => Instrumentation::Full,
+            Mode::Ring | Mode::None | Mode::Host | Mode::Detect => Instrumentation::Full,
         };
-        let program = Program::with_options(&self.wasm(), ProgramOptions { instrumentation });
+        let options = ProgramOptions {
+            instrumentation,
+            ..ProgramOptions::default()
+        };
+        let program = Program::with_options(&self.wasm(), options);
         program.expect("a kernel of ours")
     }
 }
 
 /// Runs a kernel; returns the number of its records.
 pub(crate) fn run(program: &Program, kernel: &Kernel, mode: Mode) -> u64 {
+    let on_machine = |sink: Box<dyn EventSink>| {
+        let config = MachineConfig::new(Strategy::default().scheduler(1), sink, Box::new(NullIo));
+        machine::run(program, config).expect("a kernel of ours")
+    };
     let (ending, records) = match mode {
         Mode::Direct => (direct(program.original()), 0),
-        Mode::Plain | Mode::Ring => {
-            let result = machine::run(
-                program,
-                MachineConfig {
-                    scheduler: Strategy::default().scheduler(1),
-                    sink: Box::new(NullSink),
-                    io: Box::new(NullIo),
-                    args: Vec::new(),
-                    env: Vec::new(),
-                    limits: Limits::default(),
-                    entry: None,
-                    control: Arc::new(Control::default()),
-                },
-            );
-            let result = result.expect("a kernel of ours");
-            (result.ending, result.stats.records)
+        Mode::Plain | Mode::Ring => (on_machine(Box::new(NullSink)).ending, 0),
+        Mode::Detect if !kernel.threads => {
+            let options = AnalysisOptions::default();
+            let mut analysis = LiveAnalysis::new(Arc::clone(program.sites()), options);
+            let (thread, child) = (ThreadId(0), ThreadId(1));
+            let _ = analysis.event(&Event {
+                thread,
+                kind: EventKind::ThreadCreate { child },
+            });
+            let result = on_machine(Box::new(analysis));
+            let ending = result.ending.clone();
+            let found = result.into_sink::<LiveAnalysis>().finish();
+            (ending, found.stats.records)
         }
-        Mode::None | Mode::Detect => {
+        Mode::None | Mode::Host | Mode::Detect => {
             let detect = if mode == Mode::None {
                 Detect::None
             } else {
@@ -166,11 +178,77 @@ pub(crate) fn run(program: &Program, kernel: &Kernel, mode: Mode) -> u64 {
                 outcome.analysis.diagnoses.is_empty(),
                 "kernels are free of races"
             );
-            (outcome.ending, outcome.stats.records)
+            (outcome.ending, outcome.analysis.stats.records)
         }
     };
     assert_eq!(ending, Ending::Returned, "{}", kernel.name);
     records
+}
+
+/// What a recorded run took.
+pub(crate) struct Recorded {
+    /// Of the file, without what is written before the run.
+    pub(crate) bytes: u64,
+    pub(crate) events: u64,
+    pub(crate) records: u64,
+}
+
+/// Counts what is written, and drops it.
+#[derive(Clone, Default)]
+struct Counter(Arc<AtomicU64>);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs a kernel as [`Mode::Host`] does, and records it.
+pub(crate) fn record(program: &Program, detail: Detail) -> Recorded {
+    let options = RunOptions {
+        seed: 1,
+        ..RunOptions::default()
+    };
+    let header = Header {
+        grind: String::new(),
+        module: String::new(),
+        module_hash: ModuleHash::of(b""),
+        embedded: None,
+        sites: 0,
+        detail,
+        args: Vec::new(),
+        env: Vec::new(),
+        preopens: Vec::new(),
+        seed: 1,
+        strategy: options.strategy,
+        entry: options.entry.clone(),
+        initial_memory: None,
+        limits: options.limits,
+        interceptors: Vec::new(),
+    };
+    let counter = Counter::default();
+    let output = Box::new(counter.clone()) as TraceOutput;
+    let writer = TraceWriter::create(output, &header, program.sites(), None);
+    let before = counter.0.load(Ordering::Relaxed);
+    let ran = host::record(
+        program,
+        options,
+        NullIo,
+        writer.expect("nothing is written"),
+    );
+    let (outcome, writer) = ran.expect("a kernel of ours");
+    let ended = writer.finish(&outcome.footer(0, 0));
+    ended.expect("nothing is written");
+    Recorded {
+        bytes: counter.0.load(Ordering::Relaxed) - before,
+        events: outcome.stats.events,
+        records: outcome.analysis.stats.records,
+    }
 }
 
 /// The same engine with the same settings, but for fuel.

@@ -7,6 +7,7 @@
 //! counted.
 
 use super::diagnosis::{Access, AccessKind, Diagnosed, Diagnosis, HeapBlock};
+use super::history::History;
 use crate::trace::ThreadId;
 use rustc_hash::FxHashMap;
 
@@ -23,6 +24,13 @@ pub(super) struct Earlier {
     pub(super) mask: u8,
 }
 
+/// What the bytes of a race belong to, when the later access is made.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) block: Option<HeapBlock>,
+    pub(super) stack_of: Option<ThreadId>,
+}
+
 /// A race with one stack.
 #[derive(Debug)]
 pub(super) struct Candidate {
@@ -30,7 +38,7 @@ pub(super) struct Candidate {
     pub(super) later: Access,
     /// Position of the later access in the stream.
     pub(super) position: u64,
-    pub(super) block: Option<HeapBlock>,
+    pub(super) place: Place,
     pub(super) count: u64,
     /// When it was last counted: one access counts once.
     last: u64,
@@ -71,7 +79,7 @@ impl Candidates {
         &mut self,
         key: Key,
         position: u64,
-        describe: impl FnOnce() -> (Earlier, Access, Option<HeapBlock>),
+        describe: impl FnOnce() -> (Earlier, Access, Place),
     ) {
         if let Some(&index) = self.by_key.get(&key) {
             let known = &mut self.list[index];
@@ -80,13 +88,13 @@ impl Candidates {
                 known.count += 1;
             }
         } else if self.list.len() < self.limit {
-            let (earlier, later, block) = describe();
+            let (earlier, later, place) = describe();
             self.by_key.insert(key, self.list.len());
             self.list.push(Candidate {
                 earlier,
                 later,
                 position,
-                block,
+                place,
                 count: 1,
                 last: position,
             });
@@ -113,22 +121,26 @@ impl Candidates {
 
 impl Candidate {
     /// As diagnoses, one for each of these earlier accesses; if there is none, one without its stack.
-    pub(super) fn diagnose(self, firsts: Vec<Access>) -> impl Iterator<Item = (u64, Diagnosed)> {
+    pub(super) fn diagnose(
+        self,
+        firsts: Vec<(Access, Option<History>)>,
+    ) -> impl Iterator<Item = (u64, Diagnosed)> {
         let Candidate {
             earlier,
             later,
             position,
-            block,
+            place,
             count,
             ..
         } = self;
         let firsts = if firsts.is_empty() {
-            vec![earlier.describe()]
+            vec![(earlier.describe(), None)]
         } else {
             firsts
         };
-        firsts.into_iter().map(move |first| {
-            let (second, block) = (later.clone(), block.clone());
+        firsts.into_iter().map(move |(first, history)| {
+            let second = later.clone();
+            let Place { block, stack_of } = place.clone();
             (
                 position,
                 Diagnosed {
@@ -136,6 +148,8 @@ impl Candidate {
                         first,
                         second,
                         block,
+                        stack_of,
+                        history,
                     },
                     count,
                 },

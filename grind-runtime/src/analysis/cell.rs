@@ -10,15 +10,18 @@ const WRITE_SHIFT: u32 = 19;
 const WRITE: u64 = 1 << WRITE_SHIFT;
 const MASK_SHIFT: u32 = 11;
 const MASK: u64 = 0xff << MASK_SHIFT;
-const HASH: u64 = (1 << MASK_SHIFT) - 1;
+/// Marks the end of a heap block. Such a cell has `ATOMIC` as well, so that no plain access repeats it; it conflicts
+/// as a plain write.
+const FREES: u64 = 1 << 10;
+const HASH: u64 = FREES - 1;
 const SLOT: u64 = (1 << 11) - 1;
 /// Clock, slot and atomicity: what must be the same for two accesses to be interchangeable.
 const EPOCH: u64 = !(WRITE | MASK | HASH);
 
-/// `clock 32 | slot 11 | atomic 1 | write 1 | mask 8 | site hash 11`, from the highest bit down.
+/// `clock 32 | slot 11 | atomic 1 | write 1 | mask 8 | frees 1 | site hash 10`, from the highest bit down.
 ///
 /// The mask says which bytes of an aligned granule of 8. The clock of a real access is never 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub(super) struct Cell(pub(super) u64);
 
@@ -57,7 +60,7 @@ fn epoch_bits(slot: Slot, clock: u32) -> u64 {
 #[inline]
 pub(super) fn site_hash(site: Option<SiteId>) -> u64 {
     let id = site.map_or(0, |site| site.0.wrapping_add(1));
-    u64::from(id.wrapping_mul(0x9e37_79b1) >> 21)
+    u64::from(id.wrapping_mul(0x9e37_79b1) >> 22)
 }
 
 impl Cell {
@@ -78,6 +81,18 @@ impl Cell {
         )
     }
 
+    /// The end of a heap block instead, which nothing that comes later is in order with.
+    #[inline]
+    pub(super) fn freeing(self) -> Self {
+        Cell(self.0 | ATOMIC | WRITE | FREES)
+    }
+
+    /// Whether it is the end of a heap block.
+    #[inline]
+    pub(super) fn frees(self) -> bool {
+        self.0 & FREES != 0
+    }
+
     /// The access of a site with that selector, of the same epoch as this plain read without a site.
     #[inline]
     pub(super) fn at(self, site: SiteId, selector: u64) -> Self {
@@ -96,7 +111,7 @@ impl Cell {
 
     #[inline]
     pub(super) fn atomic(self) -> bool {
-        self.0 & ATOMIC != 0
+        self.0 & (ATOMIC | FREES) == ATOMIC
     }
 
     #[inline]
@@ -130,7 +145,7 @@ impl Cell {
     /// Whether the two may not happen at once: one writes and one is not atomic.
     #[inline]
     pub(super) fn conflicts(self, other: Cell) -> bool {
-        (self.0 | other.0) & WRITE != 0 && (self.0 & other.0) & ATOMIC == 0
+        (self.0 | other.0) & WRITE != 0 && !(self.atomic() && other.atomic())
     }
 
     /// Whether it races with an access that a thread makes which knows `clock`.
@@ -142,12 +157,21 @@ impl Cell {
     /// Whether everything that conflicts with `other` conflicts with this as well.
     #[inline]
     pub(super) fn covers_kind(self, other: Cell) -> bool {
-        (self.write() || !other.write()) && (!self.atomic() || other.atomic())
+        (self.write() || !other.write())
+            && (!self.atomic() || other.atomic())
+            && (self.frees() || !other.frees())
     }
 
-    /// Whether it happens before what a thread that knows `clock` does now.
+    /// Whether it happens before what a thread that knows `clock` does now, and may. Nothing may happen after the
+    /// end of a block.
     #[inline]
     pub(super) fn before(self, clock: &VectorClock) -> bool {
+        self.known(clock) && !self.frees()
+    }
+
+    /// Whether a thread that has this clock knows of it.
+    #[inline]
+    pub(super) fn known(self, clock: &VectorClock) -> bool {
         clock.get(self.slot()) >= self.clock()
     }
 
@@ -160,7 +184,7 @@ impl Cell {
     /// Same epoch and kind, so that the two differ in bytes and site only.
     #[inline]
     pub(super) fn same_but_bytes(self, other: Cell) -> bool {
-        (self.0 ^ other.0) & (EPOCH | WRITE) == 0
+        (self.0 ^ other.0) & (EPOCH | WRITE | FREES) == 0
     }
 }
 
@@ -169,6 +193,23 @@ mod tests {
     use super::*;
 
     const KINDS: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
+
+    #[test]
+    fn the_end_of_a_block_is_a_plain_write_that_nothing_repeats_or_follows() {
+        let end = cell(3, 9, (false, false)).freeing().with_mask(0xff);
+        assert!(end.write() && !end.atomic() && end.frees());
+        assert!(!OpenEpoch::new(Slot(3), 9).hit(end.0, selector(1, true)));
+        let mut clock = VectorClock::default();
+        clock.set(Slot(3), 9);
+        assert!(end.known(&clock) && !end.before(&clock));
+        for kind in KINDS {
+            let other = cell(3, 9, kind).with_mask(0xff);
+            assert!(end.conflicts(other) && other.conflicts(end));
+            assert!(end.covers_kind(other) && !other.covers_kind(end));
+            assert!(!end.same_but_bytes(other));
+            assert!(!other.frees() && other.before(&clock));
+        }
+    }
 
     fn cell(slot: u16, clock: u32, (write, atomic): (bool, bool)) -> Cell {
         Cell::new(Slot(slot), clock, write, atomic, Some(SiteId(7)))

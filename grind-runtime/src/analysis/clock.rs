@@ -109,6 +109,13 @@ impl Slots {
         Some((slot, first))
     }
 
+    /// Whether there is one live thread, and it, with this clock, knows all that others ever did.
+    #[inline]
+    pub(super) fn alone(&self, clock: &VectorClock) -> bool {
+        let known = |&(slot, last): &(Slot, u32)| clock.get(slot) >= last;
+        self.owners.len() == self.ended.len() + 1 && self.ended.iter().all(known)
+    }
+
     /// The owner of `slot` ended; its last epoch is `last`.
     pub(super) fn end(&mut self, slot: Slot, last: u32) {
         self.ended.push((slot, last));

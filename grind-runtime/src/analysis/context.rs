@@ -10,12 +10,13 @@
 //!
 //! **Cost**: a push or a pop per call. Stacks are copied when a lock is taken or a thread created.
 
-use super::diagnosis::{HeldLock, Stack, ThreadInfo, TrappedThread};
+use super::diagnosis::{HeapBlock, HeldLock, Misuse, Stack, ThreadInfo, TrappedThread};
 use super::limits::Limits;
 use crate::program::sites::SiteId;
 use crate::trace::{Event, EventKind, LockMode, ThreadEnd, ThreadId};
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::Hasher;
+use std::ops::Range;
 
 /// A lock that a thread has, as often as it took it.
 #[derive(Clone, Debug)]
@@ -59,6 +60,8 @@ pub(super) struct ThreadContext {
     waiting: Option<SiteId>,
     name: Option<String>,
     created: Option<(ThreadId, Stack)>,
+    /// Bytes of its stack in memory, as far as it was used.
+    memory: Range<u32>,
     known: bool,
     ended: bool,
     too_deep: bool,
@@ -279,8 +282,8 @@ impl ThreadContext {
 pub(super) struct Followed {
     /// It is hidden: it makes no access and no edges.
     pub(super) hidden: bool,
-    /// It releases a lock that the thread does not hold.
-    pub(super) unlock_not_held: bool,
+    /// It breaks a rule of this lock. Its holders have it still.
+    pub(super) misuse: Option<(Misuse, u32)>,
 }
 
 /// All threads.
@@ -350,7 +353,7 @@ impl Contexts {
         let Some(context) = self.get_mut(event.thread) else {
             return Followed {
                 hidden: true,
-                unlock_not_held: false,
+                misuse: None,
             };
         };
         let before = context.hidden();
@@ -376,8 +379,15 @@ impl Contexts {
                 }
                 if let Some(context) = self.get_mut(event.thread) {
                     context.ended = true;
+                    // What was its stack may be another's, or a heap block.
+                    context.memory = 0..0;
                     context.calls = Vec::new();
                     context.hooks = Vec::new();
+                }
+            }
+            EventKind::ThreadStack { low, high } => {
+                if let Some(context) = self.get_mut(event.thread) {
+                    context.memory = *low..*high;
                 }
             }
             EventKind::ThreadName { of, name } => {
@@ -397,14 +407,33 @@ impl Contexts {
         }
         Followed {
             hidden: before && after,
-            unlock_not_held: !held,
+            misuse: self.misuse(event, held),
+        }
+    }
+
+    /// The rule that an event breaks. `held`: what its thread follows says that it may.
+    fn misuse(&self, event: &Event, held: bool) -> Option<(Misuse, u32)> {
+        let is_held = |lock| self.holders(lock).next().is_some();
+        match event.kind {
+            EventKind::LockRelease { lock, .. } if !held && is_held(lock) => {
+                Some((Misuse::UnlockByOtherThread, lock))
+            }
+            EventKind::LockRelease { lock, .. } if !held => Some((Misuse::UnlockNotHeld, lock)),
+            EventKind::CondvarWait { condvar, lock } if !held => {
+                Some((Misuse::CondvarWaitWithoutLock { condvar }, lock))
+            }
+            EventKind::LockDestroy { lock } => {
+                let inner = self.get(event.thread).is_some_and(ThreadContext::in_hook);
+                (!inner && is_held(lock)).then_some((Misuse::DestroyHeldLock, lock))
+            }
+            _ => None,
         }
     }
 
     /// What the thread holds.
     pub(super) fn locks(&self, thread: ThreadId) -> Vec<HeldLock> {
-        let held = self.get(thread).map_or(&[][..], ThreadContext::held);
-        held.iter()
+        self.held(thread)
+            .iter()
             .map(|held| HeldLock {
                 lock: held.lock,
                 name: self.lock_name(held.lock),
@@ -412,6 +441,40 @@ impl Contexts {
                 stack: held.stack.clone(),
             })
             .collect()
+    }
+
+    /// What the thread holds, in the order taken.
+    pub(super) fn held(&self, thread: ThreadId) -> &[Held] {
+        self.get(thread).map_or(&[], ThreadContext::held)
+    }
+
+    /// The thread's calls, outermost first.
+    pub(super) fn calls(&self, thread: ThreadId) -> &[SiteId] {
+        self.get(thread).map_or(&[], |context| &context.calls)
+    }
+
+    /// Who created the thread, and where.
+    pub(super) fn created(&self, thread: ThreadId) -> Option<&(ThreadId, Stack)> {
+        self.get(thread)?.created.as_ref()
+    }
+
+    /// The thread's calls, innermost first.
+    pub(super) fn stack(&self, thread: ThreadId) -> Stack {
+        self.get(thread)
+            .map(|context| context.stack(None))
+            .unwrap_or_default()
+    }
+
+    /// The thread on whose stack this address is, in a heap block or not. None if that is not certain.
+    pub(super) fn stack_of(&self, addr: u32, block: Option<&HeapBlock>) -> Option<ThreadId> {
+        let within = |memory: &Range<u32>| {
+            memory.contains(&addr)
+                // A stack that a thread switched to may lie anywhere, and other blocks between.
+                && block.is_none_or(|block| memory.end - block.addr <= block.size)
+        };
+        let mut threads = self.iter().filter(|(_, context)| within(&context.memory));
+        let (thread, _) = threads.next()?;
+        threads.next().is_none().then_some(thread)
     }
 
     /// Who holds the lock, in what mode and where it was taken, by thread id.
@@ -425,7 +488,7 @@ impl Contexts {
         })
     }
 
-    /// Someone released the lock in the name of its holders.
+    /// Someone released the lock in the name of its holders, or ended it.
     pub(super) fn force_release(&mut self, lock: u32) {
         for context in &mut self.threads {
             context.held.retain(|held| held.lock != lock);

@@ -1,5 +1,6 @@
 //! What a detector says, in sites and addresses; `report` turns it into something to read.
 
+use super::history::History;
 use crate::program::sites::SiteId;
 use crate::trace::{BlockedOn, LockMode, ThreadId};
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,19 @@ pub struct HeapBlock {
     pub thread: ThreadId,
     /// Where.
     pub stack: Stack,
+    /// Who freed it and where, if it is freed.
+    pub freed: Option<(ThreadId, Stack)>,
+}
+
+/// What a heap block was used for against the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum HeapMisuse {
+    /// It was accessed after it was freed, and in that order.
+    UseAfterFree,
+    /// It was freed again.
+    DoubleFree,
+    /// It was freed by an address within.
+    InvalidFree,
 }
 
 /// A thread, as reports need it.
@@ -125,6 +139,33 @@ pub enum Wanted {
     },
 }
 
+/// A thread that asked for a lock while it held another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LockOrderEdge {
+    /// Who.
+    pub thread: ThreadId,
+    /// What it held, and where it had taken it.
+    pub held: HeldLock,
+    /// What it asked for, how, and where.
+    pub taken: HeldLock,
+}
+
+/// A rule of locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Misuse {
+    /// A thread released a lock that nobody holds.
+    UnlockNotHeld,
+    /// A thread released a lock that others hold, and it does not.
+    UnlockByOtherThread,
+    /// The lock ended its life while somebody held it.
+    DestroyHeldLock,
+    /// A thread waited on a condition variable with a lock that it does not hold.
+    CondvarWaitWithoutLock {
+        /// Address of the condition variable.
+        condvar: u32,
+    },
+}
+
 /// A defect of the guest, found by a detector.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Diagnosis {
@@ -137,6 +178,10 @@ pub enum Diagnosis {
         second: Access,
         /// The heap block they fall into, if known.
         block: Option<HeapBlock>,
+        /// The thread on whose stack they are, if it is known to be one.
+        stack_of: Option<ThreadId>,
+        /// What led to it, if this execution was seen twice.
+        history: Option<History>,
     },
     /// Every live thread is blocked forever.
     Deadlock {
@@ -145,8 +190,34 @@ pub enum Diagnosis {
         /// Threads that wait for each other in a circle, in order; empty for a lost wake-up.
         cycle: Vec<ThreadId>,
     },
-    /// A thread released a lock it does not hold.
-    UnlockNotHeld {
+    /// Threads take locks in an order in which each can come to wait for the next.
+    LockOrderInversion {
+        /// One for each thread of the circle; what one takes, the next holds, and the last takes what the
+        /// first holds. At least two; the first holds the lock with the lowest address.
+        edges: Vec<LockOrderEdge>,
+    },
+    /// A heap block was used against its rules.
+    HeapMisuse {
+        /// Against which.
+        misuse: HeapMisuse,
+        /// The access, or the free that should not be; that one begins at the address given and has no length.
+        access: Access,
+        /// The block. Of a double free, it says where it was freed first.
+        block: HeapBlock,
+    },
+    /// Threads created at one place were neither joined nor detached.
+    ThreadLeak {
+        /// The first of them; their number is the count of the diagnosis.
+        threads: Vec<ThreadId>,
+        /// Who created them.
+        creator: ThreadId,
+        /// Where.
+        stack: Stack,
+    },
+    /// A lock was used against its rules.
+    LockMisuse {
+        /// Against which.
+        misuse: Misuse,
         /// Address of the lock.
         lock: u32,
         /// Its name, if it has one.

@@ -14,12 +14,13 @@ use super::context::ThreadContext;
 use super::order::granules;
 use super::shadow::Shadow;
 use crate::program::sites::{SiteId, SiteKind, SiteTable};
-use crate::trace::Record;
+use crate::trace::{Record, Records, Region, region};
 
 /// The highest [`SiteKind`] that is an access.
 pub(super) const WRITE: u8 = SiteKind::Write as u8;
 
-/// Per site, from the lowest bit up: `displacement 32 | row of SELECTORS 8 | kind 8 | width 8`.
+/// Per site, from the lowest bit up:
+/// `displacement 32 | row of SELECTORS 8 | kind 8 | width 8 | word with the address operand 8`.
 #[derive(Debug)]
 pub(super) struct SiteWords(Vec<u64>);
 
@@ -37,7 +38,11 @@ impl SiteWords {
                 }
                 _ => NO_ROW,
             };
-            u64::from(site.displacement()) | row << 32 | kind << 40 | u64::from(width) << 48
+            u64::from(site.displacement())
+                | row << 32
+                | kind << 40
+                | u64::from(width) << 48
+                | (site.word() as u64) << 56
         };
         SiteWords((0..sites.len()).map(word).collect())
     }
@@ -71,7 +76,60 @@ pub(super) struct Plain<'a> {
     pub(super) clock: &'a VectorClock,
 }
 
-/// Follows records as far as it can: the index of the first one left to the caller, or their number.
+/// How far a batch of records was followed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor<'a> {
+    words: &'a [u32],
+    /// Records of the first region in `words` that are done.
+    index: usize,
+    /// Records done, those of the first region left out.
+    before: u64,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(records: Records<'a>) -> Self {
+        Cursor {
+            words: records.words(),
+            index: 0,
+            before: 0,
+        }
+    }
+
+    /// Records done.
+    pub(super) fn done(&self) -> u64 {
+        self.before + self.index as u64
+    }
+
+    fn region(&self, sites: &SiteTable) -> Option<Region<'a>> {
+        region(self.words, sites)
+    }
+
+    fn pass(&mut self, region: &Region<'_>) {
+        self.words = &self.words[region.words.len()..];
+        self.before += region.len as u64;
+        self.index = 0;
+    }
+
+    /// The next record.
+    pub(super) fn take(&mut self, sites: &SiteTable) -> Option<Record> {
+        let region = self.region(sites)?;
+        let record = region.record(sites, self.index);
+        self.index += 1;
+        if self.index == region.len {
+            self.pass(&region);
+        }
+        Some(record)
+    }
+
+    /// What is left of the next region: its sites, and their first index.
+    fn rest(&self, region: &Region<'_>) -> impl Iterator<Item = SiteId> + use<> {
+        let first = region.first.0;
+        (first + self.index as u32..first + region.len as u32).map(SiteId)
+    }
+}
+
+/// Follows records as far as it can. The record it stops at is an access, taken from the cursor and left to the
+/// caller.
 ///
 /// An address operand and displacement that together exceed 4 GiB trap, and the machine takes such a record
 /// back; here the sum wraps.
@@ -80,26 +138,22 @@ pub(super) struct Plain<'a> {
 /// If a record names a site that is not in the table.
 pub(super) fn drain(
     shadow: &mut Shadow,
-    sites: &SiteWords,
+    (table, sites): (&SiteTable, &SiteWords),
     context: &mut ThreadContext,
-    records: &[Record],
+    cursor: &mut Cursor<'_>,
     plain: &Plain<'_>,
-) -> usize {
-    let mut done = 0;
+) -> Option<Record> {
     loop {
         if context.hidden() {
-            done += skip_hidden(sites, context, &records[done..]);
+            skip_hidden((table, sites), context, cursor);
         }
-        done += check(shadow, sites, context, &records[done..], plain);
-        let Some(record) = records.get(done) else {
-            return done;
-        };
-        let word = sites.0[record.site().0 as usize];
-        if kind_of(word) <= WRITE {
-            return done;
+        check(shadow, (table, sites), context, cursor, plain);
+        let record = cursor.take(table)?;
+        let kind = kind_of(sites.0[record.site().0 as usize]);
+        if kind <= WRITE {
+            return Some(record);
         }
-        follow_record(context, kind_of(word), record.site());
-        done += 1;
+        follow_record(context, kind, record.site());
     }
 }
 
@@ -116,39 +170,53 @@ fn kind_of(word: u64) -> u8 {
 #[inline(never)]
 fn check(
     shadow: &mut Shadow,
-    sites: &SiteWords,
+    (table, sites): (&SiteTable, &SiteWords),
     context: &mut ThreadContext,
-    records: &[Record],
+    cursor: &mut Cursor<'_>,
     plain: &Plain<'_>,
-) -> usize {
+) {
     let epoch = plain.epoch;
-    for (at, &record) in records.iter().enumerate() {
-        let site = record.site();
-        let word = sites.0[site.0 as usize];
-        let addr = record.base().wrapping_add(word as u32);
-        let select = SELECTORS[usize::from((word >> 32) as u8 | (addr & 7) as u8)];
-        if select != 0 {
-            if !shadow.redundant(addr, select, epoch) && !miss(shadow, addr, site, select, plain) {
-                return at;
+    while let Some(region) = cursor.region(table) {
+        let first = region.first.0 as usize;
+        let index = cursor.index;
+        let words = &sites.0[first + index..first + region.len];
+        for (site, &word) in (first + index..).zip(words) {
+            // A record on its own has its address operand first, wherever its region has it.
+            let place = if region.single() { 0 } else { word >> 56 };
+            let addr = region.words[place as usize].wrapping_add(word as u32);
+            let select = SELECTORS[usize::from((word >> 32) as u8 | (addr & 7) as u8)];
+            if select != 0 && shadow.redundant(addr, select, epoch) {
+                continue;
             }
-        } else if kind_of(word) == CALL {
-            context.call(site);
-        } else if kind_of(word) == RETURN {
-            context.ret();
-        } else if !span(shadow, word, addr, site, plain) {
-            return at;
+            if !unusual(shadow, context, (word, addr), SiteId(site as u32), plain) {
+                cursor.index = site - first;
+                return;
+            }
         }
+        cursor.pass(&region);
     }
-    records.len()
 }
 
-/// An access to one granule that is not redundant. False if it is left to the caller.
+/// A call, a return, or an access that is not redundant. False if it is left to the caller.
 #[inline(never)]
-fn miss(shadow: &mut Shadow, addr: u32, site: SiteId, select: u64, plain: &Plain<'_>) -> bool {
-    match plain.read {
-        Some(read) => shadow.update_quietly(addr >> 3, read.at(site, select), plain.clock),
-        None => false,
+fn unusual(
+    shadow: &mut Shadow,
+    context: &mut ThreadContext,
+    (word, addr): (u64, u32),
+    site: SiteId,
+    plain: &Plain<'_>,
+) -> bool {
+    let select = SELECTORS[usize::from((word >> 32) as u8 | (addr & 7) as u8)];
+    match (kind_of(word), plain.read) {
+        (CALL, _) => context.call(site),
+        (RETURN, _) => context.ret(),
+        (kind, _) if kind > WRITE || select == 0 => return span(shadow, word, addr, site, plain),
+        (_, Some(read)) => {
+            return shadow.update_quietly(addr >> 3, read.at(site, select), plain.clock);
+        }
+        (_, None) => return false,
     }
+    true
 }
 
 /// An access to two granules or three. False if it is left to the caller, or is no access.
@@ -171,18 +239,26 @@ fn span(shadow: &mut Shadow, word: u64, addr: u32, site: SiteId, plain: &Plain<'
     })
 }
 
-/// Follows records while they are hidden: how many these are.
-fn skip_hidden(sites: &SiteWords, context: &mut ThreadContext, records: &[Record]) -> usize {
-    for (at, &record) in records.iter().enumerate() {
-        let kind = kind_of(sites.0[record.site().0 as usize]);
-        if kind > WRITE {
-            follow_record(context, kind, record.site());
-            if !context.hidden() {
-                return at + 1;
+/// Follows records while they are hidden.
+fn skip_hidden(
+    (table, sites): (&SiteTable, &SiteWords),
+    context: &mut ThreadContext,
+    cursor: &mut Cursor<'_>,
+) {
+    while let Some(region) = cursor.region(table) {
+        for (at, site) in cursor.rest(&region).enumerate() {
+            let kind = kind_of(sites.0[site.0 as usize]);
+            if kind > WRITE {
+                follow_record(context, kind, site);
+                if !context.hidden() {
+                    cursor.index += at;
+                    cursor.take(table);
+                    return;
+                }
             }
         }
+        cursor.pass(&region);
     }
-    records.len()
 }
 
 /// Everything about a record that is not an access.
@@ -199,15 +275,29 @@ pub(super) fn follow_record(context: &mut ThreadContext, kind: u8, site: SiteId)
     }
 }
 
-/// Calls, returns and hidden functions only.
+/// Calls, returns and hidden functions only. Of a region, these are the first record or the last.
 ///
 /// # Panics
 /// If a record names a site that is not in the table.
-pub(super) fn follow(sites: &SiteTable, context: &mut ThreadContext, records: &[Record]) {
-    for &record in records {
-        let kind = sites.packed(record.site()).kind();
-        if kind > WRITE {
-            follow_record(context, kind, record.site());
+#[inline(never)]
+pub(super) fn follow(table: &SiteTable, context: &mut ThreadContext, cursor: &mut Cursor<'_>) {
+    while let Some(region) = cursor.region(table) {
+        if !region.bounded {
+            cursor.pass(&region);
+            continue;
         }
+        let last = region.first.0 + region.len as u32 - 1;
+        let next = region.first.0 + cursor.index as u32;
+        let mut look = |site: SiteId| {
+            let kind = table.packed(site).kind();
+            if kind > WRITE {
+                follow_record(context, kind, site);
+            }
+        };
+        look(SiteId(next));
+        if next != last {
+            look(SiteId(last));
+        }
+        cursor.pass(&region);
     }
 }

@@ -23,17 +23,20 @@
 //! `benches/happens_before.rs`.
 
 use super::benign::BenignRanges;
-use super::candidates::{Candidates, Earlier, Key};
+use super::candidates::{Candidates, Earlier, Key, Place};
 use super::cell::{Cell, OpenEpoch};
 use super::context::Contexts;
-use super::diagnosis::{Access, AccessKind};
-use super::drain::{Plain, SiteWords, WRITE, drain, follow};
-use super::heap::Heap;
+use super::diagnosis::{Access, AccessKind, Diagnosed, Diagnosis, HeapMisuse};
+use super::drain::{Cursor, Plain, SiteWords, WRITE, drain, follow};
+use super::heap::{Heap, Release};
+use super::heap_misuse::HeapMisuses;
 use super::limits::Limits;
 use super::order::Order;
 use super::shadow::Shadow;
 use crate::program::sites::{SiteId, SiteTable};
-use crate::trace::{AtomicKind, Event, EventKind, RangeOrigin, Record, ThreadId, WaitOutcome};
+use crate::trace::{
+    AtomicKind, Event, EventKind, RangeOrigin, Record, Records, ThreadId, WaitOutcome,
+};
 
 /// An access about to be made.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +125,13 @@ impl Doing {
         }
     }
 
+    /// A hash of where it is made.
+    fn stack_hash(&self, contexts: &Contexts) -> u64 {
+        contexts
+            .get(self.thread)
+            .map_or(0, |thread| thread.stack_hash(self.site))
+    }
+
     /// The plain access of a record.
     #[inline]
     pub(super) fn of_record(
@@ -153,6 +163,7 @@ pub(super) struct HappensBefore {
     heap: Heap,
     benign: BenignRanges,
     candidates: Candidates,
+    misuses: HeapMisuses,
     /// Accesses that were not redundant.
     checked: u64,
     stop: bool,
@@ -167,6 +178,7 @@ pub(super) struct Found {
     pub(super) forgotten: u64,
     pub(super) blocks_dropped: u64,
     pub(super) benign_dropped: u64,
+    pub(super) heap_misuses: Vec<(u64, Diagnosed)>,
 }
 
 impl HappensBefore {
@@ -180,6 +192,7 @@ impl HappensBefore {
             heap: Heap::new(limits),
             benign: BenignRanges::new(limits.annotations),
             candidates: Candidates::new(limits.candidates),
+            misuses: HeapMisuses::default(),
             checked: 0,
         }
     }
@@ -190,8 +203,13 @@ impl HappensBefore {
     }
 
     /// Whether a race was found.
-    pub(super) fn found_any(&self) -> bool {
+    pub(super) fn found_races(&self) -> bool {
         !self.candidates.is_empty()
+    }
+
+    /// Whether anything was found.
+    pub(super) fn found_any(&self) -> bool {
+        self.found_races() || !self.misuses.is_empty()
     }
 
     /// What it found.
@@ -203,25 +221,32 @@ impl HappensBefore {
             forgotten: self.shadow.forgotten(),
             blocks_dropped: self.heap.dropped(),
             benign_dropped: self.benign.dropped(),
+            heap_misuses: self.misuses.into_found(),
         }
     }
 
-    /// Records of one thread, the first of them at `position`; keeps its context current.
+    /// Records of one thread, the first of them at `position`; keeps its context current. Returns their number,
+    /// unless it is to stop.
+    ///
+    /// A thread that is alone is only followed: its accesses are ordered with all others.
     pub(super) fn records(
         &mut self,
         sites: &SiteTable,
         contexts: &mut Contexts,
         thread: ThreadId,
-        records: &[Record],
+        records: Records<'_>,
         position: u64,
-    ) {
-        let mut done = 0;
-        while done < records.len() {
+    ) -> u64 {
+        let mut cursor = Cursor::new(records);
+        loop {
             let Some(context) = contexts.get_mut(thread) else {
-                return;
+                return cursor.done();
             };
-            let Some(clock) = self.order.thread(thread) else {
-                return follow(sites, context, &records[done..]);
+            let known = self.order.thread(thread).is_some();
+            let clock = self.order.alive(thread).filter(|_| known);
+            let Some(clock) = clock.filter(|_| !self.order.alone(thread)) else {
+                follow(sites, context, &mut cursor);
+                return cursor.done();
             };
             let open = clock.open_epoch();
             let plain = Plain {
@@ -229,24 +254,22 @@ impl HappensBefore {
                 read: open.map(|epoch| Cell::new(clock.slot(), epoch, false, false, None)),
                 clock: clock.clock(),
             };
-            let rest = &records[done..];
-            let at = drain(&mut self.shadow, &self.sites, context, rest, &plain);
-            done += at;
-            if let Some(&record) = rest.get(at) {
-                let site = sites.packed(record.site());
-                let doing = Doing::of_record(
-                    thread,
-                    record,
-                    site.width(),
-                    site.displacement(),
-                    site.kind() == WRITE,
-                    position + done as u64,
-                );
-                self.access(contexts, &doing);
-                if self.stop && self.found_any() {
-                    return;
-                }
-                done += 1;
+            let tables = (sites, &self.sites);
+            let Some(record) = drain(&mut self.shadow, tables, context, &mut cursor, &plain) else {
+                return cursor.done();
+            };
+            let site = sites.packed(record.site());
+            let doing = Doing::of_record(
+                thread,
+                record,
+                site.width(),
+                site.displacement(),
+                site.kind() == WRITE,
+                position + cursor.done() - 1,
+            );
+            self.access(contexts, &doing);
+            if self.stop && self.found_any() {
+                return cursor.done();
             }
         }
     }
@@ -270,14 +293,58 @@ impl HappensBefore {
                     self.heap.alloc(addr, size, event.thread, context);
                 }
             }
-            EventKind::Free { addr } => block = self.heap.free(addr),
+            EventKind::Free { addr } => {
+                if let Some(context) = contexts.get(event.thread) {
+                    let release = self.heap.free(addr, event.thread, context);
+                    block = self.freed(contexts, event.thread, (addr, release), hidden, position);
+                }
+            }
             EventKind::BenignRace { addr, len } => self.benign.add(addr, len),
             _ => {}
         }
-        if !hidden && let Some(doing) = Doing::of(event, position, block) {
+        if !hidden
+            && (block.is_some() || !self.order.alone(event.thread))
+            && let Some(doing) = Doing::of(event, position, block)
+        {
             self.access(contexts, &doing);
         }
         self.order.releases(event, hidden);
+    }
+
+    /// The size of the block that a free ends, if it does.
+    fn freed(
+        &mut self,
+        contexts: &Contexts,
+        thread: ThreadId,
+        (addr, release): (u32, Release),
+        hidden: bool,
+        position: u64,
+    ) -> Option<u32> {
+        let (misuse, block) = match release {
+            Release::Live(size) => return Some(size),
+            Release::Freed(block) => (HeapMisuse::DoubleFree, block),
+            Release::Within(block) => (HeapMisuse::InvalidFree, block),
+            Release::Unknown => return None,
+        };
+        let doing = Doing {
+            thread,
+            addr: addr.into(),
+            len: 0,
+            write: true,
+            kind: AccessKind::Free,
+            site: None,
+            position,
+        };
+        if !hidden {
+            let stack = doing.stack_hash(contexts);
+            self.misuses
+                .add((misuse, stack), position, || Diagnosis::HeapMisuse {
+                    misuse,
+                    access: doing.describe(contexts),
+                    block,
+                });
+        }
+        None
     }
 
     fn access(&mut self, contexts: &Contexts, doing: &Doing) {
@@ -290,9 +357,12 @@ impl HappensBefore {
         self.checked += 1;
         let site = doing.site.or_else(|| contexts.get(doing.thread)?.top());
         let atomic = doing.kind == AccessKind::Atomic;
-        let cell = Cell::new(thread.slot(), epoch, doing.write, atomic, site);
+        let mut cell = Cell::new(thread.slot(), epoch, doing.write, atomic, site);
+        if doing.kind == AccessKind::Free {
+            cell = cell.freeing();
+        }
         let (order, heap, benign) = (&self.order, &self.heap, &self.benign);
-        let candidates = &mut self.candidates;
+        let (candidates, misuses) = (&mut self.candidates, &mut self.misuses);
         let mut stack = None;
         let range = (doing.addr, doing.len);
         self.shadow
@@ -302,17 +372,29 @@ impl HappensBefore {
                     if mask == 0 {
                         continue;
                     }
+                    let stack = *stack.get_or_insert_with(|| doing.stack_hash(contexts));
+                    let first = granule * 8 + mask.trailing_zeros();
+                    if older.frees() && older.known(thread.clock()) {
+                        let block = heap.find(first).filter(|block| block.freed.is_some());
+                        if let Some(block) = block {
+                            let misuse = HeapMisuse::UseAfterFree;
+                            misuses.add((misuse, stack), doing.position, || {
+                                Diagnosis::HeapMisuse {
+                                    misuse,
+                                    access: doing.describe(contexts),
+                                    block,
+                                }
+                            });
+                        }
+                        continue;
+                    }
                     let key = Key {
                         earlier_write: older.write(),
                         earlier_atomic: older.atomic(),
                         earlier_hash: older.hash(),
                         later_write: doing.write,
                         later_kind: doing.kind,
-                        later_stack: *stack.get_or_insert_with(|| {
-                            contexts
-                                .get(doing.thread)
-                                .map_or(0, |thread| thread.stack_hash(doing.site))
-                        }),
+                        later_stack: stack,
                     };
                     candidates.add(key, doing.position, || {
                         let earlier = Earlier {
@@ -323,8 +405,10 @@ impl HappensBefore {
                             granule,
                             mask,
                         };
-                        let first = granule * 8 + mask.trailing_zeros();
-                        (earlier, doing.describe(contexts), heap.find(first))
+                        let block = heap.find(first);
+                        let stack_of = contexts.stack_of(first, block.as_ref());
+                        let place = Place { block, stack_of };
+                        (earlier, doing.describe(contexts), place)
                     });
                 }
             });

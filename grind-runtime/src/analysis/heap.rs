@@ -1,10 +1,11 @@
 //! Heap blocks, as `Alloc` and `Free` events tell of them, so that a report can say whose memory it is.
 //!
-//! A freed block is remembered until an allocation covers it, or [`MAX_FREED`] others were freed since.
+//! A freed block is remembered, with where it was freed, until an allocation covers it, or [`MAX_FREED`] others
+//! were freed since.
 //! Live blocks are bounded by [`Limits::heap_blocks`](super::Limits::heap_blocks); beyond, new ones are
 //! not registered. Stacks are stored once each, and bounded in sum; beyond, blocks have none.
 //!
-//! **Cost**: an ordered-map operation and a hash of the call stack per allocation.
+//! **Cost**: an ordered-map operation and a hash of the call stack per allocation and per free.
 
 use super::context::ThreadContext;
 use super::diagnosis::{HeapBlock, Stack};
@@ -21,8 +22,28 @@ struct Block {
     size: u32,
     thread: ThreadId,
     stack: Option<u32>,
-    /// Number of its free, if it was freed.
-    freed: Option<u64>,
+    freed: Option<Freed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Freed {
+    /// Number of this free.
+    number: u64,
+    thread: ThreadId,
+    stack: Option<u32>,
+}
+
+/// What a free is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Release {
+    /// A live block of this size.
+    Live(u32),
+    /// A block that was freed before.
+    Freed(HeapBlock),
+    /// An address within a live block.
+    Within(HeapBlock),
+    /// Nothing that is known.
+    Unknown,
 }
 
 /// See the module.
@@ -93,14 +114,24 @@ impl Heap {
         self.live += 1;
     }
 
-    /// The block at `addr` is freed: its size, if it is a live block.
-    pub(super) fn free(&mut self, addr: u32) -> Option<u32> {
-        let block = self
-            .blocks
-            .get_mut(&addr)
-            .filter(|block| block.freed.is_none())?;
-        let size = block.size;
-        block.freed = Some(self.frees);
+    /// `thread` frees what is at `addr`, with its call stack as it is in `context`.
+    pub(super) fn free(&mut self, addr: u32, thread: ThreadId, context: &ThreadContext) -> Release {
+        let Some(&block) = self.blocks.get(&addr) else {
+            return match self.find(addr) {
+                Some(block) if block.freed.is_none() => Release::Within(block),
+                _ => Release::Unknown,
+            };
+        };
+        if block.freed.is_some() {
+            return Release::Freed(self.describe(addr, block));
+        }
+        let freed = Freed {
+            number: self.frees,
+            thread,
+            stack: self.intern(context),
+        };
+        let freed = Some(freed);
+        self.blocks.insert(addr, Block { freed, ..block });
         self.freed.push_back((addr, self.frees));
         self.frees += 1;
         self.live -= 1;
@@ -109,24 +140,31 @@ impl Heap {
             && self
                 .blocks
                 .get(&oldest)
-                .is_some_and(|block| block.freed == Some(number))
+                .and_then(|block| block.freed)
+                .is_some_and(|freed| freed.number == number)
         {
             self.blocks.remove(&oldest);
         }
-        Some(size)
+        Release::Live(block.size)
     }
 
     /// The block that contains `addr`.
     pub(super) fn find(&self, addr: u32) -> Option<HeapBlock> {
-        let (&start, block) = self.blocks.range(..=addr).next_back()?;
-        (u64::from(addr) < u64::from(start) + u64::from(block.size)).then(|| HeapBlock {
-            addr: start,
+        let (&start, &block) = self.blocks.range(..=addr).next_back()?;
+        (u64::from(addr) < u64::from(start) + u64::from(block.size))
+            .then(|| self.describe(start, block))
+    }
+
+    fn describe(&self, addr: u32, block: Block) -> HeapBlock {
+        let stack =
+            |id: Option<u32>| id.map_or_else(Stack::new, |id| self.stacks[id as usize].clone());
+        HeapBlock {
+            addr,
             size: block.size,
             thread: block.thread,
-            stack: block
-                .stack
-                .map_or_else(Stack::new, |id| self.stacks[id as usize].clone()),
-        })
+            stack: stack(block.stack),
+            freed: (block.freed).map(|freed| (freed.thread, stack(freed.stack))),
+        }
     }
 
     /// Blocks that were not registered.
@@ -203,15 +241,39 @@ mod tests {
     fn a_freed_block_is_known_until_it_is_covered() {
         let mut heap = heap(10, 10);
         heap.alloc(100, 20, ThreadId(1), &context(&[]));
-        assert_eq!(heap.free(101), None);
-        assert_eq!(heap.free(100), Some(20));
-        assert_eq!(heap.free(100), None);
-        assert!(heap.find(110).is_some());
+        let live = heap.find(110).expect("a block");
+        let freeing = context(&[7]);
+        assert_eq!(
+            heap.free(101, ThreadId(2), &freeing),
+            Release::Within(live.clone())
+        );
+        assert_eq!(heap.free(120, ThreadId(2), &freeing), Release::Unknown);
+        assert_eq!(heap.free(100, ThreadId(2), &freeing), Release::Live(20));
+        let freed = HeapBlock {
+            freed: Some((ThreadId(2), vec![SiteId(7)])),
+            ..live
+        };
+        assert_eq!(heap.find(110), Some(freed.clone()));
+        let again = heap.free(100, ThreadId(3), &context(&[8]));
+        assert_eq!(again, Release::Freed(freed));
+        assert_eq!(heap.free(101, ThreadId(3), &freeing), Release::Unknown);
         heap.alloc(90, 15, ThreadId(3), &context(&[]));
         assert_eq!(heap.find(110), None);
         assert_eq!(heap.find(100).map(|block| block.thread), Some(ThreadId(3)));
         heap.alloc(0, 4000, ThreadId(4), &context(&[]));
         assert_eq!((heap.blocks.len(), heap.live), (1, 1));
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_freed_blocks_are_forgotten() {
+        let mut heap = heap(10, 10);
+        for addr in 0..=MAX_FREED as u32 {
+            heap.alloc(addr * 16, 8, ThreadId(1), &context(&[]));
+            heap.free(addr * 16, ThreadId(1), &context(&[]));
+        }
+        assert_eq!(heap.find(0), None);
+        assert!(heap.find(16).is_some());
+        assert_eq!(heap.blocks.len(), MAX_FREED);
     }
 
     #[test]
@@ -233,7 +295,7 @@ mod tests {
         heap.alloc(16, 8, ThreadId(0), &context(&[1]));
         assert_eq!(heap.dropped(), 1);
         assert_eq!(heap.find(8).map(|block| block.stack), Some(vec![]));
-        heap.free(8);
+        heap.free(8, ThreadId(0), &context(&[]));
         heap.alloc(16, 8, ThreadId(0), &context(&[1]));
         assert_eq!(
             heap.find(16).map(|block| block.stack),

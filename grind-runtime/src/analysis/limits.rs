@@ -30,10 +30,14 @@ pub struct Limits {
     /// exceeded, detection ends.
     pub sync_objects: usize,
     /// Bytes for memory that several threads access, or one in several epochs, beyond the 2 bytes that each
-    /// byte of guest memory takes in any case. When exceeded, such memory forgets its older accesses.
+    /// byte of guest memory takes in any case. Words with the same accesses share these. When exceeded,
+    /// memory that needs more forgets its older accesses.
     pub shared_bytes: usize,
     /// Benign ranges, and names of locks. Others are ignored.
     pub annotations: usize,
+    /// Pairs of locks of which a thread took one while it held the other. When exceeded, pairs of locks that
+    /// are no more make room; if there is none, others are ignored.
+    pub lock_orders: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +54,7 @@ impl Default for Limits {
             sync_objects: 1 << 22,
             shared_bytes: 1 << 29,
             annotations: 1 << 16,
+            lock_orders: 1 << 15,
         }
     }
 }
@@ -103,6 +108,23 @@ pub enum LimitNotice {
         limit: usize,
         /// How many were not.
         dropped: u64,
+    },
+    /// Pairs of locks taken one within the other, or their stacks, that were not kept.
+    LockOrders {
+        /// Pairs kept.
+        limit: usize,
+        /// How often one was not.
+        dropped: u64,
+    },
+    /// Searches for lock-order inversions that gave up, or found more than are kept.
+    LockOrderSearch {
+        /// How many.
+        searches: u64,
+    },
+    /// Lock orders were not recorded to the end of the run.
+    LockOrderEnded {
+        /// Why.
+        cause: DetectionEnd,
     },
 }
 
@@ -170,6 +192,21 @@ impl std::fmt::Display for LimitNotice {
                 write!(
                     f,
                     "more than {limit} annotations of a kind; {dropped} were ignored"
+                )
+            }
+            LimitNotice::LockOrders { limit, dropped } => write!(
+                f,
+                "more than {limit} pairs of locks taken one within the other; {dropped} were not \
+                 looked at for lock-order inversions"
+            ),
+            LimitNotice::LockOrderSearch { searches } => write!(
+                f,
+                "the search for lock-order inversions was cut short {searches} times"
+            ),
+            LimitNotice::LockOrderEnded { cause } => {
+                write!(
+                    f,
+                    "the search for lock-order inversions ended early: {cause}"
                 )
             }
         }

@@ -19,22 +19,25 @@ use super::candidates::unify;
 use super::context::Contexts;
 use super::deadlock;
 use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, Stack, ThreadInfo, TrappedThread};
-use super::drain::follow;
+use super::drain::{Cursor, follow};
 use super::happens_before::HappensBefore;
 use super::limits::{LimitNotice, Limits};
 use super::lock_misuse::LockMisuse;
+use super::lock_order::LockOrder;
 use super::second_pass::SecondPass;
-use crate::program::sites::SiteTable;
-use crate::trace::{Event, EventKind, EventSink, Flow, Record, ThreadId};
+use super::thread_leak::ThreadLeaks;
+use crate::program::sites::{SiteId, SiteTable};
+use crate::trace::{Event, EventKind, EventSink, Flow, Records, ThreadId};
 use std::sync::Arc;
 
 /// Which race detection to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Detect {
-    /// Data races by happens-before; deadlocks; lock misuse.
+    /// Data races by happens-before, and everything else.
     #[default]
     HappensBefore,
-    /// No data races. Deadlocks, lock misuse and call stacks only, at the cost of a push and a pop per call.
+    /// No data races. Deadlocks, lock orders, lock misuse and call stacks only, at the cost of a push and a pop
+    /// per call.
     None,
 }
 
@@ -90,6 +93,9 @@ pub struct LiveAnalysis {
     contexts: Contexts,
     races: Races,
     misuse: LockMisuse,
+    lock_order: LockOrder,
+    leaks: ThreadLeaks,
+    ended_normally: bool,
     deadlocks: Vec<(u64, Diagnosed)>,
     /// Records and events so far.
     position: u64,
@@ -126,10 +132,16 @@ impl LiveAnalysis {
         Self::with(sites, options, races)
     }
 
+    /// The calls that a thread has made and not returned from, outermost first.
+    #[must_use]
+    pub fn calls(&self, thread: ThreadId) -> &[SiteId] {
+        self.contexts.calls(thread)
+    }
+
     /// Whether there are races whose earlier access is known by its epoch only.
     #[must_use]
     pub fn needs_second_pass(&self) -> bool {
-        matches!(&self.races, Races::Detect(detector) if detector.found_any())
+        matches!(&self.races, Races::Detect(detector) if detector.found_races())
     }
 
     /// An analysis that takes the same stream again and completes the races that this one found. It says
@@ -179,6 +191,12 @@ impl LiveAnalysis {
         outcome
     }
 
+    /// The run ended because the guest was done: its entry returned, or it called exit with 0. What it should have
+    /// done by then and did not is reported.
+    pub fn end_normally(&mut self) {
+        self.ended_normally = true;
+    }
+
     /// The call stack of a thread as it is now, innermost first; empty if it is not known.
     #[must_use]
     pub fn stack(&self, thread: ThreadId) -> Stack {
@@ -198,9 +216,12 @@ impl LiveAnalysis {
         LiveAnalysis {
             sites,
             contexts: Contexts::new(&options.limits),
+            lock_order: LockOrder::new(&options.limits),
             options,
             races,
             misuse: LockMisuse::default(),
+            leaks: ThreadLeaks::default(),
+            ended_normally: false,
             deadlocks: Vec::new(),
             position: 0,
             stats: AnalysisStats::default(),
@@ -215,15 +236,16 @@ impl LiveAnalysis {
             stats: self.stats,
             ..AnalysisOutcome::default()
         };
+        let mut others = Vec::new();
         let candidates = match self.races {
             Races::Resolve {
                 pass,
                 mut outcome,
-                mut others,
+                others: mut found,
             } => {
                 outcome.stats.unresolved = pass.unresolved() as u64;
-                others.extend(pass.finish());
-                return (*outcome, Parts::Second(others));
+                found.extend(pass.finish());
+                return (*outcome, Parts::Second(found));
             }
             Races::Off => Vec::new(),
             Races::Detect(detector) => {
@@ -247,6 +269,7 @@ impl LiveAnalysis {
                     let limit = limits.annotations;
                     notices.push(LimitNotice::Annotations { limit, dropped });
                 }
+                others = found.heap_misuses;
                 outcome.stats.checked = found.checked;
                 outcome.stats.shadow_bytes =
                     (found.shadow.segments as u64) * (1 << 17) + found.shadow.wide_bytes as u64;
@@ -259,9 +282,16 @@ impl LiveAnalysis {
                 limit: limits.call_depth,
             });
         }
-        (outcome.threads, outcome.traps) = self.contexts.into_infos();
-        let mut others = self.misuse.into_found();
+        let (inversions, notices) = self.lock_order.finish(&self.contexts);
+        outcome.limits.extend(notices);
+        others.extend(inversions);
+        others.extend(self.misuse.into_found());
         others.extend(self.deadlocks);
+        if self.ended_normally {
+            let leaks = self.leaks.finish(&self.contexts);
+            others.extend(leaks.into_iter().map(|leak| (self.position, leak)));
+        }
+        (outcome.threads, outcome.traps) = self.contexts.into_infos();
         (outcome, Parts::First { candidates, others })
     }
 
@@ -289,7 +319,7 @@ impl LiveAnalysis {
     }
 
     fn found_others(&self) -> bool {
-        !self.misuse.is_empty() || !self.deadlocks.is_empty()
+        !self.misuse.is_empty() || !self.deadlocks.is_empty() || self.lock_order.found_any()
     }
 }
 
@@ -304,38 +334,49 @@ enum Parts {
 fn longest_stack(diagnosis: &Diagnosis) -> usize {
     match diagnosis {
         Diagnosis::DataRace { first, second, .. } => first.stack.len().max(second.stack.len()),
+        Diagnosis::HeapMisuse { access, block, .. } => {
+            let freed = block.freed.as_ref().map_or(0, |(_, stack)| stack.len());
+            access.stack.len().max(block.stack.len()).max(freed)
+        }
         Diagnosis::Deadlock { blocked, .. } => blocked
             .iter()
             .map(|thread| thread.stack.len())
             .max()
             .unwrap_or(0),
-        Diagnosis::UnlockNotHeld { stack, .. } => stack.len(),
+        Diagnosis::LockOrderInversion { edges } => edges
+            .iter()
+            .map(|edge| edge.held.stack.len().max(edge.taken.stack.len()))
+            .max()
+            .unwrap_or(0),
+        Diagnosis::ThreadLeak { stack, .. } | Diagnosis::LockMisuse { stack, .. } => stack.len(),
     }
 }
 
 impl EventSink for LiveAnalysis {
     /// # Panics
     /// If a record names a site that is not in the table.
-    fn records(&mut self, thread: ThreadId, records: &[Record]) -> Flow {
+    fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow {
         if self.halted {
             return Flow::Halt;
         }
         let (sites, position) = (&*self.sites, self.position);
-        match &mut self.races {
+        let count = match &mut self.races {
             Races::Detect(detector) if detector.ended().is_none() => {
-                detector.records(sites, &mut self.contexts, thread, records, position);
+                detector.records(sites, &mut self.contexts, thread, records, position)
             }
             Races::Resolve { pass, .. } => {
-                pass.records(sites, &mut self.contexts, thread, records, position);
+                pass.records(sites, &mut self.contexts, thread, records, position)
             }
             _ => {
+                let mut cursor = Cursor::new(records);
                 if let Some(context) = self.contexts.get_mut(thread) {
-                    follow(sites, context, records);
+                    follow(sites, context, &mut cursor);
                 }
+                cursor.done()
             }
-        }
-        self.position += records.len() as u64;
-        self.stats.records += records.len() as u64;
+        };
+        self.position += count;
+        self.stats.records += count;
         self.flow()
     }
 
@@ -345,15 +386,18 @@ impl EventSink for LiveAnalysis {
         }
         let position = self.position;
         let followed = self.contexts.follow(event);
-        if followed.unlock_not_held
-            && let EventKind::LockRelease { lock, .. } | EventKind::CondvarWait { lock, .. } =
-                event.kind
-        {
-            if !matches!(self.races, Races::Resolve { .. }) {
-                self.misuse
-                    .unlock_not_held(&self.contexts, event.thread, lock, position);
+        let detecting = !matches!(self.races, Races::Resolve { .. });
+        if let Some((misuse, lock)) = followed.misuse {
+            if detecting {
+                let broken = (misuse, lock);
+                (self.misuse).add(&self.contexts, event.thread, broken, position);
             }
             self.contexts.force_release(lock);
+        }
+        if detecting {
+            self.leaks.event(&self.contexts, event);
+            self.lock_order
+                .event(&self.contexts, event, followed.hidden, position);
         }
         match &mut self.races {
             Races::Detect(detector) if detector.ended().is_none() => {
@@ -366,6 +410,7 @@ impl EventSink for LiveAnalysis {
         }
         if let EventKind::Deadlock { blocked } = &event.kind {
             let diagnosis = deadlock::explain(&self.contexts, blocked);
+            self.lock_order.deadlock(&diagnosis);
             self.deadlocks.push((
                 position,
                 Diagnosed {

@@ -1,18 +1,24 @@
-//! Locks used against their rules: releasing one that the thread does not hold.
+//! Locks used against their rules.
 //!
-//! **Finds** a `LockRelease`, or a `CondvarWait` on its lock, by a thread that did not take the lock since it
-//! last released it.
+//! **Finds**
+//! - a `LockRelease` by a thread that did not take the lock since it last released it: of a lock that nobody
+//!   holds, or of one that others hold;
+//! - a `CondvarWait` with a lock that its thread does not hold;
+//! - a `LockDestroy` of a lock that somebody holds, be it the same thread.
 //!
-//! **Misses** locks without hooks, and a release in the wrong mode of a lock that the thread does hold (some
-//! locks may be downgraded, and hooks do not tell).
+//! **Misses** locks without hooks, a release in the wrong mode of a lock that the thread does hold (some
+//! locks may be downgraded, and hooks do not tell), and what a lock does inside another lock's hooks.
 //!
 //! **Falsely reports** locks that were taken before their hooks were told of it, and locks that may be handed from
 //! thread to thread, such as semaphores used through lock hooks.
 //!
-//! **Cost**: a look at the few locks the thread holds, per release.
+//! After a misuse the lock counts as free. The rules are those of POSIX (`pthread_mutex_unlock`,
+//! `pthread_cond_wait`, `pthread_mutex_destroy`), where breaking them is undefined; there is no paper.
+//!
+//! **Cost**: a look at the few locks the thread holds, per release; at those of all threads, per end of a lock.
 
 use super::context::Contexts;
-use super::diagnosis::{Diagnosed, Diagnosis};
+use super::diagnosis::{Diagnosed, Diagnosis, Misuse};
 use crate::trace::ThreadId;
 
 /// At most this many distinct ones are kept; others count towards nothing.
@@ -25,21 +31,18 @@ pub(super) struct LockMisuse {
 }
 
 impl LockMisuse {
-    /// `thread` released `lock` without holding it. To be called before its holders lose it.
-    pub(super) fn unlock_not_held(
+    /// `thread` broke a rule of `lock`. To be called before its holders lose it.
+    pub(super) fn add(
         &mut self,
         contexts: &Contexts,
         thread: ThreadId,
-        lock: u32,
+        (misuse, lock): (Misuse, u32),
         position: u64,
     ) {
-        let stack = contexts
-            .get(thread)
-            .map(|context| context.stack(None))
-            .unwrap_or_default();
+        let stack = contexts.stack(thread);
         let known = self.found.iter_mut().find(|(_, known)| {
-            matches!(&known.diagnosis, Diagnosis::UnlockNotHeld { lock: l, stack: s, .. }
-                if *l == lock && *s == stack)
+            matches!(&known.diagnosis, Diagnosis::LockMisuse { misuse: m, lock: l, stack: s, .. }
+                if *m == misuse && *l == lock && *s == stack)
         });
         if let Some((_, known)) = known {
             known.count += 1;
@@ -49,7 +52,8 @@ impl LockMisuse {
                 .map(|(holder, held)| (holder, held.stack.clone()))
                 .collect();
             let name = contexts.lock_name(lock);
-            let diagnosis = Diagnosis::UnlockNotHeld {
+            let diagnosis = Diagnosis::LockMisuse {
+                misuse,
                 lock,
                 name,
                 thread,

@@ -13,8 +13,12 @@
 //! | `happens_before` | data races |
 //! | `drain` | its hot loop |
 //! | `candidates`, `second_pass` | how a race gets its second stack |
-//! | `deadlock`, `lock_misuse` | what their names say |
+//! | `deadlock`, `lock_order`, `lock_misuse` | what their names say |
+//! | `thread_leak` | threads that nobody joined |
+//! | `fork_join` | order by creation and join of threads alone |
+//! | [`history`] | what led to a race |
 //! | `heap`, `benign` | heap blocks; bytes that race on purpose |
+//! | `heap_misuse` | use after free, double and invalid frees |
 
 mod benign;
 mod candidates;
@@ -24,16 +28,22 @@ mod context;
 mod deadlock;
 pub mod diagnosis;
 mod drain;
+mod fork_join;
 mod happens_before;
 mod heap;
+mod heap_misuse;
+pub mod history;
 pub mod limits;
 pub mod live;
 mod lock_misuse;
+mod lock_order;
 mod order;
 mod second_pass;
 mod shadow;
+mod thread_leak;
 mod wide;
 
 pub use diagnosis::*;
+pub use history::{Deed, History, HistoryStep};
 pub use limits::{DetectionEnd, LimitNotice, Limits};
 pub use live::{AnalysisOptions, AnalysisOutcome, AnalysisStats, Detect, LiveAnalysis};

@@ -278,6 +278,14 @@ impl Order {
         }
     }
 
+    /// Whether a live thread is the only one and knows all that others ever did. Then what it does is ordered with
+    /// everything: with the past, and with the threads that it will create. Only the first thread of a stream
+    /// may begin without a `ThreadCreate`.
+    #[inline]
+    pub(super) fn alone(&self, thread: ThreadId) -> bool {
+        (self.alive(thread)).is_some_and(|clock| self.slots.alone(&clock.clock))
+    }
+
     /// The clock of a live thread, which must be known by now.
     #[inline]
     pub(super) fn alive(&self, thread: ThreadId) -> Option<&ThreadClock> {

@@ -6,32 +6,62 @@
 //! several accesses account for the bytes (two fields, read at once), each of them races. An
 //! `Alloc` in between makes the bytes new, and the search starts over.
 //!
+//! What the two threads did around their accesses is kept as well ([`history`](super::history)).
+//!
 //! **Cost**: contexts and clocks; no shadow memory. Accesses are looked at only while the thread is in an epoch
 //! that is searched. Ends the run once the last later access is reached.
 
 use super::candidates::Candidate;
 use super::context::Contexts;
 use super::diagnosis::{Access, AccessKind, Diagnosed};
-use super::drain::{WRITE, follow_record};
+use super::drain::{Cursor, WRITE, follow, follow_record};
 use super::happens_before::Doing;
-use super::heap::Heap;
+use super::heap::{Heap, Release};
+use super::history::{self, Entry, StepLog};
 use super::limits::Limits;
 use super::order::{Order, granules};
 use crate::program::sites::SiteTable;
-use crate::trace::{Event, EventKind, Record, ThreadId};
+use crate::trace::{Event, EventKind, Records, ThreadId};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+
+/// An earlier access.
+#[derive(Debug)]
+struct Found {
+    access: Access,
+    /// The bytes of the candidate that it accounts for.
+    bytes: u8,
+    around: history::Earlier,
+}
 
 #[derive(Debug)]
 struct Watch {
     candidate: Candidate,
-    /// Accesses, and the bytes of the candidate that they account for; disjoint.
-    found: Vec<(Access, u8)>,
+    /// Their bytes are disjoint.
+    found: Vec<Found>,
+    /// Known once the later access is reached.
+    later: Option<history::Later>,
 }
 
 impl Watch {
     fn accounted(&self) -> u8 {
-        self.found.iter().fold(0, |mask, &(_, bytes)| mask | bytes)
+        self.found.iter().fold(0, |mask, found| mask | found.bytes)
+    }
+
+    fn diagnose(self, log: &StepLog) -> impl Iterator<Item = (u64, Diagnosed)> {
+        let Watch {
+            candidate,
+            found,
+            later,
+        } = self;
+        let second = (&candidate.later, candidate.position);
+        let later = later.unwrap_or_else(|| history::Later::new(log, second.0.thread, None));
+        let firsts = found.into_iter().map(|Found { access, around, .. }| {
+            let history = history::history(&access, around, second, later.clone());
+            (access, Some(history))
+        });
+        let firsts = firsts.collect();
+        candidate.diagnose(firsts)
     }
 }
 
@@ -44,6 +74,11 @@ pub(super) struct SecondPass {
     watches: Vec<Watch>,
     by_epoch: FxHashMap<(ThreadId, u32), Vec<usize>>,
     by_granule: BTreeMap<u32, Vec<usize>>,
+    log: StepLog,
+    /// By later thread: watches whose later access is not reached yet, in the order in which it will be.
+    awaited: FxHashMap<ThreadId, VecDeque<usize>>,
+    /// By earlier thread: watches that want its further steps.
+    following: FxHashMap<ThreadId, Vec<usize>>,
     /// Position of the last later access.
     end: u64,
 }
@@ -66,11 +101,23 @@ impl SecondPass {
             .map(|candidate| candidate.position)
             .max()
             .unwrap_or(0);
+        let racing = candidates
+            .iter()
+            .flat_map(|candidate| [candidate.earlier.thread, candidate.later.thread]);
+        let log = StepLog::new(racing);
+        let mut in_order: Vec<usize> = (0..candidates.len()).collect();
+        in_order.sort_by_key(|&index| candidates[index].position);
+        let mut awaited: FxHashMap<_, VecDeque<_>> = FxHashMap::default();
+        for index in in_order {
+            let thread = candidates[index].later.thread;
+            awaited.entry(thread).or_default().push_back(index);
+        }
         let watches = candidates
             .into_iter()
             .map(|candidate| Watch {
                 candidate,
                 found: Vec::new(),
+                later: None,
             })
             .collect();
         SecondPass {
@@ -79,6 +126,9 @@ impl SecondPass {
             watches,
             by_epoch,
             by_granule,
+            log,
+            awaited,
+            following: FxHashMap::default(),
             end,
         }
     }
@@ -96,11 +146,10 @@ impl SecondPass {
 
     /// The races, each with its position, in order of first occurrence.
     pub(super) fn finish(self) -> Vec<(u64, Diagnosed)> {
+        let log = self.log;
         self.watches
             .into_iter()
-            .flat_map(|Watch { candidate, found }| {
-                candidate.diagnose(found.into_iter().map(|(access, _)| access).collect())
-            })
+            .flat_map(|watch| watch.diagnose(&log))
             .collect()
     }
 
@@ -110,27 +159,36 @@ impl SecondPass {
         sites: &SiteTable,
         contexts: &mut Contexts,
         thread: ThreadId,
-        records: &[Record],
+        records: Records<'_>,
         position: u64,
-    ) {
+    ) -> u64 {
+        let mut cursor = Cursor::new(records);
+        let known = self.order.thread(thread).is_some();
+        // An epoch begins exactly where it did in the first pass.
+        let follow_only = !known || self.order.alone(thread);
         // The epoch can change only at the first visible access of a batch.
-        let mut in_epoch = false;
-        let mut watched = false;
-        for (at, &record) in records.iter().enumerate() {
+        let mut watched = None;
+        loop {
             let Some(context) = contexts.get_mut(thread) else {
-                return;
+                return cursor.done();
+            };
+            if follow_only || watched == Some(false) {
+                follow(sites, context, &mut cursor);
+                return cursor.done();
+            }
+            let Some(record) = cursor.take(sites) else {
+                return cursor.done();
             };
             let site = sites.packed(record.site());
             if site.kind() > WRITE {
                 follow_record(context, site.kind(), record.site());
             } else if !context.hidden() {
-                if !in_epoch {
-                    let Some(epoch) = self.order.begin_access(thread) else {
-                        continue;
-                    };
-                    in_epoch = true;
-                    watched = self.by_epoch.contains_key(&(thread, epoch));
-                }
+                let by_epoch = &self.by_epoch;
+                let order = &mut self.order;
+                let watched = *watched.get_or_insert_with(|| {
+                    let epoch = order.begin_access(thread);
+                    epoch.is_some_and(|epoch| by_epoch.contains_key(&(thread, epoch)))
+                });
                 if watched {
                     let doing = Doing::of_record(
                         thread,
@@ -138,7 +196,7 @@ impl SecondPass {
                         site.width(),
                         site.displacement(),
                         site.kind() == WRITE,
-                        position + at as u64,
+                        position + cursor.done() - 1,
                     );
                     self.access(contexts, &doing);
                 }
@@ -154,6 +212,10 @@ impl SecondPass {
         hidden: bool,
         position: u64,
     ) {
+        let entry = self.log.entry(contexts, event, hidden, position);
+        if let Some(entry) = &entry {
+            self.reached(entry);
+        }
         self.order.acquires(event, hidden);
         let mut block = None;
         match event.kind {
@@ -164,13 +226,56 @@ impl SecondPass {
                     self.heap.alloc(addr, size, event.thread, context);
                 }
             }
-            EventKind::Free { addr } => block = self.heap.free(addr),
+            EventKind::Free { addr } => {
+                if let Some(context) = contexts.get(event.thread)
+                    && let Release::Live(size) = self.heap.free(addr, event.thread, context)
+                {
+                    block = Some(size);
+                }
+            }
             _ => {}
         }
-        if !hidden && let Some(doing) = Doing::of(event, position, block) {
+        if !hidden
+            && (block.is_some() || !self.order.alone(event.thread))
+            && let Some(doing) = Doing::of(event, position, block)
+        {
             self.access(contexts, &doing);
         }
         self.order.releases(event, hidden);
+        if let Some(entry) = entry {
+            self.follow(&entry);
+            self.log.add(entry);
+        }
+    }
+
+    /// The later accesses that a thread has made before this step of it, or makes with it.
+    fn reached(&mut self, entry: &Entry) {
+        let Some(awaited) = self.awaited.get_mut(&entry.thread()) else {
+            return;
+        };
+        while let Some(&index) = awaited.front() {
+            let watch = &mut self.watches[index];
+            let at = watch.candidate.position;
+            if at > entry.position() {
+                break;
+            }
+            let with = (at == entry.position()).then_some(entry);
+            watch.later = Some(history::Later::new(&self.log, entry.thread(), with));
+            awaited.pop_front();
+        }
+    }
+
+    /// Who wants to know of this step.
+    fn follow(&mut self, entry: &Entry) {
+        if let Some(following) = self.following.get_mut(&entry.thread()) {
+            following.retain(|&index| {
+                let watch = &mut self.watches[index];
+                let open = |found: &mut Found| found.around.note(entry);
+                // Every one has to see it.
+                let open = watch.found.iter_mut().map(open).fold(false, |a, b| a | b);
+                open && entry.position() < watch.candidate.position
+            });
+        }
     }
 
     fn access(&mut self, contexts: &Contexts, doing: &Doing) {
@@ -192,7 +297,15 @@ impl SecondPass {
             let missing = earlier.mask & !watch.accounted();
             let bytes = missing & bytes_in(earlier.granule, doing.addr, doing.len);
             if bytes != 0 {
-                watch.found.push((doing.describe(contexts), bytes));
+                watch.found.push(Found {
+                    access: doing.describe(contexts),
+                    bytes,
+                    around: history::Earlier::new(&self.log, doing.thread, doing.position),
+                });
+                let following = self.following.entry(doing.thread).or_default();
+                if !following.contains(&index) {
+                    following.push(index);
+                }
             }
         }
     }
@@ -208,9 +321,9 @@ impl SecondPass {
             for &index in indices {
                 let watch = &mut self.watches[index];
                 if position < watch.candidate.position {
-                    watch.found.retain_mut(|(_, bytes)| {
-                        *bytes &= !gone;
-                        *bytes != 0
+                    watch.found.retain_mut(|found| {
+                        found.bytes &= !gone;
+                        found.bytes != 0
                     });
                 }
             }

@@ -12,6 +12,9 @@
 //! something in shadow memory if and only if it races with anything that ever happened. That holds after a
 //! first race as well, since accesses that race are all kept.
 //!
+//! The end of a heap block is a write that stays: whatever accesses these bytes later conflicts with it, in order or
+//! not, until they are allocated again.
+//!
 //! **Cost.** 2 bytes of shadow per byte of guest memory, in segments of 64 KiB of guest memory, which are
 //! allocated on first touch and committed by the operating system page by page. A segment that was only
 //! ever accessed as a whole (filled, copied, freed) takes no memory but 16 bytes.
@@ -153,13 +156,7 @@ impl Shadow {
         let (high, low) = position(granule);
         if let Some(segment) = &mut self.segments[high] {
             let words = &mut segment[low];
-            if narrow(words, new, clock) {
-                return true;
-            }
-            if let Some(index) = wide_index(words[0])
-                && self.wide.update_quietly(index, new, clock) == Some(true)
-            {
-                words[1] = new.0;
+            if narrow(words, new, clock) || self.wide.follow(words, new, clock) {
                 return true;
             }
         }
@@ -252,30 +249,10 @@ impl Shadow {
             return true;
         }
         let before = *words;
-        let mut none = Vec::new();
-        let (index, races) = match (wide_index(before[0]), races) {
-            (Some(index), None) => match self.wide.update_quietly(index, new, clock) {
-                Some(true) => {
-                    self.segment(high)[low][1] = new.0;
-                    return true;
-                }
-                Some(false) => (index, &mut none),
-                None => return false,
-            },
-            (Some(index), Some(races)) => (index, races),
-            (None, None) if before.iter().any(|&word| Cell(word).races(new, clock)) => {
-                return false;
-            }
-            (None, races) => {
-                self.wide_in[high] += 1;
-                (self.wide.add(before), races.unwrap_or(&mut none))
-            }
+        let Some(words) = self.wide.update(before, new, clock, races) else {
+            return false;
         };
-        let words = self.wide.update(index, new, clock, races);
-        if wide_index(words[0]).is_none() {
-            self.wide_in[high] -= 1;
-        }
-        self.segment(high)[low] = words;
+        self.put(granule, words);
         true
     }
 
@@ -285,16 +262,18 @@ impl Shadow {
         if words == [0; 2] {
             return;
         }
-        let left = if let Some(index) = wide_index(words[0]) {
-            let left = self.wide.clear(index, mask);
-            if wide_index(left[0]).is_none() {
-                self.wide_in[high] -= 1;
-            }
-            left
-        } else {
-            words.map(|word| Cell(word).without(mask))
-        };
-        self.segment(high)[low] = left;
+        let left = self.wide.clear(words, mask);
+        self.put(granule, left);
+    }
+
+    /// Gives a granule of an allocated segment its words, narrow or wide.
+    fn put(&mut self, granule: u32, words: Granule) {
+        let (high, low) = position(granule);
+        let place = &mut self.segment(high)[low];
+        let before = std::mem::replace(place, words);
+        let wide = &mut self.wide_in[high];
+        *wide = *wide + u16::from(wide_index(words[0]).is_some())
+            - u16::from(wide_index(before[0]).is_some());
     }
 }
 

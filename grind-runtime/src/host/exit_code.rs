@@ -7,6 +7,8 @@
 pub enum ExitCode {
     /// The command line makes no sense.
     Usage = 2,
+    /// A run differs from its trace, or two traces from each other.
+    Diverged = 65,
     /// There are findings.
     Findings = 66,
     /// The run was ended by `--timeout` or `--max-steps`.
@@ -23,8 +25,9 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, ascending.
-    pub const ALL: [ExitCode; 7] = [
+    pub const ALL: [ExitCode; 8] = [
         ExitCode::Usage,
+        ExitCode::Diverged,
         ExitCode::Findings,
         ExitCode::Timeout,
         ExitCode::Failure,
@@ -44,6 +47,7 @@ impl ExitCode {
     pub const fn meaning(self) -> &'static str {
         match self {
             ExitCode::Usage => "the command line makes no sense",
+            ExitCode::Diverged => "a run differs from its trace",
             ExitCode::Findings => "there are findings",
             ExitCode::Timeout => "the run was ended by --timeout or --max-steps",
             ExitCode::Failure => "grind itself failed",

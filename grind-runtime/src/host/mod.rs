@@ -14,21 +14,38 @@
 //! # }
 //! ```
 
+mod confirm;
 mod exit_code;
+mod files;
 mod input;
+mod observe;
+mod playback;
+mod record;
+mod replay;
+mod steer;
 
+pub use confirm::{ConfirmError, confirm};
 pub use exit_code::ExitCode;
+pub use files::{Files, Preopen};
+pub use input::{Inputs, Player, Recorder};
+pub use observe::{Observation, Observe, Observer};
+pub use playback::{Divergence, TraceInput};
+pub use record::TraceOutput;
+pub use replay::{ReplayError, ReplayOptions, Replayed, replay};
 
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, LiveAnalysis};
+use crate::machine::limits::TABLE_ELEMENTS;
 use crate::machine::{
-    self, Control, Ending, HostIo, LimitReached, Limits, MachineConfig, MachineError, RunResult,
+    self, Control, Ending, Entry, HostIo, LimitReached, Limits, MachineConfig, MachineError,
     RunStats,
 };
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;
 use crate::report::{Finding, GuestExit, Report};
-use crate::schedule::Strategy;
-use input::{Inputs, Player, Recorder};
+use crate::schedule::{Scheduler, Strategy};
+use crate::trace::EventSink;
+use crate::trace::file::{Footer, TraceWriter};
+use record::{Audience, Tape, TapedIo};
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,12 +57,16 @@ pub struct RunOptions {
     pub args: Vec<Vec<u8>>,
     /// Environment, each `NAME=value`.
     pub env: Vec<Vec<u8>>,
+    /// Directories the guest may use, and nothing outside of them.
+    pub preopens: Vec<Preopen>,
     /// Seed of the schedule and of the guest's randomness.
     pub seed: u64,
     /// How the schedule is made.
     pub strategy: Strategy,
-    /// Exported function to run; by default `_start`, else `main`.
-    pub entry: Option<String>,
+    /// What the main thread runs.
+    pub entry: Entry,
+    /// Bytes of memory at the beginning, if that is more than the module says.
+    pub initial_memory: Option<u64>,
     /// Bounds of the run.
     pub limits: Limits,
     /// What to look for, and the bounds of looking.
@@ -71,7 +92,8 @@ pub struct Outcome<Io> {
 }
 
 /// Runs a program, and, if it raced, runs it again with the same schedule and inputs to learn the stacks of
-/// the accesses that came first. Output goes out once.
+/// the accesses that came first. The second run gets the answers that the host gave to the first, and does not
+/// reach it: output goes out once, files are written once.
 ///
 /// # Errors
 /// [`MachineError`] if the program cannot be started.
@@ -80,78 +102,151 @@ pub fn run<Io: HostIo>(
     options: RunOptions,
     io: Io,
 ) -> Result<Outcome<Io>, MachineError> {
+    first_and_second(program, &options, io, None)
+}
+
+/// The same, and writes what happens to a trace. The trace has no footer yet when it comes back.
+///
+/// # Errors
+/// See [`run`].
+pub fn record<Io: HostIo>(
+    program: &Program,
+    options: RunOptions,
+    io: Io,
+    trace: TraceWriter<TraceOutput>,
+) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), MachineError> {
+    let tape = Tape::new(trace);
+    let outcome = first_and_second(program, &options, io, Some(&tape))?;
+    let writer = (tape.into_writer()).expect("nothing of a run outlives it");
+    Ok((outcome, writer))
+}
+
+fn first_and_second<Io: HostIo>(
+    program: &Program,
+    options: &RunOptions,
+    io: Io,
+    tape: Option<&Tape>,
+) -> Result<Outcome<Io>, MachineError> {
     let analysis = LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone());
-    let recorder = Recorder {
-        io: Box::new(io),
-        inputs: Inputs::default(),
+    let files: Box<dyn HostIo> = Box::new(Files::new(Box::new(io), &options.preopens));
+    let preopens = || {
+        let names = options.preopens.iter().map(Preopen::guest);
+        names.map(|name| name.as_bytes().to_vec()).collect()
     };
     let first = pass(
         program,
-        &options,
-        analysis,
-        Box::new(recorder),
-        Arc::clone(&options.control),
+        options,
+        Pass {
+            scheduler: options.strategy.scheduler(options.seed),
+            analysis,
+            others: Vec::new(),
+            tape,
+            io: Box::new(Recorder::new(files)),
+            preopens: preopens(),
+            control: Arc::clone(&options.control),
+        },
     )?;
-    let RunResult {
-        ending,
-        limits_reached,
-        stats,
-        sink,
-        io,
-        traps: _,
-    } = first;
-    let mut analysis = *downcast::<LiveAnalysis>(sink);
-    let Recorder { io, inputs } = *downcast::<Recorder>(io);
+    let mut analysis = first.analysis;
+    let (io, inputs) = downcast::<Recorder>(first.io).finish();
+    let io = downcast::<Files>(io).into_streams();
+    if matches!(first.ending, Ending::Returned | Ending::Exited(0)) {
+        analysis.end_normally();
+    }
     let mut warnings = Vec::new();
     if analysis.needs_second_pass() {
         if inputs.complete() {
-            let again = pass(
-                program,
-                &options,
-                analysis.into_second_pass(),
-                Box::new(Player(inputs)),
+            let again = Pass {
+                scheduler: options.strategy.scheduler(options.seed),
+                analysis: analysis.into_second_pass(),
+                others: Vec::new(),
+                tape: None,
+                io: Box::new(Player::new(inputs)),
+                preopens: preopens(),
                 // A time-out ended the first pass; the second ends by itself at the last access it needs.
-                Arc::default(),
-            )?;
-            analysis = *downcast::<LiveAnalysis>(again.sink);
+                control: Arc::default(),
+            };
+            analysis = pass(program, options, again)?.analysis;
         } else {
             warnings.push(format!(
-                "the guest read more than {} MiB of input, so that the run could not be repeated: \
+                "the host told the guest more than {} MiB, so that the run could not be repeated: \
                  earlier accesses are shown without their stacks",
                 input::KEPT >> 20
             ));
         }
     }
     Ok(Outcome {
-        ending,
+        ending: first.ending,
         analysis: analysis.finish(),
-        limits_reached,
-        stats,
+        limits_reached: first.limits_reached,
+        stats: first.stats,
         io: *downcast::<Io>(io),
         warnings,
     })
 }
 
-fn pass(
-    program: &Program,
-    options: &RunOptions,
+/// What differs between the runs of one program.
+struct Pass<'a> {
+    scheduler: Box<dyn Scheduler>,
     analysis: LiveAnalysis,
+    /// Who listens besides.
+    others: Vec<Box<dyn EventSink>>,
+    /// Where it is recorded.
+    tape: Option<&'a Tape>,
     io: Box<dyn HostIo>,
+    /// What the guest calls its directories.
+    preopens: Vec<Vec<u8>>,
     control: Arc<Control>,
-) -> Result<RunResult, MachineError> {
-    machine::run(
+}
+
+/// What came of one.
+struct Passed {
+    ending: Ending,
+    analysis: LiveAnalysis,
+    others: Vec<Box<dyn EventSink>>,
+    limits_reached: BTreeSet<LimitReached>,
+    stats: RunStats,
+    io: Box<dyn HostIo>,
+}
+
+fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passed, MachineError> {
+    let (scheduler, io) = match pass.tape {
+        Some(tape) => (tape.scheduler(pass.scheduler), tape.io(pass.io)),
+        None => (pass.scheduler, pass.io),
+    };
+    let audience = Audience {
+        others: pass.others,
+        tape: pass.tape.cloned(),
+        analysis: pass.analysis,
+    };
+    let result = machine::run(
         program,
         MachineConfig {
-            scheduler: options.strategy.scheduler(options.seed),
-            sink: Box::new(analysis),
+            scheduler,
+            sink: Box::new(audience),
             io,
+            preopens: pass.preopens,
             args: options.args.clone(),
             env: options.env.clone(),
             limits: options.limits,
             entry: options.entry.clone(),
-            control,
+            initial_memory: options.initial_memory,
+            control: pass.control,
         },
-    )
+    )?;
+    let Audience {
+        others, analysis, ..
+    } = *downcast::<Audience>(result.sink);
+    Ok(Passed {
+        ending: result.ending,
+        analysis,
+        others,
+        limits_reached: result.limits_reached,
+        stats: result.stats,
+        io: match pass.tape {
+            Some(_) => downcast::<TapedIo>(result.io).into_inner(),
+            None => result.io,
+        },
+    })
 }
 
 fn downcast<T: Any>(given: Box<dyn Any>) -> Box<T> {
@@ -164,19 +259,38 @@ impl<Io> Outcome<Io> {
     /// The code a process that ran this should exit with.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if !self.analysis.diagnoses.is_empty() {
+        self.exit_code_given(!self.analysis.diagnoses.is_empty())
+    }
+
+    /// The same, if there are `findings` that it should fail for: some of those that were diagnosed may be suppressed,
+    /// known, or of a kind that does not matter. That goes for a deadlock too.
+    #[must_use]
+    pub fn exit_code_given(&self, findings: bool) -> u8 {
+        if findings {
             return ExitCode::Findings.code();
         }
         if !self.analysis.traps.is_empty() {
             return ExitCode::Trap.code();
         }
         match self.ending {
-            Ending::Returned | Ending::Halted => 0,
+            Ending::Returned | Ending::Halted | Ending::Deadlock => 0,
             // As a process: the low byte is what the parent sees.
             Ending::Exited(code) => code as u8,
             Ending::Trapped => ExitCode::Trap.code(),
-            Ending::Deadlock => ExitCode::Findings.code(),
             Ending::TimedOut | Ending::OutOfSteps => ExitCode::Timeout.code(),
+        }
+    }
+
+    /// The end of a trace of it, where grind exits with `exit_code` and reports so many findings.
+    #[must_use]
+    pub fn footer(&self, exit_code: u8, findings: usize) -> Footer {
+        Footer {
+            exit_code,
+            words: self.stats.words,
+            events: self.stats.events,
+            threads: self.stats.threads,
+            findings: findings as u64,
+            nanoseconds: self.stats.nanoseconds,
         }
     }
 
@@ -212,6 +326,9 @@ impl<Io> Outcome<Io> {
                 options.limits.memory >> 20
             ),
             LimitReached::Steps => "the limit on steps was reached (--max-steps)".to_owned(),
+            LimitReached::Tables => format!(
+                "the guest wanted a table of more than {TABLE_ELEMENTS} elements and was refused"
+            ),
         });
         report.limits.extend(reached);
         report

@@ -24,6 +24,10 @@ pub(super) fn check(memory: &[u8], address: u64, width: u8) -> Result<usize, Tra
     if !address.is_multiple_of(u64::from(width)) {
         return Err(Trap::UnalignedAtomic);
     }
+    check_bounds(memory, address, width)
+}
+
+fn check_bounds(memory: &[u8], address: u64, width: u8) -> Result<usize, Trap> {
     match address.checked_add(u64::from(width)) {
         Some(end) if end <= memory.len() as u64 => Ok(address as usize),
         _ => Err(Trap::OutOfBounds),
@@ -50,6 +54,10 @@ pub(super) fn perform(memory: &mut [u8], access: &Access) -> Result<(u64, Atomic
         operand,
         expected,
     } = access;
+    if op == AtomicOp::FirstRead {
+        let at = check_bounds(memory, address, width)?;
+        return Ok((read(memory, at, width), AtomicKind::Load));
+    }
     let at = check(memory, address, width)?;
     if op == AtomicOp::Store {
         write(memory, at, width, operand);
@@ -57,7 +65,7 @@ pub(super) fn perform(memory: &mut [u8], access: &Access) -> Result<(u64, Atomic
     }
     let old = read(memory, at, width);
     let new = match op {
-        AtomicOp::Load => return Ok((old, AtomicKind::Load)),
+        AtomicOp::Load | AtomicOp::FirstRead => return Ok((old, AtomicKind::Load)),
         // Narrow accesses wrap the expected value: an `i32.atomic.rmw8.cmpxchg_u` with 0x1ff
         // expects 0xff.
         AtomicOp::CompareExchange if old != truncate(expected, width) => {
@@ -100,6 +108,16 @@ mod tests {
         assert_eq!(check(&memory, 16, 2), Err(Trap::OutOfBounds));
         assert_eq!(check(&memory, u64::MAX - 7, 8), Err(Trap::OutOfBounds));
         assert_eq!(check(&memory, 8, 8), Ok(8));
+    }
+
+    #[test]
+    fn a_load_that_was_plain_may_be_misaligned() {
+        let mut memory = [1, 2, 3, 4, 5, 0, 0, 0];
+        let load = access(1, 4, AtomicOp::FirstRead, 0, 0);
+        let read = perform(&mut memory, &load);
+        assert_eq!(read, Ok((0x0504_0302, AtomicKind::Load)));
+        let beyond = access(5, 4, AtomicOp::FirstRead, 0, 0);
+        assert_eq!(perform(&mut memory, &beyond), Err(Trap::OutOfBounds));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use crate::trace::ThreadId;
 use std::collections::BTreeSet;
 
-/// Nanoseconds that a record stands for. Near enough to native speed for time-outs to keep their
+/// Nanoseconds that a word of the ring stands for. Near enough to native speed for time-outs to keep their
 /// proportion to work.
-const PER_RECORD: u64 = 2;
+const PER_WORD: u64 = 1;
 
 /// Nanoseconds that a hook or host call stands for.
 const PER_CALL: u64 = 50;
@@ -22,8 +22,8 @@ impl Clock {
         self.now
     }
 
-    pub(super) fn records(&mut self, count: u64) {
-        self.now += count * PER_RECORD;
+    pub(super) fn recorded(&mut self, words: u64) {
+        self.now += words * PER_WORD;
     }
 
     pub(super) fn call(&mut self) {
@@ -31,7 +31,7 @@ impl Clock {
     }
 
     pub(super) fn work(&mut self, nanoseconds: u64) {
-        self.now += nanoseconds;
+        self.now = self.now.saturating_add(nanoseconds);
     }
 
     /// The time `timeout` nanoseconds from now.
@@ -56,12 +56,18 @@ impl Clock {
         self.deadlines.pop_first().map(|(_, thread)| thread)
     }
 
+    /// The earliest deadline, or now if that has passed.
+    pub(super) fn next(&self) -> Option<u64> {
+        let &(deadline, _) = self.deadlines.first()?;
+        Some(deadline.max(self.now))
+    }
+
     /// Jumps to the earliest deadline; false if there is none.
     pub(super) fn jump(&mut self) -> bool {
-        let Some(&(deadline, _)) = self.deadlines.first() else {
+        let Some(deadline) = self.next() else {
             return false;
         };
-        self.now = self.now.max(deadline);
+        self.now = deadline;
         true
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub struct Control {
     stop: AtomicBool,
-    records: AtomicU64,
+    words: AtomicU64,
     threads_ended: AtomicU64,
 }
 
@@ -16,10 +16,10 @@ impl Control {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Plain accesses and calls recorded so far.
+    /// Words of records so far; see [`RunStats::words`](super::RunStats::words).
     #[must_use]
-    pub fn records(&self) -> u64 {
-        self.records.load(Ordering::Relaxed)
+    pub fn words(&self) -> u64 {
+        self.words.load(Ordering::Relaxed)
     }
 
     /// Threads that have ended so far.
@@ -32,8 +32,8 @@ impl Control {
         self.stop.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count_records(&self, count: u64) {
-        self.records.fetch_add(count, Ordering::Relaxed);
+    pub(super) fn count_words(&self, count: u64) {
+        self.words.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(super) fn thread_ended(&self) {

@@ -17,6 +17,10 @@ pub struct Limits {
 /// Threads created over a whole run, alive or not. Each costs a small record and its name.
 pub(crate) const TOTAL_THREADS: u32 = 1 << 20;
 
+/// Elements of one table, as in browsers. `table.grow` beyond returns -1, and a module that begins with more is
+/// refused.
+pub(crate) const TABLE_ELEMENTS: usize = 10_000_000;
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
@@ -37,4 +41,6 @@ pub enum LimitReached {
     Memory,
     /// [`Limits::steps`].
     Steps,
+    /// Ten million elements of a table.
+    Tables,
 }

@@ -8,8 +8,10 @@ mod clock;
 mod control;
 mod engine;
 mod futex;
-mod io;
-mod limits;
+mod input;
+mod intercepts;
+pub mod io;
+pub(crate) mod limits;
 mod ops;
 mod state;
 mod thread;
@@ -25,6 +27,7 @@ use crate::program::Program;
 use crate::program::sites::SiteId;
 use crate::schedule::Scheduler;
 use crate::trace::{EventSink, ThreadId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -34,18 +37,57 @@ pub struct MachineConfig {
     pub scheduler: Box<dyn Scheduler>,
     /// Takes what happens.
     pub sink: Box<dyn EventSink>,
-    /// The guest's standard streams.
+    /// The guest's standard streams and files.
     pub io: Box<dyn HostIo>,
+    /// What the guest calls the directories it is given: [`Node::preopen`](io::Node::preopen) in this order.
+    pub preopens: Vec<Vec<u8>>,
     /// Arguments, the program's name first.
     pub args: Vec<Vec<u8>>,
     /// Environment, each `NAME=value`.
     pub env: Vec<Vec<u8>>,
     /// Bounds.
     pub limits: Limits,
-    /// Exported function that the main thread runs; by default `_start`, else `main`.
-    pub entry: Option<String>,
+    /// What the main thread runs.
+    pub entry: Entry,
+    /// Bytes of memory at the beginning, if that is more than the module says; in whole pages.
+    pub initial_memory: Option<u64>,
     /// The run seen from outside.
     pub control: Arc<Control>,
+}
+
+/// What the main thread runs, and what its end means.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Entry {
+    /// Exported function; by default `_start`, else `main`. If it is another than `_start`, `_initialize` runs first,
+    /// where it is exported.
+    pub function: Option<String>,
+    /// Run `_start` first, and the function when that returned.
+    pub after_start: bool,
+    /// Its return does not end the run: the other threads run to their ends.
+    pub wait_for_threads: bool,
+}
+
+impl MachineConfig {
+    /// No arguments, environment or directories, the default bounds and entry.
+    #[must_use]
+    pub fn new(
+        scheduler: Box<dyn Scheduler>,
+        sink: Box<dyn EventSink>,
+        io: Box<dyn HostIo>,
+    ) -> MachineConfig {
+        MachineConfig {
+            scheduler,
+            sink,
+            io,
+            preopens: Vec::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+            limits: Limits::default(),
+            entry: Entry::default(),
+            initial_memory: None,
+            control: Arc::default(),
+        }
+    }
 }
 
 /// Why a program was not run at all.
@@ -59,6 +101,16 @@ pub enum MachineError {
         problem: String,
         /// The module's exported functions.
         exports: Vec<String>,
+    },
+    /// The initial memory that was asked for is beyond the module's own maximum.
+    #[error(
+        "{wanted} bytes of memory to begin with are more than the module's maximum of {maximum}"
+    )]
+    InitialMemory {
+        /// Bytes asked for.
+        wanted: u64,
+        /// Bytes the module allows.
+        maximum: u64,
     },
     /// The initial memory is beyond [`Limits::memory`].
     #[error("the module starts with {wanted} bytes of memory, more than the limit of {limit}")]
@@ -76,6 +128,10 @@ pub enum MachineError {
         /// Its length in bytes.
         len: usize,
     },
+    /// The module cannot be set up: an element segment beyond its table, a table too large, more of something than
+    /// the engine takes.
+    #[error("the module cannot be instantiated: {0}")]
+    Instantiation(String),
     /// The engine refused the lowered module: a defect of grind.
     #[error("the engine refused the lowered module (this is a defect of grind): {0}")]
     Engine(String),
@@ -143,8 +199,8 @@ impl RunResult {
 /// Counts of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunStats {
-    /// Plain accesses, calls and returns.
-    pub records: u64,
+    /// Words that plain accesses, calls and returns took: two each, or fewer where several share them.
+    pub words: u64,
     /// Everything else.
     pub events: u64,
     /// Threads created, the main thread included.

@@ -7,10 +7,10 @@
 use super::abi::{Ctx, HostFn};
 use super::atomics;
 use super::state::State;
-use super::thread::Block;
+use super::thread::{Block, Way};
 use super::{Trap, limits::LimitReached};
 use crate::program::AtomicOp;
-use crate::program::interceptors::Role;
+use crate::program::embedder::{Call, Driver, Touch};
 use crate::program::sites::SiteId;
 use crate::trace::{EventKind, RangeOrigin, ThreadId, WaitOutcome};
 
@@ -59,6 +59,11 @@ pub(super) enum Op {
         function: &'static HostFn,
         args: Vec<u64>,
     },
+    /// A call of a function of the embedder, by its index.
+    Embedded {
+        import: u32,
+        args: Vec<u64>,
+    },
     /// A thread this one joined has ended.
     Joined {
         child: ThreadId,
@@ -74,6 +79,8 @@ pub(super) enum Reply {
     Yield(u64),
     /// When the block is lifted, at the longest until the deadline.
     Block(Block, Option<u64>),
+    /// With this, when there is standard input or its end, at the longest after the deadline.
+    AwaitInput { deadline: Option<u64>, then: Op },
     /// After a call of this export on the same thread, whose result is appended to the arguments of
     /// the host function, which then runs.
     Call {
@@ -84,6 +91,8 @@ pub(super) enum Reply {
     },
     /// Not at all.
     Trap(Trap),
+    /// Not at all: the thread has ended as if its entry had returned.
+    EndThread,
     /// Not at all, nor does any other thread.
     Exit(i32),
 }
@@ -100,6 +109,7 @@ impl Op {
         match self {
             Op::Atomic { .. } | Op::Wait { .. } | Op::Notify { .. } | Op::Fence { .. } => true,
             Op::Host { function, .. } => function.sync,
+            Op::Embedded { .. } => true,
             _ => false,
         }
     }
@@ -176,8 +186,95 @@ pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
             Reply::Value(0)
         }
         Op::Host { function, args } => (function.run)(&mut Ctx { state, memory }, &args),
+        Op::Embedded { import, args } => embedded(state, memory, import, &args),
         Op::Joined { child } => super::abi::joined(&mut Ctx { state, memory }, child),
     }
+}
+
+/// Does what a function of the embedder does, or did when the run was recorded.
+fn embedded(state: &mut State, memory: &mut [u8], import: u32, args: &[u64]) -> Reply {
+    let import = state.embedder[import as usize].clone();
+    let effects = state.io.embedded(&mut || import.call(memory, args));
+    if let Err(why) = touch(state, memory, effects.touched) {
+        return Reply::Trap(Trap::Embedder(why));
+    }
+    match effects.result {
+        Ok(value) => Reply::Value(value),
+        Err(why) => Reply::Trap(Trap::Embedder(why)),
+    }
+}
+
+/// What the main thread calls next, if the embedder decides.
+///
+/// # Errors
+/// Why the thread traps.
+pub(super) fn next_call(
+    state: &mut State,
+    memory: &mut [u8],
+    driver: &Driver,
+    results: &[u64],
+) -> Result<Option<Call>, Trap> {
+    let effects = state.io.embedded(&mut || driver.next(memory, results));
+    touch(state, memory, effects.touched).map_err(Trap::Embedder)?;
+    effects.result.map_err(Trap::Embedder)?;
+    Ok(effects.call)
+}
+
+/// Does to the guest what the embedder did, or did when the run was recorded.
+fn touch(state: &mut State, memory: &mut [u8], touched: Vec<Touch>) -> Result<(), String> {
+    for touch in touched {
+        let (addr, len, write) = match touch {
+            Touch::Read { addr, len } => (addr, len, false),
+            Touch::Write { addr, bytes } => {
+                if let Some(target) = memory
+                    .get_mut(addr as usize..)
+                    .and_then(|rest| rest.get_mut(..bytes.len()))
+                {
+                    target.copy_from_slice(&bytes);
+                }
+                (addr, bytes.len() as u32, true)
+            }
+            Touch::Spawn { exports, args } => {
+                spawn_exports(state, exports, args)?;
+                continue;
+            }
+        };
+        if len > 0 {
+            state.emit(EventKind::Range {
+                origin: RangeOrigin::Host,
+                addr,
+                len,
+                write,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A function of the embedder created a thread that calls these exports.
+fn spawn_exports(state: &mut State, exports: Vec<String>, args: Vec<u32>) -> Result<(), String> {
+    let Some((last, first)) = exports.split_last() else {
+        return Err("a thread without a function".to_owned());
+    };
+    let wanted = (first.iter().map(|name| (name, 0))).chain([(last, args.len())]);
+    for (name, given) in wanted {
+        match state.entries.get(name) {
+            Some(&params) if params == Some(given) => {}
+            Some(_) => return Err(format!("the export `{name}` does not take {given} `i32`")),
+            None => return Err(format!("there is no exported function `{name}`")),
+        }
+    }
+    let way = Way {
+        exports,
+        args,
+        stack: None,
+    };
+    let child = state
+        .spawn(way)
+        .map_err(|_| "too many threads".to_owned())?;
+    // Nobody has a number by which to join it.
+    state.threads[child.0 as usize].detached = true;
+    Ok(())
 }
 
 fn locate(state: &State, site: SiteId, base: u32) -> (u64, u8) {
@@ -296,43 +393,4 @@ pub(super) fn may_grow(state: &mut State, memory_len: usize, pages: u32) -> bool
         state.limits_reached.insert(LimitReached::Memory);
     }
     allowed
-}
-
-/// An intercepted function is entered.
-pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
-    let outermost = state.thread().intercepted.is_empty();
-    state.thread_mut().intercepted.push((role, args));
-    if !outermost {
-        return;
-    }
-    let freed = match role {
-        Role::Free { block } | Role::Reallocate { block, .. } => args[usize::from(block)],
-        Role::Allocate { .. } | Role::Hide => 0,
-    };
-    if freed != 0 {
-        state.emit(EventKind::Free { addr: freed });
-    }
-    state.emit(EventKind::HideBegin);
-}
-
-/// An intercepted function returns.
-pub(super) fn leave(state: &mut State, result: u32) {
-    let Some((role, args)) = state.thread_mut().intercepted.pop() else {
-        return;
-    };
-    if !state.thread().intercepted.is_empty() {
-        return;
-    }
-    state.emit(EventKind::HideEnd);
-    let size = match role {
-        Role::Allocate { size, times } => {
-            let factor = times.map_or(1, |times| args[usize::from(times)]);
-            args[usize::from(size)].saturating_mul(factor)
-        }
-        Role::Reallocate { size, .. } => args[usize::from(size)],
-        Role::Free { .. } | Role::Hide => return,
-    };
-    if result != 0 {
-        state.emit(EventKind::Alloc { addr: result, size });
-    }
 }

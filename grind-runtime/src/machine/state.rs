@@ -1,43 +1,61 @@
 //! The machine's half of a run: threads, time, the scheduler and the sink. Knows nothing of the engine.
 
+use super::abi::Descriptors;
 use super::clock::Clock;
 use super::control::Control;
+use super::engine::Tables;
 use super::futex::Futexes;
+use super::input::InputWaiters;
+use super::intercepts::Intercepts;
 use super::io::HostIo;
 use super::limits::{LimitReached, Limits, TOTAL_THREADS};
 use super::ops::{self, Op, Reply};
-use super::thread::{Block, Entry, Status, Thread, TlsLayout};
+use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
 use super::{Ending, MachineConfig, Trap, TrapReport};
+use crate::program::embedder::{HostImport, ValType};
 use crate::program::imports::ThreadAbi;
-use crate::program::sites::{SiteId, SiteKind, SiteTable};
+use crate::program::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::program::{Program, RING_END};
 use crate::schedule::{Point, PointKind, Scheduler, Slice};
-use crate::trace::{Event, EventKind, EventSink, Flow, Record, ThreadEnd, ThreadId, WaitOutcome};
-use std::collections::BTreeSet;
+use crate::trace::{
+    Event, EventKind, EventSink, Flow, Record, Records, SINGLE, ThreadEnd, ThreadId, WaitOutcome,
+    region,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use threadlink::abi::Errno;
 
-/// Ring slots handed out at most at a time.
-const RING_SLOTS: u32 = RING_END / 8;
+/// Words of the ring.
+const RING_WORDS: u32 = RING_END / 4;
 
 /// Everything of a run but the engine.
 pub(super) struct State {
     pub(super) sites: Arc<SiteTable>,
     pub(super) threads: Vec<Thread>,
+    pub(super) intercepts: Intercepts,
+    /// Functions of the embedder.
+    pub(super) embedder: Vec<HostImport>,
+    /// Exported functions that these may make threads of, and how many `i32` each takes if it takes nothing else.
+    pub(super) entries: BTreeMap<String, Option<usize>>,
     pub(super) current: ThreadId,
     runnable: Vec<ThreadId>,
     pub(super) futexes: Futexes,
+    pub(super) input: InputWaiters,
     pub(super) clock: Clock,
     pub(super) scheduler: Box<dyn Scheduler>,
-    /// Records left of the current slice.
+    /// Words of records left of the current slice.
     remaining: u32,
     pub(super) sink: Box<dyn EventSink>,
     pub(super) io: Box<dyn HostIo>,
+    pub(super) descriptors: Descriptors,
     pub(super) args: Vec<Vec<u8>>,
     pub(super) env: Vec<Vec<u8>>,
     pub(super) limits: Limits,
     pub(super) limits_reached: BTreeSet<LimitReached>,
+    pub(super) tables: Tables,
     pub(super) shared_memory: bool,
+    /// The main thread's return does not end the run.
+    wait_for_threads: bool,
     /// A trap in any thread ends the run (wasi-threads).
     pub(super) trap_ends_all: bool,
     /// Thread-local storage of the module, where the host has to set it up (Wasmgrind guests).
@@ -45,19 +63,19 @@ pub(super) struct State {
     pub(super) traps: Vec<TrapReport>,
     pub(super) ending: Option<Ending>,
     pub(super) control: Arc<Control>,
-    batch: Vec<Record>,
-    pub(super) records: u64,
+    /// Words taken out of the ring, not yet delivered.
+    batch: Vec<u32>,
+    /// Words delivered.
+    pub(super) delivered: u64,
     pub(super) events: u64,
 }
 
 /// Where a drain stops.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Filled {
-    /// Every slot is used.
-    All,
-    /// The next slot to be used is this one.
+    /// At this address.
     UpTo(u32),
-    /// Unknown: a free slot is all zero.
+    /// Unknown: a free word is zero.
     Scan,
 }
 
@@ -73,41 +91,65 @@ pub(super) enum Verdict {
         export: &'static str,
         args: Vec<u32>,
     },
-    /// End the thread.
+    /// End the thread, which trapped.
     Trap(Trap),
+    /// End the thread, as if its entry had returned.
+    EndThread,
     /// End the run.
     Stop,
 }
 
+/// See [`State::entries`].
+fn entries(program: &Program) -> BTreeMap<String, Option<usize>> {
+    let info = program.info();
+    let params = |name| {
+        let ty = info.function_type(info.exported_function(name)?)?;
+        let i32s = ty.params().iter().all(|ty| *ty == ValType::I32);
+        i32s.then_some(ty.params().len())
+    };
+    // Nobody else asks.
+    let wanted = !program.embedder().is_empty() || program.driver().is_some();
+    (info.exported_functions().filter(|_| wanted))
+        .map(|name| (name.to_owned(), params(name)))
+        .collect()
+}
+
 impl State {
-    pub(super) fn new(program: &Program, config: MachineConfig, entry: String) -> State {
+    pub(super) fn new(program: &Program, config: MachineConfig, entry: Vec<String>) -> State {
         State {
             sites: Arc::clone(program.sites()),
-            threads: vec![Thread::new(Entry {
-                export: entry,
+            threads: vec![Thread::new(Way {
+                exports: entry,
                 args: Vec::new(),
                 stack: None,
             })],
+            intercepts: Intercepts::default(),
+            embedder: program.embedder().to_vec(),
+            entries: entries(program),
             current: ThreadId(0),
             runnable: vec![ThreadId(0)],
             futexes: Futexes::default(),
+            input: InputWaiters::default(),
             clock: Clock::default(),
             scheduler: config.scheduler,
             remaining: 0,
             sink: config.sink,
             io: config.io,
+            descriptors: Descriptors::new(config.preopens),
             args: config.args,
             env: config.env,
             limits: config.limits,
             limits_reached: BTreeSet::new(),
+            tables: Tables::default(),
             shared_memory: program.info().memory.is_some_and(|memory| memory.shared),
+            wait_for_threads: config.entry.wait_for_threads,
             trap_ends_all: ThreadAbi::of(program.info()).any(|abi| abi == ThreadAbi::WasiThreads),
             tls_layout: None,
             traps: Vec::new(),
             ending: None,
             control: config.control,
-            batch: Vec::with_capacity(RING_SLOTS as usize),
-            records: 0,
+            batch: Vec::with_capacity(RING_WORDS as usize),
+            delivered: 0,
             events: 0,
         }
     }
@@ -129,10 +171,10 @@ impl State {
         self.emit_for(self.current, kind);
     }
 
-    fn emit_for(&mut self, thread: ThreadId, kind: EventKind) {
+    pub(super) fn emit_for(&mut self, thread: ThreadId, kind: EventKind) {
         self.events += 1;
         if self.sink.event(&Event { thread, kind }) == Flow::Halt {
-            self.end(Ending::Halted);
+            self.stop(Ending::Halted);
         }
     }
 
@@ -141,62 +183,77 @@ impl State {
         self.ending.get_or_insert(ending);
     }
 
+    /// The same, from outside: not what the guest, its inputs and the scheduler make of it, so the sink is told.
+    fn stop(&mut self, ending: Ending) {
+        if self.ending.is_none() {
+            self.end(ending);
+            let words = self.delivered;
+            self.emit(EventKind::Stop { words });
+        }
+    }
+
     fn stopping(&mut self) -> bool {
         if self.control.stop_requested() {
-            self.end(Ending::TimedOut);
+            self.stop(Ending::TimedOut);
         }
         self.ending.is_some()
     }
 
     // ---- the ring ------------------------------------------------------------------------------
 
-    /// Hands the current thread its next slots; returns the address of the first.
+    /// Hands the current thread its next words of the ring; returns the address of the first.
     pub(super) fn next_slot(&mut self) -> u32 {
-        let slots = self.remaining.clamp(1, RING_SLOTS);
-        let slot = RING_END - 8 * slots;
+        let words = self.remaining.clamp(SINGLE, RING_WORDS);
+        let slot = RING_END - 4 * words;
         self.thread_mut().slot = slot;
         slot
     }
 
-    /// Takes the current thread's records, leaves their slots zero.
+    /// Takes the current thread's records, leaves their words zero.
     pub(super) fn drain(&mut self, ring: &mut [u8], filled: Filled) {
         let from = self.thread().slot;
+        self.batch.clear();
         let unread = &mut ring[from as usize..RING_END as usize];
-        let used = match filled {
-            Filled::All => unread.len(),
+        let limit = match filled {
             Filled::UpTo(slot) => slot.saturating_sub(from) as usize,
-            Filled::Scan => {
-                let records = unread.as_chunks::<8>().0.iter();
-                8 * records.take_while(|record| **record != [0; 8]).count()
-            }
+            Filled::Scan => unread.len(),
         };
+        let words = unread[..limit].as_chunks::<4>().0;
+        self.batch
+            .extend(words.iter().map(|bytes| u32::from_le_bytes(*bytes)));
+        if let Filled::Scan = filled {
+            let mut used = 0;
+            while self
+                .batch
+                .get(used + HEADER)
+                .is_some_and(|&header| header != 0)
+            {
+                let region = region(&self.batch[used..], &self.sites);
+                used += region.map_or(0, |region| region.words.len());
+            }
+            self.batch.truncate(used);
+        }
+        let used = self.batch.len() as u32;
         if used == 0 {
             return;
         }
-        let used = &mut unread[..used];
-        let records = used.as_chunks::<8>().0;
-        let count = records.len() as u32;
-        self.batch.clear();
-        self.batch.extend(
-            records
-                .iter()
-                .map(|bytes| Record(u64::from_le_bytes(*bytes))),
-        );
-        used.fill(0);
-        self.thread_mut().slot = from + 8 * count;
-        self.remaining = self.remaining.saturating_sub(count);
-        self.clock.records(u64::from(count));
-        self.records += u64::from(count);
-        self.control.count_records(u64::from(count));
+        unread[..4 * used as usize].fill(0);
+        self.thread_mut().slot = from + 4 * used;
+        self.remaining = self.remaining.saturating_sub(used);
+        self.clock.recorded(u64::from(used));
+        self.control.count_words(u64::from(used));
     }
 
     /// Hands the drained records to the sink.
     pub(super) fn deliver(&mut self) {
         if !self.batch.is_empty() {
-            if self.sink.records(self.current, &self.batch) == Flow::Halt {
-                self.end(Ending::Halted);
-            }
+            let records = Records::new(&self.batch, &self.sites);
+            self.delivered += self.batch.len() as u64;
+            let flow = self.sink.records(self.current, records);
             self.batch.clear();
+            if flow == Flow::Halt {
+                self.stop(Ending::Halted);
+            }
         }
     }
 
@@ -207,7 +264,8 @@ impl State {
         if self.stopping() {
             return Verdict::Stop;
         }
-        if self.remaining == 0 && self.switches_away(PointKind::Expired, &Op::Drained) {
+        let expired = self.remaining < SINGLE;
+        if expired && self.switches_away(PointKind::Expired, &Op::Drained) {
             return Verdict::Suspend;
         }
         Verdict::Value(u64::from(self.next_slot()))
@@ -242,12 +300,13 @@ impl State {
                 }
             }
             Reply::Block(on, deadline) => {
-                self.thread_mut().status = Status::Blocked { on, deadline };
-                self.runnable.retain(|&t| t != thread);
-                if let Some(deadline) = deadline {
-                    self.clock.arm(deadline, thread);
-                }
-                self.reschedule();
+                self.block(on, deadline);
+                Verdict::Suspend
+            }
+            Reply::AwaitInput { deadline, then } => {
+                self.thread_mut().again = Some(then);
+                self.input.wait(thread);
+                self.block(Block::Input, deadline);
                 Verdict::Suspend
             }
             Reply::Call {
@@ -263,6 +322,7 @@ impl State {
                 Verdict::Call { export, args }
             }
             Reply::Trap(trap) => Verdict::Trap(trap),
+            Reply::EndThread => Verdict::EndThread,
             Reply::Exit(code) => {
                 self.end(Ending::Exited(code));
                 Verdict::Stop
@@ -270,9 +330,20 @@ impl State {
         }
     }
 
+    fn block(&mut self, on: Block, deadline: Option<u64>) {
+        let thread = self.current;
+        self.thread_mut().status = Status::Blocked { on, deadline };
+        self.runnable.retain(|&t| t != thread);
+        if let Some(deadline) = deadline {
+            self.clock.arm(deadline, thread);
+        }
+        self.reschedule();
+    }
+
     /// Asks the scheduler; `current` and its slice are new afterwards.
     pub(super) fn point(&mut self, kind: PointKind) {
         self.wake_expired();
+        self.look_for_input();
         let current = (kind != PointKind::Blocked).then_some(self.current);
         let slice = self.scheduler.next(&Point {
             kind,
@@ -281,9 +352,9 @@ impl State {
             runnable: &self.runnable,
         });
         debug_assert!(self.runnable.contains(&slice.thread));
-        let Slice { thread, records } = slice;
+        let Slice { thread, words } = slice;
         self.current = thread;
-        self.remaining = records;
+        self.remaining = words;
     }
 
     /// Asks the scheduler; if it picks another thread, the current one will go on with `op`.
@@ -304,7 +375,12 @@ impl State {
         }
         self.wake_expired();
         while self.runnable.is_empty() {
-            if !self.clock.jump() {
+            if self.input.is_awaited() {
+                if self.stopping() {
+                    return;
+                }
+                self.wait_for_input();
+            } else if !self.clock.jump() {
                 return self.deadlock();
             }
             self.wake_expired();
@@ -337,6 +413,10 @@ impl State {
                     self.end_wait(thread, WaitOutcome::TimedOut, None);
                 }
                 Block::Sleep => self.make_ready(thread, Op::Value(0)),
+                Block::Input => {
+                    self.input.forget(thread);
+                    self.try_again(thread);
+                }
                 Block::Join { .. } => {}
             }
         }
@@ -371,6 +451,21 @@ impl State {
         );
     }
 
+    /// A thread that waited for input does again what it wanted it for.
+    pub(super) fn try_again(&mut self, thread: ThreadId) {
+        let waiting = &mut self.threads[thread.0 as usize];
+        if let Status::Blocked {
+            deadline: Some(deadline),
+            ..
+        } = waiting.status
+        {
+            self.clock.disarm(deadline, thread);
+        }
+        if let Some(op) = waiting.again.take() {
+            self.make_ready(thread, op);
+        }
+    }
+
     fn make_ready(&mut self, thread: ThreadId, op: Op) {
         self.threads[thread.0 as usize].status = Status::Ready(op);
         if let Err(at) = self.runnable.binary_search(&thread) {
@@ -390,7 +485,7 @@ impl State {
     // ---- threads -------------------------------------------------------------------------------
 
     /// Creates a thread that is ready to run.
-    pub(super) fn spawn(&mut self, entry: Entry) -> Result<ThreadId, Errno> {
+    pub(super) fn spawn(&mut self, entry: Way) -> Result<ThreadId, Errno> {
         let alive = self.threads.iter().filter(|thread| !thread.ended()).count();
         if alive >= self.limits.threads as usize || self.threads.len() >= TOTAL_THREADS as usize {
             self.limits_reached.insert(LimitReached::Threads);
@@ -399,6 +494,7 @@ impl State {
         let child = ThreadId(self.threads.len() as u32);
         self.threads.push(Thread::new(entry));
         self.runnable.push(child);
+        self.thread_mut().last_child = Some(child);
         self.emit(EventKind::ThreadCreate { child });
         Ok(child)
     }
@@ -412,13 +508,31 @@ impl State {
         self.current = ThreadId(0);
     }
 
+    /// The current thread set its stack pointer as the first thing that it does. Where the host gave it a stack, that
+    /// has begun already.
+    pub(super) fn stack_begins(&mut self, top: u32) {
+        let thread = self.thread_mut();
+        if thread.entry.stack.is_none() {
+            thread.stack = Stack::from(top);
+        }
+    }
+
+    /// A thread was suspended with this stack pointer.
+    pub(super) fn stack_reaches(&mut self, thread: ThreadId, pointer: u32) {
+        let stack = &mut self.threads[thread.0 as usize].stack;
+        if let Some((low, high)) = stack.reaches(pointer) {
+            self.emit_for(thread, EventKind::ThreadStack { low, high });
+        }
+    }
+
     /// The current thread's entry returned.
     pub(super) fn returned(&mut self) {
         self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
         self.ended(Status::Returned);
-        if self.current == ThreadId(0) {
+        if self.current == ThreadId(0) && !self.wait_for_threads {
             self.end(Ending::Returned);
         }
+        self.end_with_the_last();
         self.reschedule();
     }
 
@@ -436,29 +550,45 @@ impl State {
         if thread == ThreadId(0) || self.trap_ends_all {
             self.end(Ending::Trapped);
         }
+        self.end_with_the_last();
         self.reschedule();
     }
 
-    /// Where a trap happened, as far as the records tell. An access that trapped has a record although
-    /// it did not happen: that record is taken back.
+    /// Where a trap happened, as far as the records tell. An access that trapped, and what follows it in its
+    /// region, has a record although it did not happen: those are taken back. Nothing but an access traps
+    /// between two records of a region.
     fn trap_site(&mut self, trap: &Trap, memory_len: usize) -> Option<SiteId> {
         if let Some(site) = self.thread_mut().trap_site.take() {
             return Some(site);
         }
-        let record = *self.batch.last()?;
-        let site = self.sites.packed(record.site());
-        let kind = site.kind();
-        if kind == SiteKind::Trap as u8 {
-            return Some(record.site());
+        let last = Records::new(&self.batch, &self.sites).regions().last()?;
+        let before = self.batch.len() - last.words.len();
+        let records: Vec<Record> = (0..last.len)
+            .map(|index| last.record(&self.sites, index))
+            .collect();
+        if *trap == Trap::OutOfBounds {
+            let trapped = records.iter().position(|&record| {
+                let site = self.sites.packed(record.site());
+                let end = u64::from(record.base())
+                    + u64::from(site.displacement())
+                    + u64::from(site.width());
+                site.kind() <= SiteKind::Write as u8 && end > memory_len as u64
+            })?;
+            self.batch.truncate(before);
+            for record in &records[..trapped] {
+                self.batch.extend([record.base(), record.site().0]);
+            }
+            return Some(records[trapped].site());
         }
-        let end =
-            u64::from(record.base()) + u64::from(site.displacement()) + u64::from(site.width());
-        let access = kind == SiteKind::Read as u8 || kind == SiteKind::Write as u8;
-        if *trap == Trap::OutOfBounds && access && end > memory_len as u64 {
-            self.batch.pop();
-            return Some(record.site());
+        let site = records.last()?.site();
+        (self.sites.packed(site).kind() == SiteKind::Trap as u8).then_some(site)
+    }
+
+    /// Where the main thread's return does not end the run, that of the last thread does.
+    fn end_with_the_last(&mut self) {
+        if self.threads.iter().all(Thread::ended) {
+            self.end(Ending::Returned);
         }
-        None
     }
 
     fn ended(&mut self, status: Status) {

@@ -1,8 +1,8 @@
 //! One guest thread, without its engine half.
 
+use super::intercepts::Frame;
 use super::ops::Op;
 use crate::program::RING_END;
-use crate::program::interceptors::Role;
 use crate::program::sites::SiteId;
 use crate::trace::{BlockedOn, ThreadId};
 
@@ -13,8 +13,10 @@ pub(super) enum Block {
     Futex { site: SiteId, addr: u32, width: u8 },
     /// The end of a thread.
     Join { thread: ThreadId },
-    /// Only the deadline; then `Op` is what it goes on with.
+    /// Only the deadline.
     Sleep,
+    /// Standard input.
+    Input,
 }
 
 /// Where a thread is in its life.
@@ -54,35 +56,75 @@ pub(super) struct TlsLayout {
 
 /// How a thread enters the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) export: String,
+pub(super) struct Way {
+    /// Exports to call, one after the other.
+    pub(super) exports: Vec<String>,
+    /// Arguments of the last.
     pub(super) args: Vec<u32>,
     pub(super) stack: Option<HostStack>,
+}
+
+/// What is known of a thread's stack, which grows downwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stack {
+    /// Where it begins: behind its last byte.
+    top: Option<u32>,
+    /// The lowest address that the sink was told.
+    low: Option<u32>,
+}
+
+impl Stack {
+    /// One that begins here.
+    pub(super) fn from(top: u32) -> Stack {
+        Stack {
+            top: Some(top),
+            low: None,
+        }
+    }
+
+    /// The thread is suspended with this stack pointer: what lies between is its stack. Returns the bounds if they
+    /// are news.
+    pub(super) fn reaches(&mut self, pointer: u32) -> Option<(u32, u32)> {
+        let top = self.top?;
+        let news = pointer < self.low.unwrap_or(top);
+        if news {
+            self.low = Some(pointer);
+        }
+        news.then_some((pointer, top))
+    }
 }
 
 /// A guest thread.
 #[derive(Debug)]
 pub(super) struct Thread {
     pub(super) status: Status,
-    pub(super) entry: Entry,
+    pub(super) entry: Way,
     /// Nobody may join it any more.
     pub(super) detached: bool,
     /// Ring slot of the first record not yet drained.
     pub(super) slot: u32,
-    /// Intercepted functions it is in, innermost last: role and arguments.
-    pub(super) intercepted: Vec<(Role, [u32; 4])>,
+    /// Intercepted functions it is in, innermost last.
+    pub(super) intercepted: Vec<Frame>,
+    /// The thread it created last.
+    pub(super) last_child: Option<ThreadId>,
+    pub(super) stack: Stack,
+    /// What it does again when it need not wait for input any more.
+    pub(super) again: Option<Op>,
     /// Where a bulk operation is about to trap.
     pub(super) trap_site: Option<SiteId>,
 }
 
 impl Thread {
-    pub(super) fn new(entry: Entry) -> Self {
+    pub(super) fn new(entry: Way) -> Self {
         Thread {
+            stack: (entry.stack).map_or_else(Stack::default, |stack| Stack::from(stack.top)),
             status: Status::Ready(Op::Start),
             entry,
             detached: false,
             slot: RING_END,
             intercepted: Vec::new(),
+            last_child: None,
+            again: None,
             trap_site: None,
         }
     }

@@ -19,6 +19,9 @@ pub enum Trap {
     /// The call stack is exhausted.
     #[error("call stack exhausted")]
     StackOverflow,
+    /// A function of the embedder failed, in its own words.
+    #[error("{0}")]
+    Embedder(String),
     /// The guest called `panic` with this error number.
     #[error("the guest panicked with errno {0}")]
     Panic(i32),

@@ -3,6 +3,7 @@
 //! The functions themselves are in `machine::abi`; a test there holds that each name listed here is
 //! implemented.
 
+use super::embedder::HostImport;
 use super::{ImportProblem, ModuleInfo, ProgramError};
 use std::fmt::Write;
 use threadlink::abi;
@@ -14,11 +15,15 @@ pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
 /// Module name of the wasi-threads proposal.
 pub const WASI_THREADS_MODULE: &str = "wasi";
 
+/// Module name of WASIX, of which grind has what ends a thread.
+pub const WASIX_MODULE: &str = "wasix_32v1";
+
 const I32: ValType = ValType::I32;
 const I64: ValType = ValType::I64;
 
-/// The part of WASI preview 1 that is provided, each returning an `errno` unless it does not return.
-/// Signatures as in `wasi_snapshot_preview1.witx`.
+/// WASI preview 1, each returning an `errno` unless it does not return. Signatures as in
+/// `wasi_snapshot_preview1.witx`.
+#[rustfmt::skip]
 const WASI_FUNCTIONS: &[(&str, &[ValType], Option<ValType>)] = &[
     ("args_get", &[I32, I32], Some(I32)),
     ("args_sizes_get", &[I32, I32], Some(I32)),
@@ -26,17 +31,46 @@ const WASI_FUNCTIONS: &[(&str, &[ValType], Option<ValType>)] = &[
     ("clock_time_get", &[I32, I64, I32], Some(I32)),
     ("environ_get", &[I32, I32], Some(I32)),
     ("environ_sizes_get", &[I32, I32], Some(I32)),
+    ("fd_advise", &[I32, I64, I64, I32], Some(I32)),
+    ("fd_allocate", &[I32, I64, I64], Some(I32)),
     ("fd_close", &[I32], Some(I32)),
+    ("fd_datasync", &[I32], Some(I32)),
     ("fd_fdstat_get", &[I32, I32], Some(I32)),
+    ("fd_fdstat_set_flags", &[I32, I32], Some(I32)),
+    ("fd_fdstat_set_rights", &[I32, I64, I64], Some(I32)),
+    ("fd_filestat_get", &[I32, I32], Some(I32)),
+    ("fd_filestat_set_size", &[I32, I64], Some(I32)),
+    ("fd_filestat_set_times", &[I32, I64, I64, I32], Some(I32)),
+    ("fd_pread", &[I32, I32, I32, I64, I32], Some(I32)),
     ("fd_prestat_dir_name", &[I32, I32, I32], Some(I32)),
     ("fd_prestat_get", &[I32, I32], Some(I32)),
+    ("fd_pwrite", &[I32, I32, I32, I64, I32], Some(I32)),
     ("fd_read", &[I32, I32, I32, I32], Some(I32)),
+    ("fd_readdir", &[I32, I32, I32, I64, I32], Some(I32)),
+    ("fd_renumber", &[I32, I32], Some(I32)),
     ("fd_seek", &[I32, I64, I32, I32], Some(I32)),
+    ("fd_sync", &[I32], Some(I32)),
+    ("fd_tell", &[I32, I32], Some(I32)),
     ("fd_write", &[I32, I32, I32, I32], Some(I32)),
+    ("path_create_directory", &[I32, I32, I32], Some(I32)),
+    ("path_filestat_get", &[I32, I32, I32, I32, I32], Some(I32)),
+    ("path_filestat_set_times", &[I32, I32, I32, I32, I64, I64, I32], Some(I32)),
+    ("path_link", &[I32, I32, I32, I32, I32, I32, I32], Some(I32)),
+    ("path_open", &[I32, I32, I32, I32, I32, I64, I64, I32, I32], Some(I32)),
+    ("path_readlink", &[I32, I32, I32, I32, I32, I32], Some(I32)),
+    ("path_remove_directory", &[I32, I32, I32], Some(I32)),
+    ("path_rename", &[I32, I32, I32, I32, I32, I32], Some(I32)),
+    ("path_symlink", &[I32, I32, I32, I32, I32], Some(I32)),
+    ("path_unlink_file", &[I32, I32, I32], Some(I32)),
     ("poll_oneoff", &[I32, I32, I32, I32], Some(I32)),
     ("proc_exit", &[I32], None),
+    ("proc_raise", &[I32], Some(I32)),
     ("random_get", &[I32, I32], Some(I32)),
     ("sched_yield", &[], Some(I32)),
+    ("sock_accept", &[I32, I32, I32], Some(I32)),
+    ("sock_recv", &[I32, I32, I32, I32, I32, I32], Some(I32)),
+    ("sock_send", &[I32, I32, I32, I32, I32], Some(I32)),
+    ("sock_shutdown", &[I32, I32], Some(I32)),
 ];
 
 /// Those of `threadlink`'s functions that guests built for Wasmgrind import.
@@ -99,12 +133,20 @@ pub fn host_functions() -> Vec<HostFunction> {
                     result,
                 }),
         )
-        .chain([HostFunction {
-            module: WASI_THREADS_MODULE,
-            name: "thread-spawn",
-            params: vec![I32],
-            result: Some(I32),
-        }])
+        .chain([
+            HostFunction {
+                module: WASI_THREADS_MODULE,
+                name: "thread-spawn",
+                params: vec![I32],
+                result: Some(I32),
+            },
+            HostFunction {
+                module: WASIX_MODULE,
+                name: "thread_exit",
+                params: vec![I32],
+                result: None,
+            },
+        ])
         .collect()
 }
 
@@ -162,21 +204,29 @@ impl ThreadAbi {
     }
 }
 
+/// Whether the module calls anything that needs a directory of the host.
+#[must_use]
+pub fn uses_files(info: &ModuleInfo) -> bool {
+    let paths = WASI_FUNCTIONS.iter().map(|(name, ..)| *name);
+    let mut paths = paths.filter(|name| name.starts_with("path_"));
+    paths.any(|name| info.imports_function(WASI_MODULE, name))
+}
+
 /// Checks imports and thread entries.
 ///
 /// # Errors
 /// [`ProgramError::Imports`] with all that cannot be satisfied, or [`ProgramError::ThreadStart`].
-pub(super) fn check(info: &ModuleInfo) -> Result<(), ProgramError> {
-    let problems = import_problems(info);
+pub(super) fn check(info: &ModuleInfo, embedder: &[HostImport]) -> Result<(), ProgramError> {
+    let problems = import_problems(info, embedder);
     if !problems.is_empty() {
         return Err(ProgramError::Imports(problems));
     }
     ThreadAbi::of(info).try_for_each(|abi| check_thread_entry(info, abi))
 }
 
-/// Imports that the machine does not provide as they are declared.
+/// Imports that neither the embedder nor the machine provides as they are declared.
 #[must_use]
-pub fn import_problems(info: &ModuleInfo) -> Vec<ImportProblem> {
+pub fn import_problems(info: &ModuleInfo, embedder: &[HostImport]) -> Vec<ImportProblem> {
     let known = host_functions();
     info.imports
         .iter()
@@ -184,7 +234,16 @@ pub fn import_problems(info: &ModuleInfo) -> Vec<ImportProblem> {
             let (declared, problem) = match import.ty {
                 TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
                     let ty = info.types.get(ty as usize)?.as_ref()?;
-                    let problem = function_problem(&known, &import.module, &import.name, ty)?;
+                    let (module, name) = (&*import.module, &*import.name);
+                    let given = embedder
+                        .iter()
+                        .find(|given| given.module == module && given.name == name);
+                    let problem = match given {
+                        Some(given) => {
+                            type_problem("the embedder", &given.params, given.result, ty)?
+                        }
+                        None => function_problem(&known, module, name, ty)?,
+                    };
                     (
                         format!("function {}", display_type(ty.params(), ty.results())),
                         problem,
@@ -211,6 +270,18 @@ pub fn import_problems(info: &ModuleInfo) -> Vec<ImportProblem> {
         .collect()
 }
 
+/// What is wrong if `who` provides a function with these parameters and result, and it is imported with type `ty`.
+fn type_problem(
+    who: &str,
+    params: &[ValType],
+    result: Option<ValType>,
+    ty: &FuncType,
+) -> Option<String> {
+    let results: Vec<ValType> = result.into_iter().collect();
+    let differs = ty.params() != params || ty.results() != results;
+    differs.then(|| format!("{who} provides it as {}", display_type(params, &results)))
+}
+
 fn function_problem(
     known: &[HostFunction],
     module: &str,
@@ -218,14 +289,7 @@ fn function_problem(
     ty: &FuncType,
 ) -> Option<String> {
     if let Some(f) = known.iter().find(|f| f.module == module && f.name == name) {
-        let results: Vec<ValType> = f.result.into_iter().collect();
-        if ty.params() == f.params && ty.results() == results {
-            return None;
-        }
-        return Some(format!(
-            "grind provides it as {}",
-            display_type(&f.params, &results)
-        ));
+        return type_problem("grind", &f.params, f.result, ty);
     }
     // The nearest name, whatever the module: a wrong module name is as likely as a wrong function name.
     let nearest = known

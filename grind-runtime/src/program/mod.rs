@@ -1,5 +1,6 @@
 //! What the guest *is*: parsed, validated, lowered to plain wasm, with a site for everything observable.
 
+pub mod embedder;
 mod error;
 pub mod imports;
 pub mod interceptors;
@@ -24,13 +25,21 @@ pub struct Program {
     original: Arc<[u8]>,
     info: ModuleInfo,
     lowered: lower::Lowered,
+    embedder: Vec<embedder::HostImport>,
+    driver: Option<embedder::Driver>,
 }
 
 /// How a module is turned into a [`Program`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ProgramOptions {
     /// What the lowered code reports.
     pub instrumentation: Instrumentation,
+    /// Functions to intercept besides those that are known.
+    pub interceptors: Vec<interceptors::Rule>,
+    /// Functions that the embedder provides.
+    pub imports: Vec<embedder::HostImport>,
+    /// What the main thread calls, in place of an entry.
+    pub driver: Option<embedder::Driver>,
 }
 
 impl Program {
@@ -49,8 +58,8 @@ impl Program {
     pub fn with_options(wasm: &[u8], options: ProgramOptions) -> Result<Program, ProgramError> {
         let original: Arc<[u8]> = wasm.into();
         let lowered = module::parse(&original).and_then(|module::Parsed { info, bodies }| {
-            imports::check(&info)?;
-            let lowered = lower::lower(&original, &info, bodies, options.instrumentation)?;
+            imports::check(&info, &options.imports)?;
+            let lowered = lower::lower(&original, &info, bodies, &options)?;
             Ok((info, lowered))
         });
         let (info, lowered) = lowered.map_err(|error| error.naming_proposals(&original))?;
@@ -58,6 +67,8 @@ impl Program {
             original,
             info,
             lowered,
+            embedder: options.imports,
+            driver: options.driver,
         })
     }
 
@@ -97,6 +108,16 @@ impl Program {
     #[must_use]
     pub fn interceptors(&self) -> &[(u32, Interceptor)] {
         &self.lowered.interceptors
+    }
+
+    /// What the embedder provides.
+    pub(crate) fn embedder(&self) -> &[embedder::HostImport] {
+        &self.embedder
+    }
+
+    /// What the main thread calls, if the embedder decides.
+    pub(crate) fn driver(&self) -> Option<&embedder::Driver> {
+        self.driver.as_ref()
     }
 
     /// Whether an instance of a finished thread may serve another one: nothing but its globals can

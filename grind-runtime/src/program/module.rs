@@ -32,6 +32,8 @@ pub struct ModuleInfo {
     pub active_data: Vec<DataSegment>,
     /// Function names of the name section.
     pub function_names: Vec<(u32, String)>,
+    /// The global that holds the stack pointer of C and Rust code, by index, if it has its name.
+    pub stack_pointer: Option<u32>,
     /// Names of the custom sections, in order.
     pub custom_sections: Vec<String>,
     /// Byte range of the code section's contents in the file.
@@ -255,13 +257,23 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
             Payload::CustomSection(reader) => {
                 info.custom_sections.push(reader.name().to_owned());
                 if let wasmparser::KnownCustom::Name(names) = reader.as_known() {
-                    info.function_names = function_names(names);
+                    info.function_names = function_names(names.clone());
+                    info.stack_pointer = stack_pointer(names);
                 }
             }
             _ => {}
         }
     }
     info.memory = memory_shape(&memories)?;
+    let exported = info
+        .exports
+        .iter()
+        .find(|export| export.kind == ExternalKind::Global && export.name == STACK_POINTER);
+    let stack_pointer = exported.map(|export| export.index).or(info.stack_pointer);
+    info.stack_pointer = stack_pointer.filter(|&index| {
+        let global = (index, ValType::I32);
+        info.mutable_globals.contains(&global)
+    });
     Ok(Parsed { info, bodies })
 }
 
@@ -338,6 +350,20 @@ fn constant(expr: &wasmparser::ConstExpr<'_>, globals: &[Option<i32>]) -> Option
         stack.push(value);
     }
     None
+}
+
+/// What linkers call the stack pointer.
+const STACK_POINTER: &str = "__stack_pointer";
+
+fn stack_pointer(names: wasmparser::NameSectionReader<'_>) -> Option<u32> {
+    names.into_iter().flatten().find_map(|subsection| {
+        let wasmparser::Name::Global(map) = subsection else {
+            return None;
+        };
+        let mut names = map.into_iter().map_while(Result::ok);
+        let found = names.find(|naming| naming.name == STACK_POINTER)?;
+        Some(found.index)
+    })
 }
 
 /// A broken name section only costs names.

@@ -48,13 +48,34 @@ pub struct Site {
     pub displacement: u32,
 }
 
+impl Site {
+    /// Whether its records are plain accesses.
+    #[must_use]
+    pub fn is_access(&self) -> bool {
+        matches!(self.kind, SiteKind::Read | SiteKind::Write)
+    }
+}
+
 /// Every site of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteTable {
     sites: Vec<Site>,
-    /// `kind << 40 | width << 32 | displacement`: the one word that the drain loop needs per record.
+    /// `word << 48 | kind << 40 | width << 32 | displacement`: what the drain loop needs per record.
     packed: Vec<u64>,
+    /// Of the region that begins with this site.
+    regions: Vec<Extent>,
 }
+
+/// How large a region is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Extent {
+    pub(crate) records: u8,
+    /// Its first record, or its last, is no access.
+    pub(crate) bounded: bool,
+}
+
+/// The word of a region that its header is in.
+pub(crate) const HEADER: usize = 1;
 
 /// What the drain loop needs to know of a site, in one word.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +104,26 @@ impl PackedSite {
     }
 }
 
+impl PackedSite {
+    /// Which word of its region holds the address operand.
+    #[inline]
+    #[must_use]
+    pub(crate) fn word(self) -> usize {
+        (self.0 >> 48) as usize & 0xff
+    }
+}
+
 impl SiteTable {
+    /// No sites.
+    #[must_use]
+    pub const fn new() -> Self {
+        SiteTable {
+            sites: Vec::new(),
+            packed: Vec::new(),
+            regions: Vec::new(),
+        }
+    }
+
     /// Adds a site and returns its id.
     ///
     /// # Panics
@@ -96,7 +136,32 @@ impl SiteTable {
                 | u64::from(site.width) << 32
                 | u64::from(site.displacement),
         );
+        self.regions.push(Extent::default());
         SiteId(id)
+    }
+
+    /// Adds the sites of a region, each with the word that holds its address operand. Returns the id of the first; the others follow.
+    ///
+    /// # Panics
+    /// If there would be more than `u32::MAX` sites.
+    pub(crate) fn push_region(&mut self, sites: &[(Site, u8)]) -> SiteId {
+        let first = SiteId(self.sites.len() as u32);
+        for &(site, word) in sites {
+            let id = self.push(site);
+            self.packed[id.0 as usize] |= u64::from(word) << 48;
+        }
+        let other = |site: Option<&(Site, u8)>| site.is_some_and(|(site, _)| !site.is_access());
+        self.regions[first.0 as usize] = Extent {
+            records: sites.len() as u8,
+            bounded: other(sites.first()) || other(sites.last()),
+        };
+        first
+    }
+
+    /// The region that begins with this site.
+    #[inline]
+    pub(crate) fn region(&self, first: SiteId) -> Extent {
+        self.regions[first.0 as usize]
     }
 
     /// The site with this id.

@@ -1,12 +1,14 @@
 //! From what a detector says, in sites and addresses, to a [`Finding`].
 
 use super::finding::{
-    Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind,
-    HeapBlock, HeldLock, Holder, Race, Thread, Unlock, WaitsFor,
+    Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, Freed,
+    HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, LockOrderEdge, Memory, Race,
+    Thread, ThreadLeak, WaitsFor,
 };
 use super::fingerprint::Fingerprint;
+use super::history::{History, Step};
 use super::text;
-use crate::analysis::{self, AccessKind, Diagnosed, Diagnosis, ThreadInfo, Wanted};
+use crate::analysis::{self, AccessKind, Diagnosed, Diagnosis, Misuse, ThreadInfo, Wanted};
 use crate::program::sites::{SiteId, SiteTable};
 use crate::program::symbols::{Frame, Symbolizer};
 use crate::trace::{BlockedOn, LockMode, ThreadId};
@@ -47,25 +49,71 @@ impl Builder<'_> {
                 first,
                 second,
                 block,
-            } => (
-                FindingKind::DataRace,
-                Evidence::Race(self.race(first, second, block.as_ref())),
-            ),
+                stack_of,
+                history,
+            } => {
+                let mut race = self.race([first, second], block.as_ref(), *stack_of);
+                race.history = history.as_ref().map(|history| self.history(history));
+                (FindingKind::DataRace, Evidence::Race(race))
+            }
             Diagnosis::Deadlock { blocked, cycle } => {
                 let blocked = self.blocked(blocked, cycle);
                 (blocked_kind(&blocked), Evidence::Blocked(blocked))
             }
-            Diagnosis::UnlockNotHeld {
+            Diagnosis::LockOrderInversion { edges } => (
+                FindingKind::LockOrderInversion,
+                Evidence::LockOrder(LockOrder {
+                    edges: edges.iter().map(|edge| self.edge(edge)).collect(),
+                }),
+            ),
+            Diagnosis::HeapMisuse {
+                misuse,
+                access,
+                block,
+            } => {
+                let kind = match misuse {
+                    analysis::HeapMisuse::UseAfterFree => FindingKind::HeapUseAfterFree,
+                    analysis::HeapMisuse::DoubleFree => FindingKind::DoubleFree,
+                    analysis::HeapMisuse::InvalidFree => FindingKind::InvalidFree,
+                };
+                let misuse = HeapMisuse {
+                    access: self.access(access),
+                    heap_block: self.block(block),
+                };
+                (kind, Evidence::HeapMisuse(misuse))
+            }
+            Diagnosis::ThreadLeak {
+                threads,
+                creator,
+                stack,
+            } => (
+                FindingKind::ThreadLeak,
+                Evidence::ThreadLeak(ThreadLeak {
+                    threads: threads.iter().map(|id| self.name(*id)).collect(),
+                    creator: self.name(*creator),
+                    stack: self.stack(stack),
+                }),
+            ),
+            Diagnosis::LockMisuse {
+                misuse,
                 lock,
                 name,
                 thread,
                 stack,
                 holders,
-            } => (
-                FindingKind::UnlockNotHeld,
-                Evidence::Unlock(Unlock {
+            } => {
+                let (kind, condvar) = match *misuse {
+                    Misuse::UnlockNotHeld => (FindingKind::UnlockNotHeld, None),
+                    Misuse::UnlockByOtherThread => (FindingKind::UnlockByOtherThread, None),
+                    Misuse::DestroyHeldLock => (FindingKind::DestroyHeldLock, None),
+                    Misuse::CondvarWaitWithoutLock { condvar } => {
+                        (FindingKind::CondvarWaitWithoutLock, Some(condvar))
+                    }
+                };
+                let misuse = LockMisuse {
                     address: *lock,
                     name: name.clone(),
+                    condvar,
                     thread: self.name(*thread),
                     stack: self.stack(stack),
                     holders: holders
@@ -75,16 +123,20 @@ impl Builder<'_> {
                             stack: self.stack(stack),
                         })
                         .collect(),
-                }),
-            ),
+                };
+                (kind, Evidence::LockMisuse(misuse))
+            }
         };
         let mut finding = Finding {
             kind,
             fingerprint: Fingerprint::of(kind, &evidence),
             title: String::new(),
             count: diagnosed.count,
+            seeds: None,
+            baseline: None,
             evidence,
             threads: self.named.iter().map(|id| self.thread(*id)).collect(),
+            prediction: None,
         };
         finding.title = title(&finding);
         finding
@@ -106,16 +158,25 @@ impl Builder<'_> {
             .collect()
     }
 
+    fn lock(&self, lock: &analysis::HeldLock) -> HeldLock {
+        HeldLock {
+            address: lock.lock,
+            name: lock.name.clone(),
+            shared: lock.mode == LockMode::Shared,
+            stack: self.stack(&lock.stack),
+        }
+    }
+
     fn locks(&self, locks: &[analysis::HeldLock]) -> Vec<HeldLock> {
-        locks
-            .iter()
-            .map(|lock| HeldLock {
-                address: lock.lock,
-                name: lock.name.clone(),
-                shared: lock.mode == LockMode::Shared,
-                stack: self.stack(&lock.stack),
-            })
-            .collect()
+        locks.iter().map(|lock| self.lock(lock)).collect()
+    }
+
+    fn edge(&mut self, edge: &analysis::LockOrderEdge) -> LockOrderEdge {
+        LockOrderEdge {
+            thread: self.name(edge.thread),
+            held: self.lock(&edge.held),
+            taken: self.lock(&edge.taken),
+        }
     }
 
     fn access(&mut self, access: &analysis::Access) -> Access {
@@ -138,9 +199,9 @@ impl Builder<'_> {
 
     fn race(
         &mut self,
-        first: &analysis::Access,
-        second: &analysis::Access,
+        [first, second]: [&analysis::Access; 2],
         block: Option<&analysis::HeapBlock>,
+        stack_of: Option<ThreadId>,
     ) -> Race {
         let end = |a: &analysis::Access| u64::from(a.addr) + u64::from(a.len);
         let address = first.addr.max(second.addr);
@@ -149,11 +210,45 @@ impl Builder<'_> {
             address,
             size: u32::try_from(size).unwrap_or(u32::MAX),
             accesses: [self.access(first), self.access(second)],
-            heap_block: block.map(|block| HeapBlock {
-                address: block.addr,
-                size: block.size,
-                thread: self.name(block.thread),
-                stack: self.stack(&block.stack),
+            heap_block: block.map(|block| self.block(block)),
+            memory: match (self.symbolizer.global(address), stack_of) {
+                // The heap begins where variables end: one of them says so wrongly.
+                (Some(global), _) if block.is_none() => Some(Memory::Global(global)),
+                (_, Some(thread)) => Some(Memory::Stack {
+                    thread: self.name(thread),
+                }),
+                _ => None,
+            },
+            history: None,
+        }
+    }
+
+    fn history(&self, history: &analysis::History) -> History {
+        let step = |step: &analysis::HistoryStep| Step {
+            thread: step.thread,
+            did: step.did,
+            address: step.address,
+            name: step.name.clone(),
+            other: step.other,
+            stack: self.stack(&step.stack),
+            left_out: step.left_out,
+        };
+        History {
+            steps: history.steps.iter().map(step).collect(),
+            released: history.released,
+            acquired: history.acquired,
+        }
+    }
+
+    fn block(&mut self, block: &analysis::HeapBlock) -> HeapBlock {
+        HeapBlock {
+            address: block.addr,
+            size: block.size,
+            thread: self.name(block.thread),
+            stack: self.stack(&block.stack),
+            freed: block.freed.as_ref().map(|(thread, stack)| Freed {
+                thread: self.name(*thread),
+                stack: self.stack(stack),
             }),
         }
     }
@@ -273,10 +368,65 @@ fn title(finding: &Finding) -> String {
                 _ => format!("deadlock between {who}"),
             }
         }
-        Evidence::Unlock(unlock) => format!(
-            "{} unlocked {}, which it does not hold",
-            finding.label(unlock.thread),
-            text::address_label(unlock.address, unlock.name.as_deref())
-        ),
+        Evidence::LockOrder(order) => {
+            let locks: Vec<String> = order
+                .edges
+                .iter()
+                .map(|edge| text::address_label(edge.held.address, edge.held.name.as_deref()))
+                .collect();
+            match locks.len() {
+                n if n > 3 => format!("lock-order inversion of {n} locks"),
+                _ => format!("lock-order inversion of {}", text::list(&locks)),
+            }
+        }
+        Evidence::HeapMisuse(misuse) => {
+            let (block, access) = (&misuse.heap_block, &misuse.access);
+            let what = format!(
+                "a heap block of {}",
+                text::count(block.size.into(), "byte", "bytes")
+            );
+            let who = finding.label(access.thread);
+            match finding.kind {
+                FindingKind::DoubleFree => format!("double free of {what} by {who}"),
+                FindingKind::InvalidFree => format!("{who} freed an address inside {what}"),
+                _ => format!("use after free: {} in {what}, by {who}", access.describe()),
+            }
+        }
+        Evidence::ThreadLeak(leak) => match (&leak.threads[..], finding.count) {
+            ([only], 1) => format!(
+                "thread leak: {} was neither joined nor detached",
+                finding.label(*only)
+            ),
+            (_, n) => format!("thread leak: {n} threads were neither joined nor detached"),
+        },
+        Evidence::LockMisuse(misuse) => {
+            let who = finding.label(misuse.thread);
+            let lock = text::address_label(misuse.address, misuse.name.as_deref());
+            let others = misuse
+                .holders
+                .iter()
+                .filter(|holder| holder.thread != misuse.thread);
+            let mut holders: Vec<String> =
+                others.map(|holder| finding.label(holder.thread)).collect();
+            holders.dedup();
+            let hold = if holders.len() == 1 { "holds" } else { "hold" };
+            let holders = text::list(&holders);
+            match (finding.kind, misuse.condvar) {
+                (FindingKind::UnlockByOtherThread, _) => {
+                    format!("{who} unlocked {lock}, which {holders} {hold}")
+                }
+                (FindingKind::DestroyHeldLock, _) if holders.is_empty() => {
+                    format!("{who} destroyed {lock}, which it holds")
+                }
+                (FindingKind::DestroyHeldLock, _) => {
+                    format!("{who} destroyed {lock}, which {holders} {hold}")
+                }
+                (_, Some(condvar)) => format!(
+                    "{who} waited on the condition variable {} without holding the lock {lock}",
+                    text::hex(condvar)
+                ),
+                _ => format!("{who} unlocked {lock}, which nobody holds"),
+            }
+        }
     }
 }

@@ -5,8 +5,9 @@
 
 use super::fingerprint::Fingerprint;
 use super::frames::place;
+use super::history::History;
 use super::text;
-use crate::program::symbols::Frame;
+use crate::program::symbols::{Frame, Global};
 use crate::trace::ThreadId;
 use serde::{Deserialize, Serialize};
 
@@ -21,17 +22,41 @@ pub enum FindingKind {
     Deadlock,
     /// Threads wait for a notification and nobody is left to give it.
     LostWakeup,
-    /// A thread released a lock it does not hold.
+    /// Threads take locks in an order that can deadlock.
+    LockOrderInversion,
+    /// An access to a heap block after its end.
+    HeapUseAfterFree,
+    /// A heap block was freed twice.
+    DoubleFree,
+    /// A heap block was freed by an address inside it.
+    InvalidFree,
+    /// Threads were neither joined nor detached.
+    ThreadLeak,
+    /// A thread released a lock that nobody holds.
     UnlockNotHeld,
+    /// A thread released a lock that another one holds.
+    UnlockByOtherThread,
+    /// A lock was destroyed while somebody held it.
+    DestroyHeldLock,
+    /// A thread waited on a condition variable without holding its lock.
+    CondvarWaitWithoutLock,
 }
 
 impl FindingKind {
     /// Every kind, most important first.
-    pub const ALL: [FindingKind; 4] = [
+    pub const ALL: [FindingKind; 12] = [
         FindingKind::DataRace,
         FindingKind::Deadlock,
         FindingKind::LostWakeup,
+        FindingKind::LockOrderInversion,
+        FindingKind::HeapUseAfterFree,
+        FindingKind::DoubleFree,
+        FindingKind::InvalidFree,
         FindingKind::UnlockNotHeld,
+        FindingKind::UnlockByOtherThread,
+        FindingKind::DestroyHeldLock,
+        FindingKind::CondvarWaitWithoutLock,
+        FindingKind::ThreadLeak,
     ];
 
     /// The stable name, as in JSON.
@@ -41,7 +66,15 @@ impl FindingKind {
             FindingKind::DataRace => "data-race",
             FindingKind::Deadlock => "deadlock",
             FindingKind::LostWakeup => "lost-wakeup",
+            FindingKind::LockOrderInversion => "lock-order-inversion",
+            FindingKind::HeapUseAfterFree => "heap-use-after-free",
+            FindingKind::DoubleFree => "double-free",
+            FindingKind::InvalidFree => "invalid-free",
+            FindingKind::ThreadLeak => "thread-leak",
             FindingKind::UnlockNotHeld => "unlock-not-held",
+            FindingKind::UnlockByOtherThread => "unlock-by-other-thread",
+            FindingKind::DestroyHeldLock => "destroy-held-lock",
+            FindingKind::CondvarWaitWithoutLock => "condvar-wait-without-lock",
         }
     }
 
@@ -59,8 +92,22 @@ impl FindingKind {
             FindingKind::DataRace => ("data race", "data races"),
             FindingKind::Deadlock => ("deadlock", "deadlocks"),
             FindingKind::LostWakeup => ("lost wake-up", "lost wake-ups"),
+            FindingKind::LockOrderInversion => ("lock-order inversion", "lock-order inversions"),
+            FindingKind::HeapUseAfterFree => ("use after free", "uses after free"),
+            FindingKind::DoubleFree => ("double free", "double frees"),
+            FindingKind::InvalidFree => ("invalid free", "invalid frees"),
+            FindingKind::ThreadLeak => ("thread leak", "thread leaks"),
             FindingKind::UnlockNotHeld => {
                 ("unlock of a lock not held", "unlocks of locks not held")
+            }
+            FindingKind::UnlockByOtherThread => {
+                ("unlock by another thread", "unlocks by other threads")
+            }
+            FindingKind::DestroyHeldLock => {
+                ("destruction of a held lock", "destructions of held locks")
+            }
+            FindingKind::CondvarWaitWithoutLock => {
+                ("wait without the lock", "waits without the lock")
             }
         };
         text::count(n, one, many)
@@ -76,13 +123,78 @@ pub struct Finding {
     pub fingerprint: Fingerprint,
     /// One line that says it.
     pub title: String,
-    /// How often this run showed it.
+    /// How often this run, or these runs, showed it.
     pub count: u64,
+    /// Which of several seeds showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<SeedsOf>,
+    /// What a baseline says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineState>,
     /// What shows it.
     #[serde(flatten)]
     pub evidence: Evidence,
     /// Every thread that the evidence names, by id.
     pub threads: Vec<Thread>,
+    /// If it was predicted from a trace: by what, and whether a run showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+}
+
+/// Where a finding that no run showed by itself comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Names of the analyses that say so.
+    pub analyses: Vec<String>,
+    /// How sure it is.
+    pub status: PredictionStatus,
+    /// The command that runs what shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
+}
+
+/// How sure a prediction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PredictionStatus {
+    /// A rule of thumb: no schedule that shows it is known.
+    Hint,
+    /// There is a schedule that shows it; it was not run, or the run went another way.
+    Predicted,
+    /// A run of the program showed it.
+    Confirmed,
+}
+
+impl PredictionStatus {
+    /// Its name, as in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            PredictionStatus::Hint => "hint",
+            PredictionStatus::Predicted => "predicted",
+            PredictionStatus::Confirmed => "confirmed",
+        }
+    }
+}
+
+/// Which of several seeds showed a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeedsOf {
+    /// How many did.
+    pub shown: u64,
+    /// The lowest that did; the evidence is from its run.
+    pub first: u64,
+}
+
+/// What a baseline says of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BaselineState {
+    /// It is not in the baseline.
+    New,
+    /// It is in the baseline.
+    Known,
 }
 
 /// What shows a finding.
@@ -94,8 +206,15 @@ pub enum Evidence {
     Race(Race),
     /// Of [`FindingKind::Deadlock`] and [`FindingKind::LostWakeup`].
     Blocked(Blocked),
-    /// Of [`FindingKind::UnlockNotHeld`].
-    Unlock(Unlock),
+    /// Of [`FindingKind::LockOrderInversion`].
+    LockOrder(LockOrder),
+    /// Of [`FindingKind::HeapUseAfterFree`], [`FindingKind::DoubleFree`] and [`FindingKind::InvalidFree`].
+    HeapMisuse(HeapMisuse),
+    /// Of [`FindingKind::ThreadLeak`].
+    ThreadLeak(ThreadLeak),
+    /// Of [`FindingKind::UnlockNotHeld`], [`FindingKind::UnlockByOtherThread`],
+    /// [`FindingKind::DestroyHeldLock`] and [`FindingKind::CondvarWaitWithoutLock`].
+    LockMisuse(LockMisuse),
 }
 
 /// The two accesses of a race.
@@ -109,6 +228,26 @@ pub struct Race {
     pub accesses: [Access; 2],
     /// The heap block they fall into, if known.
     pub heap_block: Option<HeapBlock>,
+    /// What else the address belongs to, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
+    /// What led to it, if that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+}
+
+/// What an address belongs to, besides a heap block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Memory {
+    /// A variable with a fixed address.
+    Global(Global),
+    /// The stack of a thread, which may lie in a heap block.
+    Stack {
+        /// Whose.
+        thread: ThreadId,
+    },
 }
 
 /// By what means memory was accessed.
@@ -158,6 +297,7 @@ impl Access {
             AccessMeans::Atomic => format!("atomic {what} of {size}"),
             AccessMeans::Bulk => format!("bulk {what} of {size}"),
             AccessMeans::Host => format!("{what} of {size} by a host function"),
+            AccessMeans::Free if self.size == 0 => "free".to_owned(),
             AccessMeans::Free => format!("free of {size}"),
         }
     }
@@ -187,6 +327,26 @@ pub struct HeapBlock {
     pub thread: ThreadId,
     /// Where, innermost first.
     pub stack: Vec<Frame>,
+    /// Its end, if it is freed.
+    pub freed: Option<Freed>,
+}
+
+/// The end of a heap block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freed {
+    /// Who freed it.
+    pub thread: ThreadId,
+    /// Where, innermost first.
+    pub stack: Vec<Frame>,
+}
+
+/// What was done with a heap block against the rules; the kind of the finding says what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeapMisuse {
+    /// The access, or the free that should not be.
+    pub access: Access,
+    /// The block. Of a double free, it says where it was freed first.
+    pub heap_block: HeapBlock,
 }
 
 /// A thread that a finding names.
@@ -289,14 +449,45 @@ pub enum WaitsFor {
     },
 }
 
-/// The release of a lock that the thread does not hold.
+/// Locks taken in a circle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unlock {
+pub struct LockOrder {
+    /// Each takes what the next one holds, and the last what the first holds.
+    pub edges: Vec<LockOrderEdge>,
+}
+
+/// A thread that took a lock while it held another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockOrderEdge {
+    /// Who.
+    pub thread: ThreadId,
+    /// What it held, and where it had taken that.
+    pub held: HeldLock,
+    /// What it took then.
+    pub taken: HeldLock,
+}
+
+/// Threads created at one place that nobody joined or detached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadLeak {
+    /// The first of them; their number is the count of the finding.
+    pub threads: Vec<ThreadId>,
+    /// Who created them.
+    pub creator: ThreadId,
+    /// Where, innermost first.
+    pub stack: Vec<Frame>,
+}
+
+/// What a thread did to a lock against the rules; the kind of the finding says what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockMisuse {
     /// Address of the lock.
     pub address: u32,
     /// Its name, if it has one.
     pub name: Option<String>,
-    /// Who released it.
+    /// The condition variable that was waited on.
+    pub condvar: Option<u32>,
+    /// Who did it.
     pub thread: ThreadId,
     /// Where, innermost first.
     pub stack: Vec<Frame>,
@@ -320,6 +511,12 @@ impl Finding {
         self.threads.iter().find(|thread| thread.id == id)
     }
 
+    /// Whether a baseline has it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.baseline == Some(BaselineState::Known)
+    }
+
     /// `T1 `worker``.
     pub(crate) fn label(&self, id: ThreadId) -> String {
         text::thread_label(id, self.thread(id).and_then(|t| t.name.as_deref()))
@@ -331,7 +528,16 @@ impl Finding {
         match &self.evidence {
             Evidence::Race(race) => race.accesses.iter().map(|a| &*a.stack).collect(),
             Evidence::Blocked(blocked) => blocked.principals().map(|t| &*t.stack).collect(),
-            Evidence::Unlock(unlock) => vec![&unlock.stack],
+            Evidence::LockOrder(order) => order
+                .edges
+                .iter()
+                .flat_map(|edge| [&*edge.held.stack, &*edge.taken.stack])
+                .collect(),
+            Evidence::HeapMisuse(misuse) => std::iter::once(&*misuse.access.stack)
+                .chain(misuse.heap_block.freed.iter().map(|freed| &*freed.stack))
+                .collect(),
+            Evidence::ThreadLeak(leak) => vec![&leak.stack],
+            Evidence::LockMisuse(misuse) => vec![&misuse.stack],
         }
     }
 

@@ -111,7 +111,26 @@ impl Fingerprint {
                 stacks.dedup();
                 stacks
             }
-            Evidence::Unlock(unlock) => vec![normal_stack(&unlock.stack)],
+            Evidence::LockOrder(order) => {
+                let mut edges: Vec<String> = order
+                    .edges
+                    .iter()
+                    .map(|edge| {
+                        let [held, taken] =
+                            [&edge.held, &edge.taken].map(|lock| normal_stack(&lock.stack));
+                        format!("takes\n{taken}holds\n{held}")
+                    })
+                    .collect();
+                edges.sort();
+                edges.dedup();
+                edges
+            }
+            Evidence::HeapMisuse(misuse) => std::iter::once(&misuse.access.stack)
+                .chain(misuse.heap_block.freed.iter().map(|freed| &freed.stack))
+                .map(|stack| normal_stack(stack))
+                .collect(),
+            Evidence::ThreadLeak(leak) => vec![normal_stack(&leak.stack)],
+            Evidence::LockMisuse(misuse) => vec![normal_stack(&misuse.stack)],
         };
         stacks.sort();
         let mut hash = Fnv::new();

@@ -5,29 +5,8 @@
 //! or given another meaning: ignore those you do not know. Fields come in a fixed order, so that equal
 //! reports are equal texts.
 //!
-//! | field | what it is |
-//! |---|---|
-//! | `schema` | `1` |
-//! | `tool` | `name` and `version` of what wrote it |
-//! | `program` | `module` (path), `arguments`, `symbols`: `"dwarf"`, `"name-section"`, `"offset"` or null |
-//! | `seed`, `scheduler` | what decided the schedule; null if unknown |
-//! | `exit` | `how`: `"exited"` (`code`), `"trapped"` (`thread`, `name`, `reason`, `stack`), `"deadlocked"`, `"stopped"` (`reason`); or null |
-//! | `reproduce` | a shell command, or null |
-//! | `findings` | see below, in the order found |
-//! | `limits`, `warnings` | sentences for people |
-//!
-//! A finding has `kind` (`"data-race"`, `"deadlock"`, `"lost-wakeup"`, `"unlock-not-held"`), `fingerprint` (16
-//! hexadecimal digits, see [`super::fingerprint`]), `title`, `count`, `threads`, and one of
-//!
-//! - `race`: `address`, `size` (the bytes in common), `accesses` (two: `thread`, `write`, `means`, `address`,
-//!   `size`, `stack`, `locks`), `heap_block` (or null);
-//! - `blocked`: `cycle` (thread numbers; empty without one), `threads` (`thread`, `waits_for`, `stack`, `locks`);
-//! - `unlock`: `address`, `name`, `thread`, `stack`, `holders`.
-//!
-//! A `stack` is a list of frames, innermost first: `function`, `file`, `line`, `column` (each may be null),
-//! `inlined` (into the next frame), `func_index`, `offset` (of the instruction, in the module's file), `source`
-//! (`"dwarf"`, `"name-section"`, `"export"`, `"offset"`). Addresses are numbers; threads are their numbers,
-//! 0 is the main one. Strings are what the guest said, unchanged: escape them before showing them. A seed
+//! `docs/report.schema.json` describes it, and a test holds it to that. Addresses are numbers; threads are their
+//! numbers, 0 is the main one. Strings are what the guest said, unchanged: escape them before showing them. A seed
 //! can exceed 2^53, which JavaScript rounds; `reproduce` has it as text.
 
 use super::Report;
@@ -90,10 +69,17 @@ pub fn to_string(report: &Report) -> String {
     };
     let text = serde_json::to_string_pretty(&out)
         .expect("a report has string keys only and writes to memory");
+    let mut printable = printable(&text);
+    printable.push('\n');
+    printable
+}
+
+/// JSON text with everything escaped that must not reach a terminal. JSON demands it of the first 32 characters
+/// only, but terminals and editors obey others as well. Such a character can only be within a string, where its
+/// escape means the same.
+pub(super) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // Such a character can only be within a string, where its escape means the same. JSON demands it
-        // of the first 32 only, but terminals and editors obey others as well.
         if c != '\n' && is_unprintable(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 printable.push_str(&format!("\\u{unit:04x}"));
@@ -102,7 +88,6 @@ pub fn to_string(report: &Report) -> String {
             printable.push(c);
         }
     }
-    printable.push('\n');
     printable
 }
 

@@ -1,23 +1,44 @@
 //! What a person reads, and what a machine reads: findings, and one renderer per file.
 //!
-//! Symbolise with [`Finding::from_diagnosis`], collect in a [`Report`], print with [`human`] or
-//! [`json`]. Nothing in here looks at the machine or the detectors: a stored report renders as a fresh one does.
+//! Symbolise with [`Finding::from_diagnosis`], collect in a [`Report`], write it as some [`Kind`]. Nothing in here looks at the machine or the detectors: a stored report renders as a fresh one does.
 
+pub mod baseline;
 mod build;
 pub mod finding;
 pub mod fingerprint;
 mod frames;
+pub mod github;
+pub mod history;
+mod html;
 pub mod human;
 pub mod json;
+mod junit;
+mod kind;
+mod limits;
+pub mod markdown;
+pub mod merge;
+mod options;
+pub mod paths;
+pub mod policy;
+pub mod rules;
+mod sarif;
+mod sections;
 pub mod source;
+pub mod suppress;
 mod text;
+pub mod timeline;
+mod tsan;
+mod visit;
 
 pub use finding::{Finding, FindingKind};
 pub use fingerprint::Fingerprint;
+pub use kind::Kind;
+pub use options::Options;
 
 use crate::program::symbols::{Frame, SymbolSource, Symbolizer};
 use crate::trace::ThreadId;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What one run showed. The fields that no finding fills are for the caller to set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +47,9 @@ pub struct Report {
     pub program: ProgramInfo,
     /// The seed of the schedule, if it had one.
     pub seed: Option<u64>,
+    /// The seeds of the schedules, if this is what several runs showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
     /// The scheduler's name.
     pub scheduler: Option<String>,
     /// How the guest ended.
@@ -34,10 +58,44 @@ pub struct Report {
     pub reproduce: Option<String>,
     /// In the order they were found.
     pub findings: Vec<Finding>,
+    /// What hid further findings.
+    #[serde(default)]
+    pub suppressed: Vec<suppress::Suppressed>,
+    /// What threads did over time, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<timeline::Timeline>,
     /// Limits that were reached, so that the run does not show everything.
     pub limits: Vec<String>,
     /// What else the reader should know: malformed debug information, a feature that is not checked.
     pub warnings: Vec<String>,
+}
+
+/// The runs that a report is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seeds {
+    /// The lowest.
+    pub first: u64,
+    /// The highest that ran.
+    pub last: u64,
+    /// How many ran.
+    pub run: u64,
+    /// How many of them showed a finding.
+    pub with_findings: u64,
+}
+
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seeds {
+            first,
+            last,
+            run,
+            with_findings,
+        } = self;
+        write!(
+            f,
+            "seeds {first} to {last}, {with_findings} of {run} with findings"
+        )
+    }
 }
 
 /// The program of a run.
@@ -95,6 +153,18 @@ impl Report {
                 true
             }
         }
+    }
+
+    /// The findings, most important first: new before known ones, then by kind, then as they were found.
+    #[must_use]
+    pub fn by_importance(&self) -> Vec<&Finding> {
+        let rank = |finding: &&Finding| {
+            let kind = FindingKind::ALL.iter().position(|k| *k == finding.kind);
+            (finding.is_known(), kind)
+        };
+        let mut findings: Vec<&Finding> = self.findings.iter().collect();
+        findings.sort_by_key(rank);
+        findings
     }
 
     /// Whether there is nothing to tell: no finding, an exit of the guest's own, no limit reached.

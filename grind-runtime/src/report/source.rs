@@ -4,8 +4,10 @@
 //! and have its lines printed. Only regular files of moderate size that are called like source code are
 //! opened.
 
+use super::finding::Finding;
 use super::frames::short_path;
-use std::collections::BTreeMap;
+use super::paths::PathMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,16 +21,18 @@ const EXTENSIONS: [&str; 32] = [
     "wast", "wat", "zig",
 ];
 
-/// Where excerpts come from.
-#[derive(Debug, Default)]
+/// Where excerpts come from. Clones share what was read.
+#[derive(Clone, Debug, Default)]
 pub struct Sources {
     disk: Option<Disk>,
     given: BTreeMap<String, Arc<str>>,
+    /// How the report's paths were changed: files may have kept their names.
+    paths: PathMap,
     /// What was found under each path, so that a file is read once.
-    cache: Mutex<BTreeMap<String, Option<Arc<str>>>>,
+    cache: Arc<Mutex<BTreeMap<String, Option<Arc<str>>>>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Disk {
     cwd: PathBuf,
     roots: Vec<PathBuf>,
@@ -62,6 +66,13 @@ impl Sources {
         self
     }
 
+    /// Also looks for files under the names they had before the report's paths were changed like this.
+    #[must_use]
+    pub fn with_paths(mut self, paths: PathMap) -> Sources {
+        self.paths = paths;
+        self
+    }
+
     /// Whether it looks anywhere at all.
     #[must_use]
     pub fn is_none(&self) -> bool {
@@ -79,9 +90,29 @@ impl Sources {
         if let Some(known) = cache.get(path) {
             return known.clone();
         }
-        let text = disk.find(path);
+        let text = (self.paths.before(path))
+            .chain([path.to_owned()])
+            .find_map(|name| disk.find(&name));
         cache.insert(path.to_owned(), text.clone());
         text
+    }
+
+    /// The files that excerpts of these findings are of, and that were looked for in vain; sorted.
+    #[must_use]
+    pub fn missing(&self, findings: &[Finding]) -> Vec<String> {
+        if self.is_none() {
+            return Vec::new();
+        }
+        let wanted: BTreeSet<&str> = findings
+            .iter()
+            .flat_map(Finding::places)
+            .filter_map(|(file, _)| file)
+            .collect();
+        wanted
+            .into_iter()
+            .filter(|file| self.text(file).is_none())
+            .map(|file| self.display(file))
+            .collect()
     }
 
     /// The path as a report shows it: relative to the current directory where it is below.

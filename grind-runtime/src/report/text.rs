@@ -1,5 +1,6 @@
 //! Words and guest text: everything a guest can name passes through here on its way to a terminal.
 
+use crate::program::symbols::Global;
 use crate::trace::ThreadId;
 use std::fmt::Write as _;
 
@@ -70,6 +71,17 @@ pub(crate) fn address_label(address: u32, name: Option<&str>) -> String {
         }
         _ => hex(address),
     }
+}
+
+/// `global `STATE` (8 bytes) + 4`, of an address in it.
+pub(crate) fn global(global: &Global, address: u32) -> String {
+    let size = (global.size).map(|size| format!(" ({})", count(size.into(), "byte", "bytes")));
+    let offset = match address.saturating_sub(global.address) {
+        0 => String::new(),
+        offset => format!(" + {offset}"),
+    };
+    let name = shorten(&global.name, NAME_CHARS);
+    format!("global `{name}`{}{offset}", size.unwrap_or_default())
 }
 
 /// `0x00101c40`.

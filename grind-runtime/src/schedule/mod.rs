@@ -33,19 +33,20 @@ pub struct Point<'a> {
     pub kind: PointKind,
     /// Who ran until now.
     pub current: Option<ThreadId>,
-    /// Accesses left of the current slice.
+    /// Words of records left of the current slice.
     pub remaining: u32,
     /// Who can run, ascending; never empty. With [`PointKind::Blocked`] the current thread is not in it.
     pub runnable: &'a [ThreadId],
 }
 
-/// A decision: this thread runs, at most until it has made this many plain accesses and calls.
+/// A decision: this thread runs, at most until its plain accesses and calls have filled so many words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Slice {
     /// Who.
     pub thread: ThreadId,
-    /// How long, in records; at least 1.
-    pub records: u32,
+    /// How long, in words of records, at least 1: an access takes two, or fewer where several share them (see
+    /// [`Records`](crate::trace::Records)).
+    pub words: u32,
 }
 
 /// An oracle that decides a run's interleaving.
@@ -147,7 +148,7 @@ mod tests {
                         runnable: &runnable,
                     });
                     assert!(runnable.contains(&slice.thread), "{strategy:?} {kind:?}");
-                    assert!(slice.records > 0, "{strategy:?} {kind:?}");
+                    assert!(slice.words > 0, "{strategy:?} {kind:?}");
                 }
             }
         }

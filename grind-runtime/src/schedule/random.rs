@@ -5,8 +5,10 @@
 
 use super::{Point, PointKind, Scheduler, Slice, SplitMix64};
 
-/// Slices are `1..=2^MAX_LOG` records.
+/// Slices are `1..=2^MAX_LOG` accesses, of [`WORDS`] each.
 const MAX_LOG: u64 = 12;
+/// Words of an access on its own.
+const WORDS: u32 = 2;
 
 /// One in this many synchronisation points considers a switch.
 const SYNC_SWITCH: u64 = 4;
@@ -41,7 +43,7 @@ impl Scheduler for Random {
         {
             return Slice {
                 thread: current,
-                records: point.remaining,
+                words: point.remaining,
             };
         }
         let choice = match point.current {
@@ -56,7 +58,7 @@ impl Scheduler for Random {
         };
         Slice {
             thread: choice,
-            records: self.length(),
+            words: WORDS * self.length(),
         }
     }
 

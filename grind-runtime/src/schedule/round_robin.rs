@@ -2,13 +2,13 @@
 
 use super::{Point, PointKind, Scheduler, Slice, SplitMix64};
 
-/// Records of a full turn. Long enough that switching costs nothing measurable (a switch is worth about
+/// Words of a full turn. Long enough that switching costs nothing measurable (a switch is worth about
 /// 20 accesses), short enough that every thread of a small test runs.
-const QUANTUM: u32 = 2000;
+const QUANTUM: u32 = 4000;
 
 /// What a point that does not switch takes from the turn, so that a thread spinning on an atomic comes to
 /// the end of its turn.
-const SYNC_COST: u32 = 100;
+const SYNC_COST: u32 = 200;
 
 /// Threads take turns.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Scheduler for RoundRobin {
         {
             return Slice {
                 thread: current,
-                records: point.remaining - SYNC_COST,
+                words: point.remaining - SYNC_COST,
             };
         }
         let after = point.current.map_or(0, |current| {
@@ -41,7 +41,7 @@ impl Scheduler for RoundRobin {
         });
         Slice {
             thread: point.runnable[after % point.runnable.len()],
-            records: QUANTUM,
+            words: QUANTUM,
         }
     }
 

@@ -4,11 +4,14 @@
 //! [`Event`]. The machine delivers a thread's records before any later event of that thread and before
 //! any thread switch, so the order of deliveries is the order in memory.
 
+use super::Records;
 use crate::program::sites::SiteId;
 use serde::{Deserialize, Serialize};
 
 /// A thread of the run, numbered from 0 (the main thread) in order of creation. Never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct ThreadId(pub u32);
 
 impl std::fmt::Display for ThreadId {
@@ -17,7 +20,7 @@ impl std::fmt::Display for ThreadId {
     }
 }
 
-/// One entry of the ring: a plain access, a call, a return, or the bounds of a hidden function.
+/// A plain access, a call, a return, or the bounds of a hidden function.
 ///
 /// The low half is the address operand (without the site's displacement; meaningless for calls), the
 /// high half the site.
@@ -152,6 +155,11 @@ pub enum EventKind {
         /// The ended thread.
         child: ThreadId,
     },
+    /// Somebody has to join `child`, or detach it.
+    ThreadJoinable {
+        /// The thread.
+        child: ThreadId,
+    },
     /// Nobody will join `child`.
     ThreadDetach {
         /// The thread let go.
@@ -267,6 +275,11 @@ pub enum EventKind {
         /// Address of the lock.
         lock: u32,
     },
+    /// The lock ends its life.
+    LockDestroy {
+        /// Address of the lock.
+        lock: u32,
+    },
     /// Condition variable: the thread releases `lock` and waits; hidden until
     /// [`EventKind::CondvarWake`].
     CondvarWait {
@@ -341,11 +354,45 @@ pub enum EventKind {
         addr: u32,
     },
 
+    /// The stack of the thread takes up these bytes, or more below: told before another thread can reach them.
+    ThreadStack {
+        /// First byte.
+        low: u32,
+        /// Behind the last byte.
+        high: u32,
+    },
+
     /// Every live thread is blocked without a deadline. `thread` is the lowest of them.
     Deadlock {
         /// Who waits for what, by thread id.
         blocked: Vec<(ThreadId, BlockedOn)>,
     },
+
+    /// The run is ended from outside: by a time-out, or by the sink.
+    Stop {
+        /// Words of records delivered before it.
+        words: u64,
+    },
+}
+
+impl EventKind {
+    /// The instruction it is of, where that is not the call on top of the thread's stack.
+    #[must_use]
+    pub fn site(&self) -> Option<SiteId> {
+        match *self {
+            EventKind::Atomic { site, .. }
+            | EventKind::Fence { site }
+            | EventKind::WaitBegin { site, .. }
+            | EventKind::WaitEnd { site, .. }
+            | EventKind::Notify { site, .. }
+            | EventKind::Range {
+                origin: RangeOrigin::Bulk(site),
+                ..
+            } => Some(site),
+            EventKind::ThreadExit(ThreadEnd::Trapped { site, .. }) => site,
+            _ => None,
+        }
+    }
 }
 
 /// Whether the run goes on after an event.
@@ -360,7 +407,7 @@ pub enum Flow {
 /// Takes what the machine observes. It cannot change guest state or the schedule; it can only end the run.
 pub trait EventSink: std::any::Any {
     /// Records of one thread, in program order, oldest first.
-    fn records(&mut self, thread: ThreadId, records: &[Record]) -> Flow;
+    fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow;
 
     /// One event.
     fn event(&mut self, event: &Event) -> Flow;
@@ -371,7 +418,7 @@ pub trait EventSink: std::any::Any {
 pub struct NullSink;
 
 impl EventSink for NullSink {
-    fn records(&mut self, _: ThreadId, _: &[Record]) -> Flow {
+    fn records(&mut self, _: ThreadId, _: Records<'_>) -> Flow {
         Flow::Continue
     }
 

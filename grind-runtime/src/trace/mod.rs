@@ -1,8 +1,13 @@
 //! What happened: events and those who take them.
 
+mod describe;
 pub mod event;
 pub mod file;
 mod hash;
+pub(crate) mod lanes;
+mod records;
 
 pub use event::*;
 pub use hash::EventHash;
+pub(crate) use records::{MOST_SITES, Region, SINGLE, header, region};
+pub use records::{RecordBuffer, Records};

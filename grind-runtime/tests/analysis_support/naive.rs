@@ -2,6 +2,7 @@
 //! with all accesses to it. Shares no code with the detector.
 
 use super::streams::{Item, Stream};
+use grind_runtime::analysis::HeapMisuse;
 use grind_runtime::program::sites::{SiteId, SiteKind};
 use grind_runtime::trace::{AtomicKind, Event, EventKind, LockMode, RangeOrigin, WaitOutcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +74,10 @@ pub(crate) struct Naive {
     ended: BTreeMap<u32, Clock>,
     fence: Clock,
     blocks: BTreeMap<u32, u32>,
+    /// Blocks that were freed: their size, and the access that was, if it was not hidden.
+    freed: BTreeMap<u32, (u32, Option<usize>)>,
+    /// What was done with heap blocks against the rules: by whom and where.
+    pub(crate) misuses: BTreeSet<(HeapMisuse, u32, Vec<SiteId>)>,
     benign: BTreeSet<u32>,
     /// Earlier, later, byte; in order of the later.
     pub(crate) races: Vec<Race>,
@@ -113,6 +118,14 @@ impl Naive {
         naive
     }
 
+    fn misuse(&mut self, thread: u32, misuse: HeapMisuse) {
+        let me = &self.threads[&thread];
+        if me.hidden == 0 {
+            let stack = me.calls.iter().rev().copied().collect();
+            self.misuses.insert((misuse, thread, stack));
+        }
+    }
+
     fn access(
         &mut self,
         thread: u32,
@@ -141,6 +154,19 @@ impl Naive {
         };
         let index = self.accesses.len();
         for byte in addr..addr + len {
+            let after_free = self.freed.iter().any(|(&at, &(size, free))| {
+                let free = free.map(|index| &self.accesses[index]);
+                byte >= at
+                    && byte - at < size
+                    && free.is_some_and(|free| {
+                        let known = seen.clock.get(&free.thread).copied().unwrap_or(0);
+                        free.thread == thread || free.epoch() <= known
+                    })
+            });
+            if after_free && !self.benign.contains(&byte) {
+                let misuse = HeapMisuse::UseAfterFree;
+                self.misuses.insert((misuse, thread, seen.stack.clone()));
+            }
             let before = self.bytes.entry(byte).or_default();
             for &old in before.iter() {
                 let older = &self.accesses[old];
@@ -247,13 +273,22 @@ impl Naive {
                     self.benign.remove(&byte);
                 }
                 let end = addr + size.max(1);
-                self.blocks
-                    .retain(|&at, &mut len| at >= end || at + len <= addr && at != addr);
+                let beside = |at: u32, len: u32| at >= end || at + len <= addr && at != addr;
+                self.blocks.retain(|&at, &mut len| beside(at, len));
+                self.freed.retain(|&at, &mut (len, _)| beside(at, len));
                 self.blocks.insert(addr, size);
             }
             EventKind::Free { addr } => {
+                let within = |(&at, &len): (&u32, &u32)| at < addr && addr - at < len;
                 if let Some(size) = self.blocks.remove(&addr) {
+                    let before = self.accesses.len();
                     self.access(me, None, addr, size, true, false);
+                    let access = (before < self.accesses.len()).then_some(before);
+                    self.freed.insert(addr, (size, access));
+                } else if self.freed.contains_key(&addr) {
+                    self.misuse(me, HeapMisuse::DoubleFree);
+                } else if self.blocks.iter().any(within) {
+                    self.misuse(me, HeapMisuse::InvalidFree);
                 }
             }
             EventKind::BenignRace { addr, len } => self.benign.extend(addr..addr + len),

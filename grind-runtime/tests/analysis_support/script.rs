@@ -3,8 +3,8 @@
 use grind_runtime::analysis::{Access, AnalysisOptions, AnalysisOutcome, Diagnosis, LiveAnalysis};
 use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::trace::{
-    AtomicKind, Event, EventKind, EventSink, Flow, LockMode, RangeOrigin, Record, ThreadEnd,
-    ThreadId, WaitOutcome,
+    AtomicKind, Event, EventKind, EventSink, Flow, LockMode, RangeOrigin, Record, RecordBuffer,
+    ThreadEnd, ThreadId, WaitOutcome,
 };
 use std::sync::Arc;
 
@@ -220,7 +220,10 @@ impl Script {
     pub(crate) fn deliver(&self, analysis: &mut LiveAnalysis) -> usize {
         for (at, item) in self.items.iter().enumerate() {
             let flow = match item {
-                Item::Record(thread, record) => analysis.records(*thread, &[*record]),
+                Item::Record(thread, record) => {
+                    let batch: RecordBuffer = [*record].into_iter().collect();
+                    analysis.records(*thread, batch.view())
+                }
                 Item::Event(event) => analysis.event(event),
             };
             if flow == Flow::Halt {

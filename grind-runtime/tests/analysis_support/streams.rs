@@ -4,8 +4,8 @@
 
 use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::trace::{
-    AtomicKind, Event, EventKind, EventSink, Flow, LockMode, RangeOrigin, Record, ThreadEnd,
-    ThreadId, WaitOutcome,
+    AtomicKind, Event, EventKind, EventSink, Flow, LockMode, RangeOrigin, Record, RecordBuffer,
+    ThreadEnd, ThreadId, WaitOutcome,
 };
 use std::sync::Arc;
 
@@ -91,7 +91,10 @@ impl Stream {
     pub(crate) fn deliver(&self, sink: &mut impl EventSink) {
         for item in &self.items {
             let flow = match item {
-                Item::Records(thread, records) => sink.records(*thread, records),
+                Item::Records(thread, records) => {
+                    let batch: RecordBuffer = records.iter().copied().collect();
+                    sink.records(*thread, batch.view())
+                }
                 Item::Event(event) => sink.event(event),
             };
             if flow == Flow::Halt {

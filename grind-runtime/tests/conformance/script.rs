@@ -90,17 +90,15 @@ fn instantiate(wasm: &[u8]) -> Result<Session<'static>, Refused> {
         other => Refused::Invalid(other.to_string()),
     })?;
     let config = MachineConfig {
-        scheduler: Strategy::RoundRobin.scheduler(0),
-        sink: Box::new(NullSink),
-        io: Box::new(NullIo),
-        args: Vec::new(),
-        env: Vec::new(),
         limits: Limits {
             memory: 4 << 30,
             ..Limits::default()
         },
-        entry: None,
-        control: Default::default(),
+        ..MachineConfig::new(
+            Strategy::RoundRobin.scheduler(0),
+            Box::new(NullSink),
+            Box::new(NullIo),
+        )
     };
     // A program lives as long as the test: there are some thousand of some kilobytes.
     let program: &'static Program = Box::leak(Box::new(program));

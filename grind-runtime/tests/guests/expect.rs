@@ -1,6 +1,25 @@
 //! What a guest's source says of it: `//~` on lines, `//@` for the whole (`;;~`, `;;@` in WAT).
 
+use grind_runtime::report::FindingKind;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A finding that is expected: its kind, and the number in its marks.
+pub(crate) type Expected = (FindingKind, u32);
+
+/// Kinds of findings in `heap_` guests.
+const HEAP: [FindingKind; 3] = [
+    FindingKind::HeapUseAfterFree,
+    FindingKind::DoubleFree,
+    FindingKind::InvalidFree,
+];
+
+/// Kinds of findings in `misuse_` guests.
+const MISUSES: [FindingKind; 4] = [
+    FindingKind::UnlockNotHeld,
+    FindingKind::UnlockByOtherThread,
+    FindingKind::DestroyHeldLock,
+    FindingKind::CondvarWaitWithoutLock,
+];
 
 /// What a run of a guest has to show.
 #[derive(Debug, Default)]
@@ -13,10 +32,8 @@ pub(crate) struct Expectations {
     pub(crate) stdout: Option<Vec<String>>,
     /// The finding shows in some schedules only.
     pub(crate) some_seeds: bool,
-    /// Lines of the two accesses, ascending, by number of the finding.
-    pub(crate) races: BTreeMap<u32, Vec<u32>>,
-    /// Lines at which threads are blocked, by number of the finding.
-    pub(crate) deadlocks: BTreeMap<u32, BTreeSet<u32>>,
+    /// Lines of the finding, ascending: of a race both, of others each once.
+    pub(crate) findings: BTreeMap<Expected, Vec<u32>>,
     /// Lines that trap.
     pub(crate) traps: BTreeSet<u32>,
 }
@@ -82,15 +99,19 @@ impl Expectations {
                 }
                 None => (mark, 0),
             };
-            match kind {
-                "race" => self.races.entry(number).or_default().push(line),
-                "deadlock" => {
-                    self.deadlocks.entry(number).or_default().insert(line);
-                }
+            let kind = match kind {
                 "trap" => {
                     self.traps.insert(line);
+                    continue;
                 }
-                _ => return Err(format!("unknown mark `{mark}`")),
+                "race" => FindingKind::DataRace,
+                _ => {
+                    FindingKind::from_name(kind).ok_or_else(|| format!("unknown mark `{mark}`"))?
+                }
+            };
+            let lines = self.findings.entry((kind, number)).or_default();
+            if kind == FindingKind::DataRace || !lines.contains(&line) {
+                lines.push(line);
             }
         }
         Ok(())
@@ -98,26 +119,37 @@ impl Expectations {
 
     /// The prefix of the name decides the suite: it must say the same as the marks.
     fn consistent(&self, name: &str) -> Result<(), String> {
-        if let Some((number, lines)) = self.races.iter().find(|(_, lines)| lines.len() != 2) {
+        let two = |((kind, _), lines): &(&Expected, &Vec<u32>)| {
+            *kind == FindingKind::DataRace && lines.len() != 2
+        };
+        if let Some(((_, number), lines)) = self.findings.iter().find(two) {
             return Err(format!(
                 "race({number}) stands at {} accesses, not 2",
                 lines.len()
             ));
         }
-        let said = [
-            !self.races.is_empty(),
-            !self.deadlocks.is_empty(),
-            !self.traps.is_empty(),
-        ];
+        let kinds: BTreeSet<FindingKind> = self.findings.keys().map(|(kind, _)| *kind).collect();
         let prefix = name.split('_').next().unwrap_or_default();
-        let meant = match prefix {
-            "race" => [true, false, false],
-            "deadlock" => [false, true, false],
-            "trap" => [false, false, true],
-            "norace" | "clean" => [false; 3],
+        let (mut kinds_meant, mut trap_meant) = (BTreeSet::new(), false);
+        match prefix {
+            "race" => kinds_meant.extend([FindingKind::DataRace]),
+            "deadlock" => kinds_meant.extend([FindingKind::Deadlock]),
+            "inversion" => kinds_meant.extend([FindingKind::LockOrderInversion]),
+            "heap" => kinds_meant.extend(kinds.intersection(&HEAP.into())),
+            "misuse" => kinds_meant.extend(kinds.intersection(&MISUSES.into())),
+            "trap" => trap_meant = true,
+            "norace" | "noinversion" | "clean" => {}
             _ => return Err(format!("`{prefix}` is no suite")),
-        };
-        if said == meant {
+        }
+        // Where a schedule does not deadlock, the order of the locks can show.
+        if ["heap", "misuse"].contains(&prefix) && kinds_meant.is_empty() {
+            return Err(format!("a `{prefix}` guest without a mark"));
+        }
+        let mut said = kinds;
+        if prefix == "deadlock" && self.some_seeds {
+            said.remove(&FindingKind::LockOrderInversion);
+        }
+        if said == kinds_meant && trap_meant != self.traps.is_empty() {
             Ok(())
         } else {
             Err(format!("a `{prefix}` guest with these marks: {self:?}"))

@@ -1,67 +1,52 @@
 //! Compares a run with what was expected of it.
 
-use crate::expect::Expectations;
+use crate::expect::{Expectations, Expected};
 use grind_runtime::host::Outcome;
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::symbols::Frame;
 use grind_runtime::report::finding::Evidence;
-use grind_runtime::report::{GuestExit, Report};
+use grind_runtime::report::{FindingKind, GuestExit, Report};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Everything that is not as expected.
+/// Everything that is not as expected, and what is.
 pub(crate) fn compare(
     source: &Path,
     expected: &Expectations,
     report: &Report,
     outcome: &Outcome<BufferIo>,
-) -> Vec<String> {
+) -> (Vec<String>, BTreeSet<Expected>) {
     let mut problems = Vec::new();
-    let mut races = BTreeSet::new();
-    let mut deadlocks = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for finding in &report.findings {
-        let known = match &finding.evidence {
-            Evidence::Race(race) => {
-                let mut lines: Vec<u32> = race
-                    .accesses
-                    .iter()
-                    .map(|access| line(source, &access.stack))
-                    .collect();
-                lines.sort_unstable();
-                let found = expected.races.iter().find(|(_, wanted)| **wanted == lines);
-                races.extend(found.map(|(number, _)| *number));
-                (found.is_some(), lines)
-            }
-            Evidence::Blocked(blocked) => {
-                let lines: BTreeSet<u32> = blocked
-                    .threads
-                    .iter()
-                    .map(|thread| line(source, &thread.stack))
-                    .collect();
-                let found = expected
-                    .deadlocks
-                    .iter()
-                    .find(|(_, wanted)| **wanted == lines);
-                deadlocks.extend(found.map(|(number, _)| *number));
-                (found.is_some(), lines.into_iter().collect())
-            }
-            _ => (false, Vec::new()),
+        // The name of a guest and its marks say `deadlock`, whatever the threads wait for.
+        let kind = match finding.kind {
+            FindingKind::LostWakeup => FindingKind::Deadlock,
+            kind => kind,
         };
-        if let (false, lines) = known {
-            problems.push(format!("unexpected: {} at lines {lines:?}", finding.title));
+        let stacks: Vec<&[Frame]> = match &finding.evidence {
+            Evidence::Blocked(blocked) => blocked.threads.iter().map(|t| &*t.stack).collect(),
+            Evidence::LockOrder(order) => order.edges.iter().map(|e| &*e.taken.stack).collect(),
+            _ => finding.stacks(),
+        };
+        let mut lines: Vec<u32> = stacks.iter().map(|stack| line(source, stack)).collect();
+        lines.sort_unstable();
+        if kind != FindingKind::DataRace {
+            lines.dedup();
+        }
+        let known = (expected.findings.iter())
+            .find(|((wanted, _), marked)| *wanted == kind && **marked == lines);
+        match known {
+            Some((found, _)) => {
+                seen.insert(*found);
+            }
+            None => problems.push(format!("unexpected: {} at lines {lines:?}", finding.title)),
         }
     }
     if !expected.some_seeds {
-        let missing = expected
-            .races
-            .keys()
-            .filter(|number| !races.contains(number));
-        problems.extend(missing.map(|number| format!("race({number}) is missing")));
-        let missing = expected
-            .deadlocks
-            .keys()
-            .filter(|number| !deadlocks.contains(number));
-        problems.extend(missing.map(|number| format!("deadlock({number}) is missing")));
+        let missing = (expected.findings.keys()).filter(|finding| !seen.contains(finding));
+        problems
+            .extend(missing.map(|(kind, number)| format!("{}({number}) is missing", kind.name())));
     }
     match &report.exit {
         Some(GuestExit::Trapped { stack, reason, .. }) => {
@@ -93,7 +78,7 @@ pub(crate) fn compare(
             .iter()
             .map(|warning| format!("warning: {warning}")),
     );
-    problems
+    (problems, seen)
 }
 
 /// Line of the innermost frame that is in the guest's own source; 0 if there is none.

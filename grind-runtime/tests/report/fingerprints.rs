@@ -1,6 +1,6 @@
 //! What changes a fingerprint and what does not.
 
-use crate::support::{Program, all_sites};
+use crate::support::{HEAP_MISUSES, MISUSES, Program, all_sites};
 use crate::symbols::wat_with_lines;
 use grind_runtime::analysis::{Access, AccessKind, Diagnosed, Diagnosis};
 use grind_runtime::program::sites::{SiteId, SiteTable};
@@ -55,6 +55,8 @@ impl Race {
                 first,
                 second,
                 block: None,
+                stack_of: None,
+                history: None,
             },
             count: 1,
         };
@@ -101,16 +103,21 @@ fn levels_of_debug_information_do_not_matter() {
             program.race(),
             program.deadlock(),
             program.lost_wakeup(),
-            program.unlock_not_held(),
+            program.inversion(),
+            program.leak(),
         ]
+        .into_iter()
+        .chain(HEAP_MISUSES.map(|misuse| program.heap_misuse(misuse)))
+        .chain(MISUSES.map(|misuse| program.misuse(misuse)))
         .map(|diagnosis| program.finding(diagnosis, 1).fingerprint)
+        .collect::<Vec<_>>()
     };
     assert_eq!(of("race-full"), of("race-lines"));
     assert_eq!(of("race-full"), of("race-v0"));
-    let mut all = of("race-full").to_vec();
+    let mut all = of("race-full");
     all.sort();
     all.dedup();
-    assert_eq!(all.len(), 4, "different findings, different fingerprints");
+    assert_eq!(all.len(), 12, "different findings, different fingerprints");
 }
 
 #[test]

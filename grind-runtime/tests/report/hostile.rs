@@ -1,7 +1,7 @@
 //! Guests that would like to write the report themselves.
 
 use crate::support::{Program, fixture, fixture_sources};
-use grind_runtime::analysis::{Diagnosed, Diagnosis, ThreadInfo};
+use grind_runtime::analysis::{Diagnosed, Diagnosis, Misuse, ThreadInfo};
 use grind_runtime::program::sites::SiteId;
 use grind_runtime::program::symbols::{Frame, SymbolSource, Symbolizer};
 use grind_runtime::report::finding::Evidence;
@@ -13,7 +13,8 @@ use std::sync::Arc;
 use wasm_encoder::{Module, NameMap, NameSection, RawSection};
 use wasmparser::{Parser, Payload};
 
-const EVIL: &str = "a\x1b[2J\x1b]0;owned\x07\nerror: forged\r\u{9b}31m\u{202e}\u{200b}\u{2028}z\0";
+pub(crate) const EVIL: &str =
+    "a\x1b[2J\x1b]0;owned\x07\nerror: forged\r\u{9b}31m\u{202e}\u{200b}\u{2028}z\0";
 
 /// The fixture with every function called like this.
 fn named(name: &str) -> Arc<[u8]> {
@@ -56,7 +57,7 @@ fn finding(program: &Program, diagnosis: Diagnosis, name: &str) -> Finding {
 }
 
 /// Every kind of finding, with this name wherever a guest can put one.
-fn findings(name: &str) -> Vec<Finding> {
+pub(crate) fn findings(name: &str) -> Vec<Finding> {
     let program = Program::of(named(name));
     let mut deadlock = program.deadlock();
     if let Diagnosis::Deadlock { blocked, .. } = &mut deadlock {
@@ -64,15 +65,22 @@ fn findings(name: &str) -> Vec<Finding> {
             thread.locks.push(program.held(1, Some(name)));
         }
     }
-    let mut unlock = program.unlock_not_held();
-    if let Diagnosis::UnlockNotHeld { name: lock, .. } = &mut unlock {
+    let mut unlock = program.misuse(Misuse::UnlockByOtherThread);
+    if let Diagnosis::LockMisuse { name: lock, .. } = &mut unlock {
         *lock = Some(name.into());
     }
     let mut race = program.race();
     if let Diagnosis::DataRace { first, .. } = &mut race {
         first.locks = vec![program.held(1, Some(name))];
     }
-    [race, deadlock, unlock, program.lost_wakeup()]
+    let mut inversion = program.inversion();
+    if let Diagnosis::LockOrderInversion { edges } = &mut inversion {
+        for edge in edges {
+            edge.taken.name = Some(name.into());
+            edge.held.name = Some(name.into());
+        }
+    }
+    [race, deadlock, inversion, unlock, program.lost_wakeup()]
         .map(|diagnosis| finding(&program, diagnosis, name))
         .into()
 }
@@ -189,26 +197,27 @@ fn sources_that_are_not_those_compiled() {
 #[test]
 fn endless_stacks_are_cut() {
     let program = Program::new("race-lines");
-    let mut race = program.race();
-    if let Diagnosis::DataRace { first, .. } = &mut race {
-        first.stack = program
-            .store
-            .iter()
-            .copied()
-            .cycle()
-            .take(100_000)
-            .collect();
-    }
-    let finding = program.finding(race, 1);
-    let text = render_finding(
-        &finding,
-        &Options {
+    let text = |stack: Vec<SiteId>| {
+        let mut race = program.race();
+        if let Diagnosis::DataRace { first, .. } = &mut race {
+            first.stack = stack;
+        }
+        let options = Options {
             sources: fixture_sources(),
             ..Options::default()
-        },
-    );
-    assert!(text.contains("frames omitted"), "{text}");
-    assert!(text.lines().count() < 200);
+        };
+        render_finding(&program.finding(race, 1), &options)
+    };
+    // A recursion through several functions, and one that takes another turn each time.
+    let cycle: Vec<_> = program.store.iter().copied().cycle().take(30_000).collect();
+    let folded = text(cycle);
+    assert!(folded.contains("frames 9999 times more"), "{folded}");
+    assert!(folded.lines().count() < 60, "{folded}");
+    let (even, odd) = (program.store[1], program.store[2]);
+    let turns = (0..100_000_u32).map(|at| if at.count_ones() % 2 == 0 { even } else { odd });
+    let cut = text(turns.collect());
+    assert!(cut.contains("frames omitted"), "{cut}");
+    assert!(cut.lines().count() < 200, "{cut}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a person reads, compared with `golden/*.txt`.
 
-use crate::support::{Program, fixture_sources, golden};
+use crate::support::{HEAP_MISUSES, MISUSES, Program, fixture_sources, golden};
 use grind_runtime::report::human::{Options, render, render_finding};
 use grind_runtime::report::source::Sources;
 use grind_runtime::report::{GuestExit, Report};
@@ -27,10 +27,17 @@ fn report(program: &Program) -> Report {
         (program.race(), 12),
         (program.deadlock(), 1),
         (program.lost_wakeup(), 1),
-        (program.unlock_not_held(), 1),
+        (program.inversion(), 1),
     ] {
         assert!(report.add(program.finding(diagnosis, count)));
     }
+    for misuse in HEAP_MISUSES {
+        assert!(report.add(program.finding(program.heap_misuse(misuse), 1)));
+    }
+    for misuse in MISUSES {
+        assert!(report.add(program.finding(program.misuse(misuse), 1)));
+    }
+    assert!(report.add(program.finding(program.leak(), 2)));
     report
 }
 

@@ -1,13 +1,14 @@
 //! The machine-readable form, compared with `golden/report.json`.
 
-use crate::support::{Program, golden};
+use crate::support::{HEAP_MISUSES, MISUSES, Program, golden};
 use grind_runtime::program::symbols::SymbolSource;
 use grind_runtime::report::human::{Options, render};
 use grind_runtime::report::json::{JsonError, SCHEMA, from_str, to_string};
 use grind_runtime::report::{FindingKind, GuestExit, ProgramInfo, Report};
 use grind_runtime::trace::ThreadId;
 
-fn report() -> Report {
+/// One finding of every kind.
+pub(crate) fn report() -> Report {
     let program = Program::new("race-names");
     let lines = Program::new("race-lines");
     let mut report = Report {
@@ -34,7 +35,14 @@ fn report() -> Report {
     report.add(lines.finding(lines.race(), 3));
     report.add(program.finding(program.deadlock(), 1));
     report.add(program.finding(program.lost_wakeup(), 1));
-    report.add(program.finding(program.unlock_not_held(), 1));
+    report.add(program.finding(program.inversion(), 1));
+    for misuse in HEAP_MISUSES {
+        report.add(program.finding(program.heap_misuse(misuse), 1));
+    }
+    for misuse in MISUSES {
+        report.add(program.finding(program.misuse(misuse), 1));
+    }
+    report.add(program.finding(program.leak(), 2));
     report
 }
 
@@ -120,7 +128,20 @@ fn kinds_have_stable_names() {
     let names = FindingKind::ALL.map(FindingKind::name);
     assert_eq!(
         names,
-        ["data-race", "deadlock", "lost-wakeup", "unlock-not-held"]
+        [
+            "data-race",
+            "deadlock",
+            "lost-wakeup",
+            "lock-order-inversion",
+            "heap-use-after-free",
+            "double-free",
+            "invalid-free",
+            "unlock-not-held",
+            "unlock-by-other-thread",
+            "destroy-held-lock",
+            "condvar-wait-without-lock",
+            "thread-leak"
+        ]
     );
     for kind in FindingKind::ALL {
         assert_eq!(FindingKind::from_name(kind.name()), Some(kind));

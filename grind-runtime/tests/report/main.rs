@@ -8,5 +8,8 @@ mod fingerprints;
 mod hostile;
 mod human;
 mod json;
+mod kinds;
+mod memory;
+mod schema;
 mod support;
 mod symbols;

@@ -1,8 +1,8 @@
 //! Shared by the tests of this binary: fixture modules, sites found in them, and sample diagnoses.
 
 use grind_runtime::analysis::{
-    Access, AccessKind, BlockedThread, Diagnosed, Diagnosis, HeapBlock, HeldLock, ThreadInfo,
-    Wanted,
+    Access, AccessKind, BlockedThread, Deed, Diagnosed, Diagnosis, HeapBlock, HeapMisuse, HeldLock,
+    History, HistoryStep, LockOrderEdge, Misuse, ThreadInfo, Wanted,
 };
 use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::program::symbols::Symbolizer;
@@ -69,6 +69,21 @@ pub(crate) fn all_sites(module: &[u8]) -> Vec<(Site, String)> {
     }
     sites
 }
+
+/// Every way to misuse a heap block.
+pub(crate) const HEAP_MISUSES: [HeapMisuse; 3] = [
+    HeapMisuse::UseAfterFree,
+    HeapMisuse::DoubleFree,
+    HeapMisuse::InvalidFree,
+];
+
+/// Every way to misuse a lock.
+pub(crate) const MISUSES: [Misuse; 4] = [
+    Misuse::UnlockNotHeld,
+    Misuse::UnlockByOtherThread,
+    Misuse::DestroyHeldLock,
+    Misuse::CondvarWaitWithoutLock { condvar: 0x3000 },
+];
 
 /// A module with the sites that the samples need.
 pub(crate) struct Program {
@@ -167,7 +182,75 @@ impl Program {
                 size: 64,
                 thread: ThreadId(0),
                 stack: self.call.clone(),
+                freed: None,
             }),
+            stack_of: None,
+            history: Some(self.history()),
+        }
+    }
+
+    /// Of [`Self::race`]: the lock that one thread has, the other does not take.
+    fn history(&self) -> History {
+        let step = |thread, did, address, stack: &[SiteId]| HistoryStep {
+            thread: ThreadId(thread),
+            did,
+            address,
+            name: None,
+            other: None,
+            stack: stack.to_vec(),
+            left_out: 0,
+        };
+        let stats = |did| HistoryStep {
+            name: Some("stats".into()),
+            ..step(1, did, Some(0x0010_2000), &self.call)
+        };
+        let create = HistoryStep {
+            other: Some(ThreadId(1)),
+            ..step(0, Deed::Create, None, &self.call)
+        };
+        let load = HistoryStep {
+            left_out: 2,
+            ..step(0, Deed::Load, Some(0x0010_2010), &self.call)
+        };
+        History {
+            steps: vec![
+                create,
+                step(1, Deed::Start, None, &[]),
+                stats(Deed::Lock),
+                step(1, Deed::FirstAccess, Some(0x0010_1c40), &[]),
+                stats(Deed::Unlock),
+                load,
+                step(0, Deed::SecondAccess, Some(0x0010_1c40), &[]),
+            ],
+            released: Some(4),
+            acquired: Some(5),
+        }
+    }
+
+    pub(crate) fn heap_misuse(&self, misuse: HeapMisuse) -> Diagnosis {
+        let Diagnosis::DataRace {
+            first,
+            block: Some(block),
+            ..
+        } = self.race()
+        else {
+            unreachable!("see there")
+        };
+        let freed = (ThreadId(2), self.load.clone());
+        Diagnosis::HeapMisuse {
+            misuse,
+            access: match misuse {
+                HeapMisuse::UseAfterFree => first,
+                HeapMisuse::DoubleFree | HeapMisuse::InvalidFree => Access {
+                    kind: AccessKind::Free,
+                    len: 0,
+                    ..first
+                },
+            },
+            block: HeapBlock {
+                freed: (misuse != HeapMisuse::InvalidFree).then_some(freed),
+                ..block
+            },
         }
     }
 
@@ -235,13 +318,44 @@ impl Program {
         }
     }
 
-    pub(crate) fn unlock_not_held(&self) -> Diagnosis {
-        Diagnosis::UnlockNotHeld {
+    pub(crate) fn inversion(&self) -> Diagnosis {
+        let locks = [(0x1000, "A"), (0x2000, "B")];
+        let edge = |id, [(held, held_name), (taken, taken_name)]: [(u32, &str); 2]| LockOrderEdge {
+            thread: ThreadId(id),
+            held: self.held(held, Some(held_name)),
+            taken: HeldLock {
+                stack: self.store.clone(),
+                mode: LockMode::Shared,
+                ..self.held(taken, Some(taken_name))
+            },
+        };
+        Diagnosis::LockOrderInversion {
+            edges: vec![edge(1, locks), edge(2, [locks[1], locks[0]])],
+        }
+    }
+
+    pub(crate) fn leak(&self) -> Diagnosis {
+        Diagnosis::ThreadLeak {
+            threads: vec![ThreadId(1), ThreadId(3)],
+            creator: ThreadId(0),
+            stack: self.call.clone(),
+        }
+    }
+
+    pub(crate) fn misuse(&self, misuse: Misuse) -> Diagnosis {
+        let holders = match misuse {
+            Misuse::UnlockByOtherThread | Misuse::DestroyHeldLock => {
+                vec![(ThreadId(2), self.call.clone())]
+            }
+            _ => Vec::new(),
+        };
+        Diagnosis::LockMisuse {
+            misuse,
             lock: 0x1000,
             name: Some("A".into()),
             thread: ThreadId(1),
             stack: self.store.clone(),
-            holders: vec![(ThreadId(2), self.call.clone())],
+            holders,
         }
     }
 }

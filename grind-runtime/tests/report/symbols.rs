@@ -228,6 +228,9 @@ fn ask_everything(module: Vec<u8>, sites: &[Site]) -> Symbolizer {
         assert!(frames.len() < 1000);
     }
     let _ = (symbolizer.best_source(), symbolizer.warnings());
+    for address in [0, 0x0010_0000, 0x0010_0002, u32::MAX] {
+        let _ = symbolizer.global(address);
+    }
     symbolizer
 }
 

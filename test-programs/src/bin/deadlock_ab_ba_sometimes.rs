@@ -1,5 +1,5 @@
 //! Two threads take two locks in opposite order, and only a schedule that switches in between shows
-//! it.
+//! it. Other schedules show the order of the locks.
 //@ seeds: some
 
 use threadlink::sync::TracingMutex;
@@ -11,13 +11,13 @@ static B: TracingMutex<()> = TracingMutex::new(());
 fn a_then_b() {
     let _a = A.lock();
     thread::yield_now();
-    let _b = B.lock(); //~ deadlock(1)
+    let _b = B.lock(); //~ deadlock(1) lock-order-inversion(1)
 }
 
 fn b_then_a() {
     let _b = B.lock();
     thread::yield_now();
-    let _a = A.lock(); //~ deadlock(1)
+    let _a = A.lock(); //~ deadlock(1) lock-order-inversion(1)
 }
 
 fn main() {

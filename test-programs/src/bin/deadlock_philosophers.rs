@@ -1,6 +1,6 @@
 //! Three philosophers, each of whom takes the left fork first.
 //!
-//! Shows only in schedules where all of them have the left one.
+//! They block only in schedules where all of them have the left one. Others show the order of the forks.
 //@ seeds: some
 
 use test_programs::spawn_named;
@@ -14,7 +14,7 @@ fn dine(seat: usize) {
     for _ in 0..4 {
         let mut left = FORKS[seat].lock();
         thread::yield_now();
-        let mut right = FORKS[(seat + 1) % SEATS].lock(); //~ deadlock(1)
+        let mut right = FORKS[(seat + 1) % SEATS].lock(); //~ deadlock(1) lock-order-inversion(1)
         *left += 1;
         *right += 1;
     }

@@ -37,15 +37,16 @@
 //!
 //! [`RawMutex`], [`RawRwLock`] and [`RawCondvar`] are
 //!
-//! - natively and on `wasm32-wasip1-threads`, `parking_lot`'s;
-//! - on `wasm32-unknown-unknown` with atomics, this crate's own, a few words each, which block in
-//!   `memory.atomic.wait32`.
+//! - natively, `parking_lot`'s;
+//! - on WebAssembly with atomics, this crate's own, a few words each, which block in
+//!   `memory.atomic.wait32`. On `wasm32-wasip1-threads`, where stable Rust lacks the instruction, they
+//!   block in std's condition variables.
 //!
-//! `parking_lot`'s would run there, given its `nightly` feature, but its time-outs are
-//! [`std::time::Instant`]s, which panic on that target when they are made; and its parking lot is a
-//! hash table shared by all locks of the program, whose bucket locks order threads that have nothing
-//! to do with each other, which is what hides races from a detector. `TracingRawMutex<R>` accepts any
-//! other raw lock too.
+//! `parking_lot`'s panics there as soon as it has to wait, but for its `nightly` feature. On
+//! `wasm32-unknown-unknown` its time-outs are [`std::time::Instant`]s, which panic on that target when
+//! they are made; and its parking lot is a hash table shared by all locks of the program, whose bucket
+//! locks order threads that have nothing to do with each other, which is what hides races from a
+//! detector. `TracingRawMutex<R>` accepts any other raw lock too.
 //!
 //! Time-outs on `wasm32-unknown-unknown` are [`Duration`](core::time::Duration)s and
 //! [`threadlink::time::Instant`](crate::time::Instant)s. A `wait_for` uses no clock: it is one
@@ -65,14 +66,7 @@ mod once;
 mod reentrant;
 mod rwlock;
 
-#[cfg(any(
-    test,
-    all(
-        target_arch = "wasm32",
-        target_os = "unknown",
-        target_feature = "atomics"
-    )
-))]
+#[cfg(any(test, all(target_family = "wasm", target_feature = "atomics")))]
 #[cfg_attr(
     test,
     expect(unreachable_pub, reason = "exported where these are the raw locks")

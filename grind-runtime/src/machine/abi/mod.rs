@@ -6,6 +6,7 @@ mod threads;
 mod wasi;
 
 pub(super) use threads::joined;
+pub(super) use wasi::Descriptors;
 
 use super::ops::{self, Reply};
 use super::state::State;
@@ -69,8 +70,9 @@ pub(super) fn find(module: &str, name: &str) -> Option<&'static HostFn> {
             hooks::ANNOTATIONS,
         ],
         abi::WASMGRIND_MODULE => &[threads::WASMGRIND, threads::COMMON, hooks::HOOKS],
-        imports::WASI_MODULE => &[wasi::PREVIEW1],
+        imports::WASI_MODULE => &wasi::PREVIEW1,
         imports::WASI_THREADS_MODULE => &[threads::WASI_THREADS],
+        imports::WASIX_MODULE => &[threads::WASIX],
         _ => &[],
     };
     tables.iter().copied().flatten().find(|f| f.name == name)

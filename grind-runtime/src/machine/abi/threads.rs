@@ -3,7 +3,7 @@
 use super::{Ctx, HostFn, OutOfBounds, quiet, sync};
 use crate::machine::Trap;
 use crate::machine::ops::Reply;
-use crate::machine::thread::{Block, Entry, HostStack};
+use crate::machine::thread::{Block, HostStack, Way};
 use crate::program::imports::ThreadAbi;
 use crate::trace::{EventKind, ThreadId};
 use threadlink::abi::Errno;
@@ -15,6 +15,15 @@ pub(super) const THREADLINK: &[HostFn] = &[sync("thread_create", |ctx, args| {
 pub(super) const WASMGRIND: &[HostFn] = &[sync("thread_create", wasmgrind_create)];
 
 pub(super) const WASI_THREADS: &[HostFn] = &[sync("thread-spawn", wasi_spawn)];
+
+pub(super) const WASIX: &[HostFn] = &[quiet("thread_exit", |ctx, args| {
+    // The end of the first thread is that of the run, as when its entry returns.
+    if ctx.state.current == ThreadId(0) {
+        Reply::Exit(args[0] as u32 as i32)
+    } else {
+        Reply::EndThread
+    }
+})];
 
 pub(super) const COMMON: &[HostFn] = &[
     sync("thread_join", |ctx, args| {
@@ -68,8 +77,8 @@ fn create(ctx: &mut Ctx<'_>, tid_out: u32, start: u32, stack: Option<HostStack>)
     if !super::ops::within(ctx.memory.len(), tid_out, 4) {
         return errno(Errno::MemoryOutOfBounds);
     }
-    let entry = Entry {
-        export: ThreadAbi::Threadlink.entry().to_owned(),
+    let entry = Way {
+        exports: vec![ThreadAbi::Threadlink.entry().to_owned()],
         args: vec![start],
         stack,
     };
@@ -124,8 +133,8 @@ fn wasmgrind_create_with_block(ctx: &mut Ctx<'_>, args: &[u64]) -> Reply {
 
 fn wasi_spawn(ctx: &mut Ctx<'_>, args: &[u64]) -> Reply {
     let next = ctx.state.threads.len() as u32;
-    let entry = Entry {
-        export: ThreadAbi::WasiThreads.entry().to_owned(),
+    let entry = Way {
+        exports: vec![ThreadAbi::WasiThreads.entry().to_owned()],
         args: vec![next, args[0] as u32],
         stack: None,
     };

@@ -1,6 +1,7 @@
 //! What the guest reaches of the machine: hooks and imports as functions of the engine.
 
-use crate::machine::abi::{self, HostFn};
+use crate::machine::abi;
+use crate::machine::intercepts;
 use crate::machine::ops::{self, Op};
 use crate::machine::state::{Filled, State, Verdict};
 use crate::program::interceptors::Role;
@@ -8,7 +9,9 @@ use crate::program::sites::SiteId;
 use crate::program::{AtomicOp, Hook, Program, hooks};
 use crate::trace::EventKind;
 use rustc_hash::FxHashMap;
-use wasmi::{Caller, Error, ExternType, Global, Linker, Memory, Module, Store, Val, ValType};
+use wasmi::{
+    Caller, Error, ExternType, F32, F64, Global, Linker, Memory, Module, Store, Val, ValType,
+};
 
 /// What all instances share.
 #[derive(Clone, Copy)]
@@ -64,18 +67,17 @@ impl Shared {
     }
 
     /// A note that is no operation: nothing can come of it but the end of the run.
-    fn note(&self, caller: &mut Caller<'_, State>, note: impl FnOnce(&mut State, usize)) {
+    fn note(&self, caller: &mut Caller<'_, State>, note: impl FnOnce(&mut State, &[u8])) {
         let slot = self.slot(&*caller);
         self.deliver(caller, Filled::UpTo(slot));
-        let memory = self.memory.data_size(&*caller);
-        let state = caller.data_mut();
+        let (memory, state) = self.memory.data_and_store_mut(&mut *caller);
         note(state, memory);
         let first = state.next_slot();
         self.set_slot(caller, first);
     }
 
-    fn drained(&self, caller: &mut Caller<'_, State>) -> Result<i32, Error> {
-        self.deliver(caller, Filled::All);
+    fn drained(&self, caller: &mut Caller<'_, State>, slot: i32) -> Result<i32, Error> {
+        self.deliver(caller, Filled::UpTo(slot.cast_unsigned()));
         match caller.data_mut().drained() {
             Verdict::Value(slot) => Ok(slot as i32),
             verdict => Err(Error::host(Leave(verdict))),
@@ -86,7 +88,7 @@ impl Shared {
         let before = self.memory.data_size(&*caller);
         let mut allowed = false;
         self.note(caller, |state, memory| {
-            allowed = ops::may_grow(state, memory, pages)
+            allowed = ops::may_grow(state, memory.len(), pages)
         });
         if !allowed {
             return -1;
@@ -110,6 +112,8 @@ impl Shared {
 pub(super) fn to_val(value: u64, ty: ValType) -> Val {
     match ty {
         ValType::I64 => Val::I64(value.cast_signed()),
+        ValType::F32 => Val::F32(F32::from_bits(value as u32)),
+        ValType::F64 => Val::F64(F64::from_bits(value)),
         _ => Val::I32(value as u32 as i32),
     }
 }
@@ -118,6 +122,8 @@ pub(super) fn from_val(value: &Val) -> u64 {
     match *value {
         Val::I32(value) => u64::from(value.cast_unsigned()),
         Val::I64(value) => value.cast_unsigned(),
+        Val::F32(value) => u64::from(value.to_bits()),
+        Val::F64(value) => value.to_bits(),
         // No host function takes anything else.
         _ => 0,
     }
@@ -145,32 +151,36 @@ pub(super) fn link(
         if import.module() == hooks::MODULE {
             continue;
         }
-        let Some(function) = abi::find(import.module(), import.name()) else {
-            return Err(Error::new(format!(
-                "{}.{} is not implemented",
-                import.module(),
-                import.name()
-            )));
-        };
+        let (module, name) = (import.module(), import.name());
+        let embedded = program
+            .embedder()
+            .iter()
+            .position(|given| given.module == module && given.name == name);
+        let op: Box<dyn Fn(Vec<u64>) -> Op + Send + Sync> =
+            match (embedded, abi::find(module, name)) {
+                (Some(import), _) => {
+                    let import = import as u32;
+                    Box::new(move |args| Op::Embedded { import, args })
+                }
+                (None, Some(function)) => Box::new(move |args| Op::Host { function, args }),
+                (None, None) => {
+                    return Err(Error::new(format!("{module}.{name} is not implemented")));
+                }
+            };
         // The same function may be imported twice.
         linker.allow_shadowing(true);
-        linker.func_new(
-            import.module(),
-            import.name(),
-            ty.clone(),
-            host_function(shared, function),
-        )?;
+        linker.func_new(module, name, ty.clone(), host_function(shared, op))?;
     }
     Ok(linker)
 }
 
 fn host_function(
     shared: Shared,
-    function: &'static HostFn,
+    op: impl Fn(Vec<u64>) -> Op,
 ) -> impl Fn(Caller<'_, State>, &[Val], &mut [Val]) -> Result<(), Error> {
     move |mut caller, params, results| {
         let args = params.iter().map(from_val).collect();
-        let value = shared.operate(&mut caller, Op::Host { function, args })?;
+        let value = shared.operate(&mut caller, op(args))?;
         if let Some(result) = results.first_mut() {
             *result = to_val(value, result.ty());
         }
@@ -195,7 +205,7 @@ fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32
         let name = hook.signature().0;
         let roles = roles.clone();
         match hook {
-            Hook::Drain => linker.func_wrap(m, name, move |mut c: C<'_>| shared.drained(&mut c)),
+            Hook::Drain => linker.func_wrap(m, name, move |mut c: C<'_>, slot: i32| shared.drained(&mut c, slot)),
             Hook::Load32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, op: i32, s: i32| atomic(&mut c, a, 0, 0, op, s).map(|v| v as i32)),
             Hook::Load64 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, op: i32, s: i32| atomic(&mut c, a, 0, 0, op, s).map(u64::cast_signed)),
             Hook::Store32 => linker.func_wrap(m, name, move |mut c: C<'_>, a: i32, v: i32, op: i32, s: i32| atomic(&mut c, a, wide(v), 0, op, s).map(drop)),
@@ -211,19 +221,25 @@ fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32
             }),
             Hook::Fence => linker.func_wrap(m, name, move |mut c: C<'_>, s: i32| shared.operate(&mut c, Op::Fence { site: site(s) }).map(drop)),
             Hook::BulkCopy => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, f: i32, n: i32, s: i32| {
-                shared.note(&mut c, |state, memory| ops::bulk_copy(state, memory, site(s), d.cast_unsigned(), f.cast_unsigned(), n.cast_unsigned()));
+                shared.note(&mut c, |state, memory| ops::bulk_copy(state, memory.len(), site(s), d.cast_unsigned(), f.cast_unsigned(), n.cast_unsigned()));
             }),
             Hook::BulkWrite => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, n: i32, s: i32| {
-                shared.note(&mut c, |state, memory| ops::bulk_write(state, memory, site(s), d.cast_unsigned(), n.cast_unsigned()));
+                shared.note(&mut c, |state, memory| ops::bulk_write(state, memory.len(), site(s), d.cast_unsigned(), n.cast_unsigned()));
             }),
             Hook::Grow => linker.func_wrap(m, name, move |mut c: C<'_>, pages: i32, _site: i32| shared.grow(&mut c, pages.cast_unsigned())),
             Hook::Enter => linker.func_wrap(m, name, move |mut c: C<'_>, f: i32, a0: i32, a1: i32, a2: i32, a3: i32| {
                 let args = [a0, a1, a2, a3].map(i32::cast_unsigned);
-                let role = roles.get(&f.cast_unsigned()).copied().unwrap_or(Role::Hide);
-                shared.note(&mut c, |state, _| ops::enter(state, role, args));
+                let role = roles.get(&f.cast_unsigned()).copied().unwrap_or(Role::Hide { callbacks: false });
+                shared.note(&mut c, |state, _| intercepts::enter(state, role, args));
             }),
             Hook::Leave => linker.func_wrap(m, name, move |mut c: C<'_>, _f: i32, result: i32| {
-                shared.note(&mut c, |state, _| ops::leave(state, result.cast_unsigned()));
+                shared.note(&mut c, |state, memory| intercepts::leave(state, memory, result.cast_unsigned()));
+            }),
+            Hook::Stack => linker.func_wrap(m, name, move |mut c: C<'_>, top: i32| {
+                shared.note(&mut c, |state, _| state.stack_begins(top.cast_unsigned()));
+            }),
+            Hook::Callback => linker.func_wrap(m, name, move |mut c: C<'_>, begins: i32| {
+                shared.note(&mut c, |state, _| intercepts::callback(state, begins != 0));
             }),
         }?;
     }

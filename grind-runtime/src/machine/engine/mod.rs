@@ -5,23 +5,26 @@
 
 mod link;
 mod session;
+mod tables;
 
 pub use session::{Session, Value};
+pub(super) use tables::Tables;
 
 use crate::machine::limits::LimitReached;
-use crate::machine::ops::Op;
+use crate::machine::ops::{self, Op};
 use crate::machine::state::{Filled, State, Verdict};
 use crate::machine::thread::{Status, TlsLayout};
-use crate::machine::{Ending, MachineConfig, MachineError, RunResult, RunStats, Trap};
+use crate::machine::{Ending, Entry, MachineConfig, MachineError, RunResult, RunStats, Trap};
 use crate::program::{Program, hooks};
 use crate::schedule::PointKind;
 use crate::trace::{EventKind, ThreadId};
 use link::{Leave, Shared, from_val, to_val};
 use std::collections::VecDeque;
+use tables::instantiation_error;
 use wasmi::{
     CompilationMode, Config, Engine, Error, ExternType, Func, Global, Instance, Linker, Memory,
     MemoryType, Module, Ref, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Store,
-    Table, TrapCode, Val,
+    Table, TrapCode, Val, ValType,
 };
 
 /// Fuel given at a time, about as many instructions: a thread that touches no memory is interrupted
@@ -38,6 +41,7 @@ const VALUE_STACK: usize = 64 << 20;
 struct Guest {
     instance: Instance,
     globals: Vec<(Global, Val)>,
+    stack_pointer: Option<Global>,
 }
 
 enum Suspended {
@@ -68,44 +72,60 @@ struct Runner<'a> {
     fuel_given: u64,
     /// What the main thread's last call returned.
     main_results: Vec<Val>,
+    /// What all calls returned that the driver wanted.
+    driven: Vec<u64>,
+    /// The main thread is in such a call.
+    in_driven: bool,
 }
 
 pub(super) fn run(program: &Program, config: MachineConfig) -> Result<RunResult, MachineError> {
-    let entry = entry(program, config.entry.as_deref())?;
+    let entry = entry(program, &config.entry)?;
     let mut runner = Runner::new(program, config, entry)?;
     runner.store.data_mut().point(PointKind::Blocked);
     runner.run()?;
     Ok(runner.finish())
 }
 
-/// The function the main thread runs.
-fn entry(program: &Program, wanted: Option<&str>) -> Result<String, MachineError> {
+/// The functions the main thread runs, one after the other.
+fn entry(program: &Program, wanted: &Entry) -> Result<Vec<String>, MachineError> {
+    if program.driver().is_some() {
+        return Ok(Vec::new());
+    }
+    const START: &str = "_start";
+    const INITIALIZE: &str = "_initialize";
     let info = program.info();
     let error = |problem: String| MachineError::Entry {
         problem,
         exports: info.exported_functions().map(str::to_owned).collect(),
     };
-    let name = match wanted {
-        Some(name) if info.exported_function(name).is_none() => {
-            return Err(error(format!("there is no exported function `{name}`")));
-        }
+    let exported = |name: &str| info.exported_function(name).is_some();
+    let name = match wanted.function.as_deref() {
         Some(name) => name,
-        None => ["_start", "main"]
+        None => [START, "main"]
             .into_iter()
-            .find(|name| info.exported_function(name).is_some())
+            .find(|name| exported(name))
             .ok_or_else(|| error("the module exports neither `_start` nor `main`".to_owned()))?,
     };
-    let params = info
-        .exported_function(name)
-        .and_then(|index| info.function_type(index))
-        .map_or(0, |ty| ty.params().len());
-    // A C or Rust `main(argc, argv)` is called without arguments.
-    if params != 0 && name != "main" {
-        return Err(error(format!(
-            "`{name}` takes {params} parameters, which cannot be given"
-        )));
+    let mut names = Vec::new();
+    if wanted.after_start && name != START {
+        names.push(START);
+    } else if name != START && name != INITIALIZE && exported(INITIALIZE) {
+        names.push(INITIALIZE);
     }
-    Ok(name.to_owned())
+    names.push(name);
+    for &name in &names {
+        let Some(index) = info.exported_function(name) else {
+            return Err(error(format!("there is no exported function `{name}`")));
+        };
+        let params = (info.function_type(index)).map_or(0, |ty| ty.params().len());
+        // A C or Rust `main(argc, argv)` is called without arguments.
+        if params != 0 && name != "main" {
+            return Err(error(format!(
+                "`{name}` takes {params} parameters, which cannot be given"
+            )));
+        }
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
 }
 
 fn engine_error(error: impl std::fmt::Display) -> MachineError {
@@ -116,7 +136,7 @@ impl<'a> Runner<'a> {
     fn new(
         program: &'a Program,
         config: MachineConfig,
-        entry: String,
+        entry: Vec<String>,
     ) -> Result<Self, MachineError> {
         let mut engine_config = Config::default();
         engine_config
@@ -127,14 +147,25 @@ impl<'a> Runner<'a> {
             .set_max_stack_height(VALUE_STACK)
             .set_max_cached_stacks(64);
         let engine = Engine::new(&engine_config);
-        let module = Module::new(&engine, program.lowered()).map_err(engine_error)?;
+        let module = Module::new(&engine, program.lowered()).map_err(instantiation_error)?;
         let shape = program.info().memory;
-        let pages = shape.map_or(0, |memory| memory.minimum);
+        let wanted = config.initial_memory.unwrap_or(0).div_ceil(65_536);
+        let most = shape.map_or(0, |memory| memory.maximum.unwrap_or(65_536));
+        let pages = match u32::try_from(wanted) {
+            Ok(wanted) if wanted <= most => wanted.max(shape.map_or(0, |memory| memory.minimum)),
+            _ => {
+                return Err(MachineError::InitialMemory {
+                    wanted: wanted.saturating_mul(65_536),
+                    maximum: u64::from(most) * 65_536,
+                });
+            }
+        };
         let (wanted, limit) = (u64::from(pages) * 65_536, config.limits.memory);
         if wanted > limit {
             return Err(MachineError::Memory { wanted, limit });
         }
         let mut store = Store::new(&engine, State::new(program, config, entry));
+        store.limiter(|state| &mut state.tables);
         let memory_type = MemoryType::new(pages, shape.and_then(|memory| memory.maximum));
         let shared = Shared {
             memory: Memory::new(&mut store, memory_type).map_err(engine_error)?,
@@ -155,6 +186,8 @@ impl<'a> Runner<'a> {
             steps: 0,
             fuel_given: 0,
             main_results: Vec::new(),
+            driven: Vec::new(),
+            in_driven: false,
         })
     }
 
@@ -175,7 +208,10 @@ impl<'a> Runner<'a> {
         let memory = self.shared.memory.data_size(&self.store) as u64;
         // Suspended calls hold stacks of the engine; they go before the store does.
         drop(self.threads);
-        let state = self.store.into_data();
+        let mut state = self.store.into_data();
+        if state.tables.refused {
+            state.limits_reached.insert(LimitReached::Tables);
+        }
         let ending = match (state.ending, self.main_results.first()) {
             (Some(Ending::Returned), Some(Val::I32(code))) => Ending::Exited(*code),
             (Some(ending), _) => ending,
@@ -184,7 +220,7 @@ impl<'a> Runner<'a> {
         RunResult {
             ending,
             stats: RunStats {
-                records: state.records,
+                words: state.delivered,
                 events: state.events,
                 threads: state.threads.len() as u32,
                 steps: self.steps,
@@ -223,6 +259,10 @@ impl<'a> Runner<'a> {
             Verdict::Suspend | Verdict::Stop => Ok(()),
             Verdict::Trap(trap) => {
                 self.trapped(thread, trap);
+                Ok(())
+            }
+            Verdict::EndThread => {
+                self.returned(thread);
                 Ok(())
             }
             Verdict::Call { export, args } => {
@@ -287,18 +327,30 @@ impl<'a> Runner<'a> {
                 let top = Val::I32(stack.top.cast_signed());
                 global.set(&mut self.store, top).map_err(engine_error)?;
             }
+        } else if thread == ThreadId(0)
+            && let Some(global) = guest.stack_pointer
+            && let Val::I32(top) = global.get(&self.store)
+        {
+            self.store.data_mut().stack_begins(top.cast_unsigned());
         }
-        let Some(function) = guest.instance.get_func(&self.store, &entry.export) else {
-            return Err(engine_error(format!("export `{}` vanished", entry.export)));
-        };
-        let params = function.ty(&self.store).params().len();
-        let mut args: Vec<Val> = entry
-            .args
-            .iter()
-            .map(|&arg| Val::I32(arg.cast_signed()))
-            .collect();
-        args.resize(params, Val::I32(0));
-        queue.push_back((function, args));
+        // Without a function it is the main thread, whose calls the driver decides.
+        if let Some((last, first)) = entry.exports.split_last() {
+            for name in first {
+                let function = guest.instance.get_func(&self.store, name);
+                queue.extend(function.map(|function| (function, Vec::new())));
+            }
+            let Some(function) = guest.instance.get_func(&self.store, last) else {
+                return Err(engine_error(format!("export `{last}` vanished")));
+            };
+            let params = function.ty(&self.store).params().len();
+            let mut args: Vec<Val> = entry
+                .args
+                .iter()
+                .map(|&arg| Val::I32(arg.cast_signed()))
+                .collect();
+            args.resize(params, Val::I32(0));
+            queue.push_back((function, args));
+        }
         if self.threads.len() <= thread.0 as usize {
             self.threads
                 .resize_with(thread.0 as usize + 1, Activation::default);
@@ -317,7 +369,7 @@ impl<'a> Runner<'a> {
         for import in self.module.imports() {
             if let ExternType::Table(ty) = import.ty() {
                 let null = Ref::default_for_ty(ty.element());
-                let table = Table::new(&mut self.store, *ty, null).map_err(engine_error)?;
+                let table = Table::new(&mut self.store, *ty, null).map_err(instantiation_error)?;
                 self.linker.allow_shadowing(true);
                 self.linker
                     .define(import.module(), import.name(), table)
@@ -327,7 +379,7 @@ impl<'a> Runner<'a> {
         let instance = self
             .linker
             .instantiate_and_start(&mut self.store, &self.module)
-            .map_err(engine_error)?;
+            .map_err(instantiation_error)?;
         self.instances += 1;
         if self.store.data().tls_layout.is_none() {
             let read = |name| match instance.get_global(&self.store, name)?.get(&self.store) {
@@ -348,17 +400,32 @@ impl<'a> Runner<'a> {
                     .get_global(&self.store, &format!("{}{index}", hooks::GLOBAL_PREFIX))?;
                 Some((global, global.get(&self.store)))
             });
+        let globals = globals.collect();
+        let pointer = self.program.info().stack_pointer;
+        let stack_pointer = pointer.and_then(|index| {
+            instance.get_global(&self.store, &format!("{}{index}", hooks::GLOBAL_PREFIX))
+        });
         Ok(Guest {
             instance,
-            globals: globals.collect(),
+            globals,
+            stack_pointer,
         })
     }
 
     /// Makes the next call of a thread's list, or ends the thread.
     fn call_next(&mut self, thread: ThreadId) -> Result<(), MachineError> {
-        let Some((function, args)) = self.activation(thread).queue.pop_front() else {
-            self.recycle(thread);
-            self.store.data_mut().returned();
+        let next = match self.activation(thread).queue.pop_front() {
+            None if thread == ThreadId(0) => match self.next_driven() {
+                Ok(next) => next,
+                Err(trap) => {
+                    self.trapped(thread, trap);
+                    return Ok(());
+                }
+            },
+            next => next,
+        };
+        let Some((function, args)) = next else {
+            self.returned(thread);
             return Ok(());
         };
         let mut results = results_of(&function, &self.store);
@@ -366,6 +433,43 @@ impl<'a> Runner<'a> {
         self.refill(0);
         let call = function.call_resumable(&mut self.store, &args, &mut results);
         self.left(thread, call, results)
+    }
+
+    /// What the driver wants the main thread to call, if there is one.
+    fn next_driven(&mut self) -> Result<Option<(Func, Vec<Val>)>, Trap> {
+        let Some(driver) = self.program.driver() else {
+            return Ok(None);
+        };
+        let results = std::mem::take(&mut self.main_results);
+        if std::mem::replace(&mut self.in_driven, true) {
+            self.driven.push(results.first().map_or(0, from_val));
+        }
+        let (memory, state) = self.shared.memory.data_and_store_mut(&mut self.store);
+        let Some(call) = ops::next_call(state, memory, driver, &self.driven)? else {
+            return Ok(None);
+        };
+        let guest = self.threads[0].guest.as_ref();
+        let function = guest.and_then(|guest| guest.instance.get_func(&self.store, call.export()));
+        let Some(function) = function else {
+            let export = call.export();
+            return Err(Trap::Embedder(format!(
+                "there is no exported function `{export}`"
+            )));
+        };
+        let ty = function.ty(&self.store);
+        let numbers = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+        if ty.params().len() != call.args().len()
+            || !ty.params().iter().all(|param| numbers.contains(param))
+        {
+            return Err(Trap::Embedder(format!(
+                "the export `{}` does not take {} numbers",
+                call.export(),
+                call.args().len()
+            )));
+        }
+        let args = call.args().iter().zip(ty.params());
+        let args = args.map(|(&arg, &ty)| to_val(arg, ty)).collect();
+        Ok(Some((function, args)))
     }
 
     /// Resumes the innermost call of a thread with the result of the host function it is in.
@@ -418,9 +522,14 @@ impl<'a> Runner<'a> {
                 let leave = call.host_error().downcast_ref::<Leave>().cloned();
                 let suspended = (Suspended::HostCall(call), results);
                 match leave {
-                    Some(Leave(verdict @ Verdict::Trap(_))) => self.follow(thread, verdict),
+                    Some(Leave(verdict @ (Verdict::Trap(_) | Verdict::EndThread))) => {
+                        self.follow(thread, verdict)
+                    }
                     Some(Leave(verdict)) => {
                         self.activation(thread).suspended.push(suspended);
+                        if verdict == Verdict::Suspend {
+                            self.note_stack(thread);
+                        }
                         self.follow(thread, verdict)
                     }
                     None => Err(engine_error("a host function failed in a way of its own")),
@@ -431,6 +540,7 @@ impl<'a> Runner<'a> {
                 self.activation(thread)
                     .suspended
                     .push((Suspended::Fuel(call), results));
+                self.note_stack(thread);
                 let state = self.store.data_mut();
                 state.thread_mut().status = Status::Ready(Op::Refuelled);
                 // An instruction is about a nanosecond of native time.
@@ -453,6 +563,22 @@ impl<'a> Runner<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// While a thread is suspended, and only then, others can reach what is on its stack.
+    fn note_stack(&mut self, thread: ThreadId) {
+        let guest = self.threads[thread.0 as usize].guest.as_ref();
+        if let Some(global) = guest.and_then(|guest| guest.stack_pointer)
+            && let Val::I32(pointer) = global.get(&self.store)
+        {
+            let state = self.store.data_mut();
+            state.stack_reaches(thread, pointer.cast_unsigned());
+        }
+    }
+
+    fn returned(&mut self, thread: ThreadId) {
+        self.recycle(thread);
+        self.store.data_mut().returned();
     }
 
     fn trapped(&mut self, thread: ThreadId, trap: Trap) {
@@ -486,6 +612,7 @@ impl<'a> Runner<'a> {
         self.shared.set_slot(&mut self.store, slot);
     }
 
+    /// Fuel for a while, and beyond that what the next instruction needs.
     fn refill(&mut self, required: u64) {
         let left = self
             .store

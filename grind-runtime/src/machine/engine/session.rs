@@ -41,7 +41,7 @@ impl<'a> Session<'a> {
         program: &'a Program,
         config: MachineConfig,
     ) -> Result<Result<Self, Trap>, MachineError> {
-        let mut runner = Runner::new(program, config, String::new())?;
+        let mut runner = Runner::new(program, config, Vec::new())?;
         let guest = runner.instantiate()?;
         let mut session = Session {
             runner,
@@ -100,6 +100,14 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn memory(&self) -> &[u8] {
         self.runner.shared.memory.data(&self.runner.store)
+    }
+
+    /// The value of an exported global, if there is one of that name.
+    #[must_use]
+    pub fn global(&self, export: &str) -> Option<Value> {
+        let store = &self.runner.store;
+        let global = self.instance.get_global(store, export)?;
+        Some(from_engine(&global.get(store)))
     }
 
     fn entry_error(&self, problem: String) -> MachineError {

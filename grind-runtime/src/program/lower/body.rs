@@ -1,156 +1,24 @@
 //! Function bodies: what each instruction becomes.
 
+use super::copy::{Read, encode, encode_barrier};
+use super::effects::{
+    Effect, NoModule, Wide, effect, exits_function, is_equality, may_trap, straight,
+};
 use super::hooks::{AtomicOp, Hook};
 use super::operands::{Operands, Origin};
-use super::region::{Base, Plan, Planned, Region};
-use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift};
+use super::region::{Base, Place, Plan, Planned, Region};
+use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, first_reads};
 use crate::program::ProgramError;
 use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
+use crate::trace;
 use smallvec::SmallVec;
 use std::ops::Range;
 use wasm_encoder::reencode::Reencode;
-use wasm_encoder::{BlockType, Encode, Instruction, MemArg, MemArgTarget, ValType};
+use wasm_encoder::{BlockType, InstructionSink, MemArg, MemArgTarget, ValType};
 use wasmparser::{
-    ContType, FrameKind, FuncToValidate, FuncType, FuncValidator, FuncValidatorAllocations,
-    FunctionBody, ModuleArity, Operator, RefType, SubType, ValidatorResources,
+    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator,
+    ValidatorResources,
 };
-
-/// What an instruction does to memory.
-enum Effect {
-    Load(wasmparser::MemArg, u8),
-    /// The value's type: it lies above the address on the stack.
-    Store(wasmparser::MemArg, u8, ValType),
-    /// A lane load takes a vector above the address, and pushes one.
-    LoadLane(wasmparser::MemArg, u8),
-    Atomic(wasmparser::MemArg, u8, AtomicOp, Wide),
-    Wait(wasmparser::MemArg, u8),
-    Notify(wasmparser::MemArg),
-    Fence,
-    Copy,
-    Write,
-    Grow,
-}
-
-/// Whether an atomic works on an `i64`.
-type Wide = bool;
-
-/// Whether a function with this instruction emits records or calls hooks.
-pub(super) fn is_observable(op: &Operator<'_>) -> bool {
-    effect(op).is_some()
-}
-
-#[rustfmt::skip]
-fn effect(op: &Operator<'_>) -> Option<Effect> {
-    use AtomicOp::{Add, And, CompareExchange, Exchange, Or, Sub, Xor};
-    use Effect::{Atomic, Load, LoadLane, Store, Wait};
-    use Operator as O;
-    use ValType::{F32, F64, I32, I64, V128};
-    Some(match *op {
-        O::I32Load8S { memarg } | O::I32Load8U { memarg } | O::I64Load8S { memarg } | O::I64Load8U { memarg }
-        | O::V128Load8Splat { memarg } => Load(memarg, 1),
-        O::I32Load16S { memarg } | O::I32Load16U { memarg } | O::I64Load16S { memarg } | O::I64Load16U { memarg }
-        | O::V128Load16Splat { memarg } => Load(memarg, 2),
-        O::I32Load { memarg } | O::F32Load { memarg } | O::I64Load32S { memarg } | O::I64Load32U { memarg }
-        | O::V128Load32Splat { memarg } | O::V128Load32Zero { memarg } => Load(memarg, 4),
-        O::I64Load { memarg } | O::F64Load { memarg } | O::V128Load64Splat { memarg } | O::V128Load64Zero { memarg }
-        | O::V128Load8x8S { memarg } | O::V128Load8x8U { memarg } | O::V128Load16x4S { memarg }
-        | O::V128Load16x4U { memarg } | O::V128Load32x2S { memarg } | O::V128Load32x2U { memarg } => Load(memarg, 8),
-        O::V128Load { memarg } => Load(memarg, 16),
-        O::V128Load8Lane { memarg, .. } => LoadLane(memarg, 1),
-        O::V128Load16Lane { memarg, .. } => LoadLane(memarg, 2),
-        O::V128Load32Lane { memarg, .. } => LoadLane(memarg, 4),
-        O::V128Load64Lane { memarg, .. } => LoadLane(memarg, 8),
-
-        O::I32Store8 { memarg } => Store(memarg, 1, I32),
-        O::I32Store16 { memarg } => Store(memarg, 2, I32),
-        O::I32Store { memarg } => Store(memarg, 4, I32),
-        O::I64Store8 { memarg } => Store(memarg, 1, I64),
-        O::I64Store16 { memarg } => Store(memarg, 2, I64),
-        O::I64Store32 { memarg } => Store(memarg, 4, I64),
-        O::I64Store { memarg } => Store(memarg, 8, I64),
-        O::F32Store { memarg } => Store(memarg, 4, F32),
-        O::F64Store { memarg } => Store(memarg, 8, F64),
-        O::V128Store { memarg } => Store(memarg, 16, V128),
-        O::V128Store8Lane { memarg, .. } => Store(memarg, 1, V128),
-        O::V128Store16Lane { memarg, .. } => Store(memarg, 2, V128),
-        O::V128Store32Lane { memarg, .. } => Store(memarg, 4, V128),
-        O::V128Store64Lane { memarg, .. } => Store(memarg, 8, V128),
-
-        O::I32AtomicLoad { memarg } => Atomic(memarg, 4, AtomicOp::Load, false),
-        O::I32AtomicLoad8U { memarg } => Atomic(memarg, 1, AtomicOp::Load, false),
-        O::I32AtomicLoad16U { memarg } => Atomic(memarg, 2, AtomicOp::Load, false),
-        O::I64AtomicLoad { memarg } => Atomic(memarg, 8, AtomicOp::Load, true),
-        O::I64AtomicLoad8U { memarg } => Atomic(memarg, 1, AtomicOp::Load, true),
-        O::I64AtomicLoad16U { memarg } => Atomic(memarg, 2, AtomicOp::Load, true),
-        O::I64AtomicLoad32U { memarg } => Atomic(memarg, 4, AtomicOp::Load, true),
-        O::I32AtomicStore { memarg } => Atomic(memarg, 4, AtomicOp::Store, false),
-        O::I32AtomicStore8 { memarg } => Atomic(memarg, 1, AtomicOp::Store, false),
-        O::I32AtomicStore16 { memarg } => Atomic(memarg, 2, AtomicOp::Store, false),
-        O::I64AtomicStore { memarg } => Atomic(memarg, 8, AtomicOp::Store, true),
-        O::I64AtomicStore8 { memarg } => Atomic(memarg, 1, AtomicOp::Store, true),
-        O::I64AtomicStore16 { memarg } => Atomic(memarg, 2, AtomicOp::Store, true),
-        O::I64AtomicStore32 { memarg } => Atomic(memarg, 4, AtomicOp::Store, true),
-
-        O::I32AtomicRmwAdd { memarg } => Atomic(memarg, 4, Add, false),
-        O::I32AtomicRmw8AddU { memarg } => Atomic(memarg, 1, Add, false),
-        O::I32AtomicRmw16AddU { memarg } => Atomic(memarg, 2, Add, false),
-        O::I64AtomicRmwAdd { memarg } => Atomic(memarg, 8, Add, true),
-        O::I64AtomicRmw8AddU { memarg } => Atomic(memarg, 1, Add, true),
-        O::I64AtomicRmw16AddU { memarg } => Atomic(memarg, 2, Add, true),
-        O::I64AtomicRmw32AddU { memarg } => Atomic(memarg, 4, Add, true),
-        O::I32AtomicRmwSub { memarg } => Atomic(memarg, 4, Sub, false),
-        O::I32AtomicRmw8SubU { memarg } => Atomic(memarg, 1, Sub, false),
-        O::I32AtomicRmw16SubU { memarg } => Atomic(memarg, 2, Sub, false),
-        O::I64AtomicRmwSub { memarg } => Atomic(memarg, 8, Sub, true),
-        O::I64AtomicRmw8SubU { memarg } => Atomic(memarg, 1, Sub, true),
-        O::I64AtomicRmw16SubU { memarg } => Atomic(memarg, 2, Sub, true),
-        O::I64AtomicRmw32SubU { memarg } => Atomic(memarg, 4, Sub, true),
-        O::I32AtomicRmwAnd { memarg } => Atomic(memarg, 4, And, false),
-        O::I32AtomicRmw8AndU { memarg } => Atomic(memarg, 1, And, false),
-        O::I32AtomicRmw16AndU { memarg } => Atomic(memarg, 2, And, false),
-        O::I64AtomicRmwAnd { memarg } => Atomic(memarg, 8, And, true),
-        O::I64AtomicRmw8AndU { memarg } => Atomic(memarg, 1, And, true),
-        O::I64AtomicRmw16AndU { memarg } => Atomic(memarg, 2, And, true),
-        O::I64AtomicRmw32AndU { memarg } => Atomic(memarg, 4, And, true),
-        O::I32AtomicRmwOr { memarg } => Atomic(memarg, 4, Or, false),
-        O::I32AtomicRmw8OrU { memarg } => Atomic(memarg, 1, Or, false),
-        O::I32AtomicRmw16OrU { memarg } => Atomic(memarg, 2, Or, false),
-        O::I64AtomicRmwOr { memarg } => Atomic(memarg, 8, Or, true),
-        O::I64AtomicRmw8OrU { memarg } => Atomic(memarg, 1, Or, true),
-        O::I64AtomicRmw16OrU { memarg } => Atomic(memarg, 2, Or, true),
-        O::I64AtomicRmw32OrU { memarg } => Atomic(memarg, 4, Or, true),
-        O::I32AtomicRmwXor { memarg } => Atomic(memarg, 4, Xor, false),
-        O::I32AtomicRmw8XorU { memarg } => Atomic(memarg, 1, Xor, false),
-        O::I32AtomicRmw16XorU { memarg } => Atomic(memarg, 2, Xor, false),
-        O::I64AtomicRmwXor { memarg } => Atomic(memarg, 8, Xor, true),
-        O::I64AtomicRmw8XorU { memarg } => Atomic(memarg, 1, Xor, true),
-        O::I64AtomicRmw16XorU { memarg } => Atomic(memarg, 2, Xor, true),
-        O::I64AtomicRmw32XorU { memarg } => Atomic(memarg, 4, Xor, true),
-        O::I32AtomicRmwXchg { memarg } => Atomic(memarg, 4, Exchange, false),
-        O::I32AtomicRmw8XchgU { memarg } => Atomic(memarg, 1, Exchange, false),
-        O::I32AtomicRmw16XchgU { memarg } => Atomic(memarg, 2, Exchange, false),
-        O::I64AtomicRmwXchg { memarg } => Atomic(memarg, 8, Exchange, true),
-        O::I64AtomicRmw8XchgU { memarg } => Atomic(memarg, 1, Exchange, true),
-        O::I64AtomicRmw16XchgU { memarg } => Atomic(memarg, 2, Exchange, true),
-        O::I64AtomicRmw32XchgU { memarg } => Atomic(memarg, 4, Exchange, true),
-        O::I32AtomicRmwCmpxchg { memarg } => Atomic(memarg, 4, CompareExchange, false),
-        O::I32AtomicRmw8CmpxchgU { memarg } => Atomic(memarg, 1, CompareExchange, false),
-        O::I32AtomicRmw16CmpxchgU { memarg } => Atomic(memarg, 2, CompareExchange, false),
-        O::I64AtomicRmwCmpxchg { memarg } => Atomic(memarg, 8, CompareExchange, true),
-        O::I64AtomicRmw8CmpxchgU { memarg } => Atomic(memarg, 1, CompareExchange, true),
-        O::I64AtomicRmw16CmpxchgU { memarg } => Atomic(memarg, 2, CompareExchange, true),
-        O::I64AtomicRmw32CmpxchgU { memarg } => Atomic(memarg, 4, CompareExchange, true),
-
-        O::MemoryAtomicWait32 { memarg } => Wait(memarg, 4),
-        O::MemoryAtomicWait64 { memarg } => Wait(memarg, 8),
-        O::MemoryAtomicNotify { memarg } => Effect::Notify(memarg),
-        O::AtomicFence { .. } => Effect::Fence,
-        O::MemoryCopy { .. } => Effect::Copy,
-        O::MemoryFill { .. } | O::MemoryInit { .. } => Effect::Write,
-        O::MemoryGrow { .. } => Effect::Grow,
-        _ => return None,
-    })
-}
 
 /// Lowers one body. `index` is its function index in the original module.
 pub(super) fn lower(
@@ -162,6 +30,7 @@ pub(super) fn lower(
     allocations: &mut FuncValidatorAllocations,
 ) -> Result<wasm_encoder::Function, ProgramError> {
     let mut validator = func.into_validator(std::mem::take(allocations));
+    let (code, begin) = (body.as_bytes(), body.range().start);
     let mut reader = body.get_operators_reader()?;
     {
         let mut locals = body.get_binary_reader();
@@ -175,9 +44,13 @@ pub(super) fn lower(
         first_extra: validator.len_locals(),
         extra: Vec::new(),
         ring: None,
+        callbacks: context.has_callbacks(index),
+        stack_pointer: context.stack_pointer_of_entry(index),
         operands: Operands::default(),
         region: Region::default(),
         returned: None,
+        compares: false,
+        confused: false,
     };
     if !context.is_silent(index) {
         let ring = lowering.extra_local(ValType::I32, Slot::Ring);
@@ -187,7 +60,14 @@ pub(super) fn lower(
     while !reader.eof() {
         let offset = reader.original_position();
         let op = reader.read()?;
-        lowering.instruction(&mut validator, offset, &op)?;
+        let end = reader.original_position();
+        let read = Read {
+            op: &op,
+            effect: lowering.effect(&op, offset),
+            offset,
+            bytes: &code[(offset - begin) as usize..(end - begin) as usize],
+        };
+        lowering.instruction(&mut validator, &read)?;
     }
     reader.finish()?;
     *allocations = validator.into_allocations();
@@ -209,13 +89,33 @@ enum Slot {
     Length,
 }
 
-/// How the records of a piece are made.
-#[derive(Clone, Copy)]
+/// How the records of a region are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// Into the slot after those of the region before; no check.
-    Fast { slot: u64 },
-    /// By a call that checks.
+    /// By stores, without a check.
+    Fast,
+    /// Each by a call that checks.
     Slow,
+}
+
+/// A region that is written out.
+struct Output<'a> {
+    region: &'a Region,
+    plan: &'a Plan,
+    mode: Mode,
+    ring: u32,
+    /// Site of its first record.
+    first: SiteId,
+}
+
+/// A word of a region, from where the ring is.
+fn ring_word(word: u8) -> MemArg {
+    MemArg {
+        offset: 4 * u64::from(word),
+        align: 2,
+        target: MemArgTarget::Memory(RING_MEMORY),
+        ordering: None,
+    }
 }
 
 struct Body<'a> {
@@ -226,15 +126,37 @@ struct Body<'a> {
     first_extra: u32,
     extra: Vec<(Slot, ValType)>,
     ring: Option<u32>,
+    /// The function is intercepted, but not what it calls through a table.
+    callbacks: bool,
+    /// In a thread's entry, the global whose value is the thread's stack.
+    stack_pointer: Option<u32>,
     operands: Operands,
     region: Region,
     /// The return that is still to be recorded.
-    returned: Option<SiteId>,
+    returned: Option<Site>,
+    /// The instruction before compares for equality.
+    compares: bool,
+    /// The present instruction has to be kept apart from the one before; see [`encode_barrier`].
+    confused: bool,
 }
 
 impl Body<'_> {
-    fn emit(&mut self, instruction: &Instruction<'_>) {
-        instruction.encode(&mut self.code);
+    fn sink(&mut self) -> InstructionSink<'_> {
+        InstructionSink::new(&mut self.code)
+    }
+
+    fn effect(&self, op: &Operator<'_>, offset: u64) -> Option<Effect> {
+        match effect(op) {
+            Some(Effect::Load(arg, width)) if self.context.first_reads.contains(&offset) => {
+                let wide = first_reads::is_wide(op)?;
+                Some(Effect::Atomic(arg, width, AtomicOp::FirstRead, wide))
+            }
+            effect => effect,
+        }
+    }
+
+    fn call(&mut self, function: u32) {
+        self.sink().call(function);
     }
 
     fn extra_local(&mut self, ty: ValType, slot: Slot) -> u32 {
@@ -249,94 +171,112 @@ impl Body<'_> {
         self.first_extra + position as u32
     }
 
-    fn site(&mut self, kind: SiteKind, width: u8, offset: u64, displacement: u64) -> SiteId {
-        self.sites.push(Site {
+    fn site(&self, kind: SiteKind, width: u8, offset: u64, displacement: u64) -> Site {
+        Site {
             kind,
             width,
             func: self.index,
             offset: offset as u32,
             displacement: displacement as u32,
-        })
+        }
     }
 
     // ---- the ring ------------------------------------------------------------------------------
 
     fn load_ring(&mut self, ring: u32) {
-        self.emit(&Instruction::GlobalGet(SLOT_GLOBAL));
-        self.emit(&Instruction::LocalSet(ring));
+        self.sink().global_get(SLOT_GLOBAL);
+        self.sink().local_set(ring);
     }
 
     fn store_ring(&mut self) {
         if let Some(ring) = self.ring {
-            self.emit(&Instruction::LocalGet(ring));
-            self.emit(&Instruction::GlobalSet(SLOT_GLOBAL));
+            self.sink().local_get(ring);
+            self.sink().global_set(SLOT_GLOBAL);
         }
     }
 
-    fn advance_ring(&mut self, ring: u32, records: usize) {
-        self.emit(&Instruction::LocalGet(ring));
-        self.emit(&Instruction::I32Const(8 * records as i32));
-        self.emit(&Instruction::I32Add);
-        self.emit(&Instruction::LocalSet(ring));
+    fn advance_ring(&mut self, ring: u32, words: usize) {
+        self.sink().local_get(ring);
+        self.sink().i32_const(4 * words as i32);
+        self.sink().i32_add();
+        self.sink().local_set(ring);
     }
 
-    /// Calls the machine if the slots are used up.
+    /// Calls the machine if too little is left for one record.
     ///
     /// The order matters: by the time `drain` runs, the accesses of all records in the ring are done, and
     /// the record that follows is not yet in it, so a thread may be suspended there.
     fn check_ring(&mut self, ring: u32) {
-        self.emit(&Instruction::Block(BlockType::Empty));
-        self.emit(&Instruction::LocalGet(ring));
-        self.emit(&Instruction::I32Const(RING_END.cast_signed()));
-        self.emit(&Instruction::I32Ne);
-        self.emit(&Instruction::BrIf(0));
-        self.emit(&Instruction::Call(self.context.hook(Hook::Drain)));
-        self.emit(&Instruction::LocalSet(ring));
-        self.emit(&Instruction::End);
+        let drain = self.context.hook(Hook::Drain);
+        self.sink()
+            .block(BlockType::Empty)
+            .local_get(ring)
+            .i32_const(RING_END.cast_signed() - 8)
+            .i32_le_u()
+            .br_if(0)
+            .local_get(ring)
+            .call(drain)
+            .local_set(ring)
+            .end();
     }
 
-    /// Writes a record, `slot` slots after the next.
-    fn store_record(&mut self, ring: u32, slot: u64, site: SiteId, base: NamedBase) {
-        self.emit(&Instruction::LocalGet(ring));
-        let high = u64::from(site.0) << 32;
+    /// Writes the header of a region, and its first address operand.
+    fn store_header(&mut self, out: &Output<'_>, base: NamedBase) {
+        self.sink().local_get(out.ring);
+        let header = match out.plan.records {
+            1 => out.first.0,
+            _ => trace::header(out.first, out.plan.words),
+        };
+        let high = u64::from(header) << 32;
         match base {
             NamedBase::Constant(base) => {
                 let record = high | u64::from(base.cast_unsigned());
-                self.emit(&Instruction::I64Const(record.cast_signed()));
+                self.sink().i64_const(record.cast_signed());
             }
             NamedBase::Local(local) => {
-                self.emit(&Instruction::LocalGet(local));
-                self.emit(&Instruction::I64ExtendI32U);
-                self.emit(&Instruction::I64Const(high.cast_signed()));
-                self.emit(&Instruction::I64Or);
+                self.sink().local_get(local);
+                self.sink().i64_extend_i32_u();
+                self.sink().i64_const(high.cast_signed());
+                self.sink().i64_or();
             }
         }
-        self.emit(&Instruction::I64Store(MemArg {
-            offset: 8 * slot,
-            align: 3,
-            target: MemArgTarget::Memory(RING_MEMORY),
-            ordering: None,
-        }));
+        self.sink().i64_store(ring_word(0));
     }
 
-    fn record(&mut self, ring: u32, mode: Mode, site: SiteId, base: NamedBase) {
-        match mode {
-            Mode::Fast { slot } => self.store_record(ring, slot, site, base),
+    fn base(&mut self, base: NamedBase) {
+        match base {
+            NamedBase::Local(local) => self.sink().local_get(local),
+            NamedBase::Constant(base) => self.sink().i32_const(base),
+        };
+    }
+
+    /// Makes a record of a region.
+    fn record(&mut self, out: &Output<'_>, index: usize, base: NamedBase) {
+        match out.mode {
+            Mode::Fast => {
+                let Place { word, first } = out.plan.places[index];
+                if first && word == 0 {
+                    self.store_header(out, base);
+                } else if first {
+                    self.sink().local_get(out.ring);
+                    self.base(base);
+                    self.sink().i32_store(ring_word(word));
+                }
+            }
             Mode::Slow => {
-                self.emit(&match base {
-                    NamedBase::Local(local) => Instruction::LocalGet(local),
-                    NamedBase::Constant(base) => Instruction::I32Const(base),
-                });
-                self.emit(&Instruction::I32Const(site.0.cast_signed()));
-                self.emit(&Instruction::Call(self.context.step()));
+                self.base(base);
+                let site = out.first.0 + index as u32;
+                self.sink().i32_const(site.cast_signed());
+                self.call(self.context.step());
             }
         }
     }
 
-    fn call_hook(&mut self, hook: Hook, site: SiteId) {
-        self.emit(&Instruction::I32Const(site.0.cast_signed()));
+    fn call_hook(&mut self, hook: Hook, site: Site) {
+        let site = self.sites.push(site);
+        self.sink().i32_const(site.0.cast_signed());
         self.store_ring();
-        self.emit(&Instruction::Call(self.context.hook(hook)));
+        self.call(self.context.hook(hook));
         if let Some(ring) = self.ring {
             self.load_ring(ring);
         }
@@ -347,21 +287,35 @@ impl Body<'_> {
     fn instruction(
         &mut self,
         validator: &mut FuncValidator<ValidatorResources>,
-        offset: u64,
-        op: &Operator<'_>,
+        read: &Read<'_>,
     ) -> Result<(), ProgramError> {
+        let Read { op, offset, .. } = *read;
         let height = validator.operand_stack_height() as usize;
         let frame = validator.get_control_frame(0);
         let dead = frame.is_some_and(|frame| frame.unreachable);
         let frame_height = frame.map_or(0, |frame| frame.height);
         let depth = validator.control_stack_height();
         validator.op(offset, op)?;
+        if !matches!(op, Operator::Nop) {
+            let before = std::mem::replace(&mut self.compares, is_equality(op));
+            self.confused = before && matches!(op, Operator::Select | Operator::TypedSelect { .. });
+        }
         let recording = self.ring.is_some() && !dead;
-        let arity = if recording { straight(op) } else { None };
+        let stack = match *op {
+            Operator::GlobalSet { global_index } if recording => {
+                (self.stack_pointer).filter(|&pointer| pointer == global_index)
+            }
+            _ => None,
+        };
+        let arity = if recording && stack.is_none() {
+            straight(op, read.effect.as_ref())
+        } else {
+            None
+        };
         if let Some((pops, pushes)) = arity {
             debug_assert_eq!(height, self.operands.height());
             let result = (pushes > 0).then(|| self.operand_type(validator, 0));
-            return self.straight(offset, op, height - pops, result);
+            return self.straight(read, height - pops, result);
         }
         if recording {
             let call = match *op {
@@ -369,9 +323,12 @@ impl Body<'_> {
                 Operator::CallIndirect { .. } => true,
                 _ => false,
             };
-            self.boundary(offset, op, depth, call)?;
+            self.boundary(read, depth, call)?;
         } else {
-            self.copy_or_hook(offset, op, depth)?;
+            self.copy_or_hook(read, depth)?;
+        }
+        if let Some(pointer) = stack {
+            self.tell_stack(pointer);
         }
         // Operands below those that the instruction takes are what they were.
         let kept = match *op {
@@ -392,7 +349,7 @@ impl Body<'_> {
         self.operands.truncate(kept.min(now));
         for depth in (0..now - self.operands.height()).rev() {
             let ty = self.operand_type(validator, depth);
-            self.operands.push(ty, Origin::Unknown);
+            self.operands.push(ty, Origin::Unknown, None);
         }
         Ok(())
     }
@@ -407,18 +364,12 @@ impl Body<'_> {
     /// An instruction within a region.
     fn straight(
         &mut self,
-        offset: u64,
-        op: &Operator<'_>,
+        read: &Read<'_>,
         low: usize,
         result: Option<ValType>,
     ) -> Result<(), ProgramError> {
-        if self.region.is_full() {
-            self.end_region(None);
-        }
-        if self.region.is_empty() {
-            self.region.begin(&self.operands);
-        }
-        let access = match effect(op) {
+        let Read { op, offset, .. } = *read;
+        let access = match read.effect {
             Some(Effect::Load(arg, width)) => Some((arg, width, SiteKind::Read, None)),
             Some(Effect::Store(arg, width, ty)) => Some((arg, width, SiteKind::Write, Some(ty))),
             Some(Effect::LoadLane(arg, width)) => {
@@ -426,20 +377,31 @@ impl Body<'_> {
             }
             _ => None,
         };
-        let may_trap = may_trap(op);
-        let mut records = SmallVec::new();
-        if access.is_some() || may_trap {
-            records.extend(self.returned.take().map(|site| Planned {
-                site,
-                base: Base::Constant(0),
-                above: None,
-            }));
+        let may_trap = read.effect.is_some() || may_trap(op);
+        // Between the records of a region, only accesses may trap.
+        let fixed = may_trap && access.is_none();
+        if self.region.is_full() || fixed && (self.region.has_records() || self.returned.is_some())
+        {
+            self.end_region(None);
         }
+        if self.region.is_empty() {
+            self.region.begin(&self.operands);
+        }
+        let records = self.region.records.len();
         if let Some((arg, width, kind, above)) = access {
+            let returned = self.returned.take().map(|site| Planned {
+                site,
+                base: Base::None,
+                above: None,
+            });
+            self.region.records.extend(returned);
             let site = self.site(kind, width, offset, arg.offset);
             // The address is the lowest operand of every access.
             let base = match self.operands.at(low).origin {
-                Origin::Local(local) => Base::Local(local),
+                Origin::Local(local) => Base::Local {
+                    local,
+                    version: self.region.version(local),
+                },
                 Origin::Constant(value) => Base::Constant(value),
                 Origin::Piece(piece) => Base::Operand {
                     height: low,
@@ -450,16 +412,19 @@ impl Body<'_> {
                     piece: None,
                 },
             };
-            records.push(Planned { site, base, above });
+            self.region.records.push(Planned { site, base, above });
         }
         let from = self.region.bytes.len();
-        let instruction = Shift(self.context.info).instruction(op.clone())?;
-        instruction.encode(&mut self.region.bytes);
+        if self.confused {
+            encode_barrier(&mut self.region.bytes);
+        }
+        encode(self.context, read, &mut self.region.bytes)?;
         let piece = self.region.pieces.len();
-        self.region.add(from, records, (low, result), may_trap);
+        self.region.add((from, records), (low, result), may_trap);
         self.operands.truncate(low);
         if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } = *op {
             self.operands.local_written(local_index);
+            self.region.local_written(local_index);
         }
         if let Some(ty) = result {
             let origin = match *op {
@@ -469,25 +434,27 @@ impl Body<'_> {
                 Operator::I32Const { value } => Origin::Constant(value),
                 _ => Origin::Piece(piece),
             };
-            self.operands.push(ty, origin);
+            self.operands.push(ty, origin, Some(piece));
         }
         Ok(())
     }
 
     /// An instruction that ends a region, in live code of a function that records.
-    fn boundary(
-        &mut self,
-        offset: u64,
-        op: &Operator<'_>,
-        depth: u32,
-        call: bool,
-    ) -> Result<(), ProgramError> {
+    fn boundary(&mut self, read: &Read<'_>, depth: u32, call: bool) -> Result<(), ProgramError> {
+        let Read { op, offset, .. } = *read;
         if call {
             let call = self.site(SiteKind::Call, 0, offset, 0);
             let back = self.site(SiteKind::Return, 0, offset, 0);
             self.end_region(Some(call));
             self.store_ring();
-            self.copy(op)?;
+            let callback = self.callbacks && matches!(op, Operator::CallIndirect { .. });
+            if callback {
+                self.callback(true);
+            }
+            self.copy(read)?;
+            if callback {
+                self.callback(false);
+            }
             if let Some(ring) = self.ring {
                 self.load_ring(ring);
             }
@@ -495,23 +462,34 @@ impl Body<'_> {
         } else if matches!(op, Operator::Unreachable) {
             let site = self.site(SiteKind::Trap, 0, offset, 0);
             self.end_region(Some(site));
-            self.copy(op)?;
+            self.copy(read)?;
         } else {
             self.end_region(None);
-            self.copy_or_hook(offset, op, depth)?;
+            self.copy_or_hook(read, depth)?;
         }
         Ok(())
     }
 
+    fn tell_stack(&mut self, pointer: u32) {
+        self.store_ring();
+        // The ring slot is the first global.
+        self.sink().global_get(pointer + 1);
+        self.call(self.context.hook(Hook::Stack));
+        if let Some(ring) = self.ring {
+            self.load_ring(ring);
+        }
+    }
+
+    fn callback(&mut self, begins: bool) {
+        self.sink().i32_const(i32::from(begins));
+        self.call(self.context.hook(Hook::Callback));
+    }
+
     /// An instruction outside regions.
-    fn copy_or_hook(
-        &mut self,
-        offset: u64,
-        op: &Operator<'_>,
-        depth: u32,
-    ) -> Result<(), ProgramError> {
+    fn copy_or_hook(&mut self, read: &Read<'_>, depth: u32) -> Result<(), ProgramError> {
+        let Read { op, offset, .. } = *read;
         let off = self.context.instrumentation == Instrumentation::Off;
-        match effect(op) {
+        match read.effect {
             Some(Effect::Atomic(arg, width, kind, wide)) => {
                 self.atomic(arg, width, kind, wide, offset);
             }
@@ -532,8 +510,8 @@ impl Body<'_> {
                 let site = self.site(SiteKind::Atomic, 0, offset, 0);
                 self.call_hook(Hook::Fence, site);
             }
-            Some(Effect::Copy) if !off => self.bulk(Hook::BulkCopy, offset, op)?,
-            Some(Effect::Write) if !off => self.bulk(Hook::BulkWrite, offset, op)?,
+            Some(Effect::Copy) if !off => self.bulk(Hook::BulkCopy, read)?,
+            Some(Effect::Write) if !off => self.bulk(Hook::BulkWrite, read)?,
             Some(Effect::Grow) => {
                 let site = self.site(SiteKind::Bulk, 0, offset, 0);
                 self.call_hook(Hook::Grow, site);
@@ -542,7 +520,7 @@ impl Body<'_> {
                 if exits_function(op, depth) {
                     self.store_ring();
                 }
-                self.copy(op)?;
+                self.copy(read)?;
             }
         }
         Ok(())
@@ -558,8 +536,8 @@ impl Body<'_> {
     ) {
         let site = self.site(SiteKind::Atomic, width, offset, arg.offset);
         let hook = match (op, wide) {
-            (AtomicOp::Load, false) => Hook::Load32,
-            (AtomicOp::Load, true) => Hook::Load64,
+            (AtomicOp::Load | AtomicOp::FirstRead, false) => Hook::Load32,
+            (AtomicOp::Load | AtomicOp::FirstRead, true) => Hook::Load64,
             (AtomicOp::Store, false) => Hook::Store32,
             (AtomicOp::Store, true) => Hook::Store64,
             (AtomicOp::CompareExchange, false) => Hook::Cmpxchg32,
@@ -567,62 +545,71 @@ impl Body<'_> {
             (_, false) => Hook::Rmw32,
             (_, true) => Hook::Rmw64,
         };
-        self.emit(&Instruction::I32Const(op as i32));
+        self.sink().i32_const(op as i32);
         self.call_hook(hook, site);
     }
 
     /// The hook is told before the instruction runs; nothing can come in between.
-    fn bulk(&mut self, hook: Hook, offset: u64, op: &Operator<'_>) -> Result<(), ProgramError> {
-        let site = self.site(SiteKind::Bulk, 0, offset, 0);
+    fn bulk(&mut self, hook: Hook, read: &Read<'_>) -> Result<(), ProgramError> {
+        let site = self.site(SiteKind::Bulk, 0, read.offset, 0);
         let dest = self.extra_local(ValType::I32, Slot::Dest);
         let source = self.extra_local(ValType::I32, Slot::Source);
         let length = self.extra_local(ValType::I32, Slot::Length);
-        self.emit(&Instruction::LocalSet(length));
-        self.emit(&Instruction::LocalSet(source));
-        self.emit(&Instruction::LocalSet(dest));
-        self.emit(&Instruction::LocalGet(dest));
+        self.sink().local_set(length);
+        self.sink().local_set(source);
+        self.sink().local_set(dest);
+        self.sink().local_get(dest);
         if hook == Hook::BulkCopy {
-            self.emit(&Instruction::LocalGet(source));
+            self.sink().local_get(source);
         }
-        self.emit(&Instruction::LocalGet(length));
+        self.sink().local_get(length);
         self.call_hook(hook, site);
-        self.emit(&Instruction::LocalGet(dest));
-        self.emit(&Instruction::LocalGet(source));
-        self.emit(&Instruction::LocalGet(length));
-        self.copy(op)
+        self.sink().local_get(dest);
+        self.sink().local_get(source);
+        self.sink().local_get(length);
+        self.copy(read)
     }
 
-    fn copy(&mut self, op: &Operator<'_>) -> Result<(), ProgramError> {
-        let instruction = Shift(self.context.info).instruction(op.clone())?;
-        self.emit(&instruction);
-        Ok(())
+    fn copy(&mut self, read: &Read<'_>) -> Result<(), ProgramError> {
+        if self.confused {
+            encode_barrier(&mut self.code);
+        }
+        encode(self.context, read, &mut self.code)
     }
 
     // ---- regions -------------------------------------------------------------------------------
 
     /// Ends the present region, with this record at its end, if any.
-    fn end_region(&mut self, last: Option<SiteId>) {
+    fn end_region(&mut self, last: Option<Site>) {
         let mut region = std::mem::take(&mut self.region);
         if region.is_empty() {
             region.begin(&self.operands);
         }
-        let tail: SmallVec<[SiteId; 2]> = self.returned.take().into_iter().chain(last).collect();
+        let tail: SmallVec<[Site; 2]> = self.returned.take().into_iter().chain(last).collect();
         let (Some(ring), Some(plan)) = (self.ring, region.plan(tail.len())) else {
             self.code.extend_from_slice(&region.bytes);
             self.operands.end_region(|_, _, _| Origin::Unknown);
             return self.reuse(region);
         };
+        let planned = region.records.iter();
+        let sites: SmallVec<[(Site, u8); 8]> = (planned.map(|planned| planned.site))
+            .chain(tail)
+            .zip(plan.places.iter().map(|place| place.word))
+            .collect();
+        let mut out = Output {
+            first: self.sites.push_region(&sites),
+            region: &region,
+            plan: &plan,
+            mode: Mode::Fast,
+            ring,
+        };
         self.copy_pieces(&region, 0..plan.inner.start);
         if plan.records == 1 {
             self.check_ring(ring);
-            self.pieces(&region, &plan, Mode::Fast { slot: 0 });
-            for &site in &tail {
-                self.store_record(ring, 0, site, NamedBase::Constant(0));
-            }
-            self.advance_ring(ring, 1);
+            self.inner(&out);
             self.operands.end_region(|_, _, _| Origin::Unknown);
         } else {
-            self.twice(ring, &region, &plan, &tail);
+            self.twice(&mut out);
         }
         self.copy_pieces(&region, plan.inner.end..region.pieces.len());
         self.reuse(region);
@@ -635,55 +622,51 @@ impl Body<'_> {
     }
 
     /// A region with several records.
-    fn twice(&mut self, ring: u32, region: &Region, plan: &Plan, tail: &[SiteId]) {
+    fn twice(&mut self, out: &mut Output<'_>) {
+        let plan = out.plan;
         let bottom = plan.taken.start;
         let local_of = |body: &mut Self, at: usize, types: &[ValType]| {
             let ty = types[at - bottom];
             body.extra_local(ty, Slot::Operand(at, ty))
         };
-        let taken = region.types(plan.inner.start, bottom);
-        let left = region.types(plan.inner.end, bottom);
+        let taken = out.region.types(plan.inner.start, bottom);
+        let left = out.region.types(plan.inner.end, bottom);
         for at in plan.taken.clone().rev() {
             let local = local_of(self, at, &taken);
-            self.emit(&Instruction::LocalSet(local));
+            self.sink().local_set(local);
         }
-        self.emit(&Instruction::Block(BlockType::Empty));
-        self.emit(&Instruction::Block(BlockType::Empty));
-        self.emit(&Instruction::LocalGet(ring));
-        self.emit(&Instruction::I32Const(
-            RING_END.cast_signed() - 8 * plan.records as i32,
-        ));
-        self.emit(&Instruction::I32LeU);
-        self.emit(&Instruction::BrIf(0));
-        for mode in [Mode::Slow, Mode::Fast { slot: 0 }] {
-            if let Mode::Slow = mode {
+        self.sink().block(BlockType::Empty);
+        self.sink().block(BlockType::Empty);
+        self.sink().local_get(out.ring);
+        self.sink()
+            .i32_const(RING_END.cast_signed() - 4 * plan.words as i32);
+        self.sink().i32_le_u();
+        self.sink().br_if(0);
+        for mode in [Mode::Slow, Mode::Fast] {
+            out.mode = mode;
+            if mode == Mode::Slow {
                 self.store_ring();
             }
             for at in plan.taken.clone() {
                 let local = local_of(self, at, &taken);
-                self.emit(&Instruction::LocalGet(local));
+                self.sink().local_get(local);
             }
-            let mut mode = self.pieces(region, plan, mode);
-            for &site in tail {
-                self.record(ring, mode, site, NamedBase::Constant(0));
-                mode.next();
-            }
-            match mode {
-                Mode::Slow => self.load_ring(ring),
-                Mode::Fast { .. } => self.advance_ring(ring, plan.records),
+            self.inner(out);
+            if mode == Mode::Slow {
+                self.load_ring(out.ring);
             }
             for at in plan.left.clone().rev() {
                 let local = local_of(self, at, &left);
-                self.emit(&Instruction::LocalSet(local));
+                self.sink().local_set(local);
             }
-            if let Mode::Slow = mode {
-                self.emit(&Instruction::Br(1));
+            if mode == Mode::Slow {
+                self.sink().br(1);
             }
-            self.emit(&Instruction::End);
+            self.sink().end();
         }
         for at in plan.left.clone() {
             let local = local_of(self, at, &left);
-            self.emit(&Instruction::LocalGet(local));
+            self.sink().local_get(local);
         }
         let (first, extra) = (self.first_extra, &self.extra);
         self.operands.end_region(|height, piece, ty| {
@@ -700,21 +683,15 @@ impl Body<'_> {
 
     /// Pieces without their records.
     fn copy_pieces(&mut self, region: &Region, pieces: Range<usize>) {
-        for piece in &region.pieces[pieces] {
-            self.code
-                .extend_from_slice(&region.bytes[piece.code.clone()]);
-        }
+        self.code.extend_from_slice(region.code_of(pieces));
     }
 
-    /// The inner pieces of a region, with their records; the mode that goes on from there.
-    fn pieces(&mut self, region: &Region, plan: &Plan, mut mode: Mode) -> Mode {
-        let Some(ring) = self.ring else { return mode };
+    /// The inner pieces of a region, with all of its records.
+    fn inner(&mut self, out: &Output<'_>) {
+        let Output { region, plan, .. } = *out;
         // Addresses that have to be kept when they are left, by piece.
         let mut kept: SmallVec<[(usize, u32); 8]> = SmallVec::new();
-        for planned in region.pieces[plan.inner.clone()]
-            .iter()
-            .flat_map(|piece| &piece.records)
-        {
+        for planned in region.records_of(plan.inner.clone()) {
             if let Base::Operand {
                 height,
                 piece: Some(piece),
@@ -724,25 +701,43 @@ impl Body<'_> {
                 kept.push((piece, self.extra_local(ValType::I32, Slot::Address(height))));
             }
         }
+        let mut index = 0;
+        let mut from = plan.inner.start;
         for at in plan.inner.clone() {
-            let piece = &region.pieces[at];
-            for planned in &piece.records {
-                self.piece_record(ring, plan, mode, planned);
-                mode.next();
+            let records = region.records_of(at..at + 1);
+            if !records.is_empty() {
+                self.copy_pieces(region, from..at);
+                from = at;
             }
-            self.code
-                .extend_from_slice(&region.bytes[piece.code.clone()]);
+            for planned in records {
+                self.piece_record(out, index, planned);
+                index += 1;
+            }
             if let Some(&(_, local)) = kept.iter().find(|&&(piece, _)| piece == at) {
-                self.emit(&Instruction::LocalTee(local));
+                self.copy_pieces(region, from..at + 1);
+                from = at + 1;
+                self.sink().local_tee(local);
             }
         }
-        mode
+        self.copy_pieces(region, from..plan.inner.end);
+        let none = NamedBase::Constant(0);
+        if out.mode == Mode::Slow {
+            for index in index..plan.records {
+                self.record(out, index, none);
+            }
+        } else {
+            if !plan.places.iter().any(|place| place.first) {
+                self.store_header(out, none);
+            }
+            self.advance_ring(out.ring, plan.words);
+        }
     }
 
-    fn piece_record(&mut self, ring: u32, plan: &Plan, mode: Mode, planned: &Planned) {
-        let Planned { site, base, above } = *planned;
-        let base = match base {
-            Base::Local(local) => NamedBase::Local(local),
+    fn piece_record(&mut self, out: &Output<'_>, index: usize, planned: &Planned) {
+        let plan = out.plan;
+        let base = match planned.base {
+            Base::None => NamedBase::Constant(0),
+            Base::Local { local, .. } => NamedBase::Local(local),
             Base::Constant(value) => NamedBase::Constant(value),
             Base::Operand {
                 height,
@@ -757,19 +752,19 @@ impl Body<'_> {
             }
             Base::Operand { height, .. } => {
                 let address = self.extra_local(ValType::I32, Slot::Address(height));
-                let value = above.map(|ty| self.extra_local(ty, Slot::Value(ty)));
+                let value = (planned.above).map(|ty| self.extra_local(ty, Slot::Value(ty)));
                 if let Some(value) = value {
-                    self.emit(&Instruction::LocalSet(value));
+                    self.sink().local_set(value);
                 }
-                self.emit(&Instruction::LocalTee(address));
-                self.record(ring, mode, site, NamedBase::Local(address));
+                self.sink().local_tee(address);
+                self.record(out, index, NamedBase::Local(address));
                 if let Some(value) = value {
-                    self.emit(&Instruction::LocalGet(value));
+                    self.sink().local_get(value);
                 }
                 return;
             }
         };
-        self.record(ring, mode, site, base);
+        self.record(out, index, base);
     }
 
     fn finish(self, body: &FunctionBody<'_>) -> Result<wasm_encoder::Function, ProgramError> {
@@ -785,123 +780,9 @@ impl Body<'_> {
     }
 }
 
-impl Mode {
-    /// A record was made.
-    fn next(&mut self) {
-        if let Mode::Fast { slot } = self {
-            *slot += 1;
-        }
-    }
-}
-
 /// An address operand that can be named.
 #[derive(Clone, Copy)]
 enum NamedBase {
     Local(u32),
     Constant(i32),
-}
-
-/// What the instruction takes and leaves, if it may be part of a region: nothing but the operand stack,
-/// locals, memory and what is the instance's own concern it, and control goes to the next.
-fn straight(op: &Operator<'_>) -> Option<(usize, usize)> {
-    match effect(op) {
-        Some(Effect::Load(..) | Effect::Store(..) | Effect::LoadLane(..)) => {}
-        Some(_) => return None,
-        None => match op {
-            Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Unreachable
-            // Another thread may have grown the memory.
-            | Operator::MemorySize { .. } => return None,
-            _ => {}
-        },
-    }
-    match op.operator_arity(&NoModule)? {
-        (pops, pushes @ 0..=1) => Some((pops as usize, pushes as usize)),
-        _ => None,
-    }
-}
-
-/// Whether a straight instruction may end the thread.
-fn may_trap(op: &Operator<'_>) -> bool {
-    use Operator as O;
-    effect(op).is_some()
-        || matches!(
-            op,
-            O::I32DivS
-                | O::I32DivU
-                | O::I32RemS
-                | O::I32RemU
-                | O::I64DivS
-                | O::I64DivU
-                | O::I64RemS
-                | O::I64RemU
-                | O::I32TruncF32S
-                | O::I32TruncF32U
-                | O::I32TruncF64S
-                | O::I32TruncF64U
-                | O::I64TruncF32S
-                | O::I64TruncF32U
-                | O::I64TruncF64S
-                | O::I64TruncF64U
-                | O::TableGet { .. }
-                | O::TableSet { .. }
-                | O::TableGrow { .. }
-                | O::TableFill { .. }
-                | O::TableCopy { .. }
-                | O::TableInit { .. }
-        )
-}
-
-/// Instructions whose arity depends on the module are none of a region.
-struct NoModule;
-
-impl ModuleArity for NoModule {
-    fn sub_type_at(&self, _: u32) -> Option<&SubType> {
-        None
-    }
-
-    fn tag_type_arity(&self, _: u32) -> Option<(u32, u32)> {
-        None
-    }
-
-    fn type_index_of_function(&self, _: u32) -> Option<u32> {
-        None
-    }
-
-    fn func_type_of_cont_type(&self, _: &ContType) -> Option<&FuncType> {
-        None
-    }
-
-    fn sub_type_of_ref_type(&self, _: &RefType) -> Option<&SubType> {
-        None
-    }
-
-    fn control_stack_height(&self) -> u32 {
-        0
-    }
-
-    fn label_block(&self, _: u32) -> Option<(wasmparser::BlockType, FrameKind)> {
-        None
-    }
-}
-
-/// Whether control may leave the function here, so that the ring slot has to be in the global. A branch
-/// to the outermost label returns.
-fn exits_function(op: &Operator<'_>, depth: u32) -> bool {
-    let outermost = depth.saturating_sub(1);
-    match op {
-        Operator::Return | Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
-            true
-        }
-        Operator::End => depth == 1,
-        Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
-            *relative_depth == outermost
-        }
-        Operator::BrTable { targets } => {
-            targets.default() == outermost || targets.targets().flatten().any(|t| t == outermost)
-        }
-        _ => false,
-    }
 }

@@ -6,6 +6,8 @@
 use super::super::interceptors::Interceptor;
 use super::super::{ModuleInfo, ProgramError, module::UnvalidatedBody};
 use super::Instrumentation;
+use super::first_reads::FirstReads;
+use rustc_hash::FxHashSet;
 use wasmparser::Operator;
 
 pub(super) struct CallGraph {
@@ -13,6 +15,8 @@ pub(super) struct CallGraph {
     pub(super) silent: Vec<bool>,
     /// Only globals distinguish a used instance from a fresh one.
     pub(super) recyclable: bool,
+    /// Plain loads that belong to an atomic operation, by where they are in the file.
+    pub(super) first_reads: FxHashSet<u64>,
 }
 
 pub(super) fn scan(
@@ -30,11 +34,14 @@ pub(super) fn scan(
     }
     let mut callers: Vec<Vec<u32>> = vec![Vec::new(); total];
     let mut recyclable = true;
+    let mut first_reads = FirstReads::default();
     for (defined, (_, body)) in bodies.iter().enumerate() {
         let index = imported + defined;
         let is_start = info.start == Some(index as u32);
-        for op in body.get_operators_reader()? {
-            match op? {
+        for read in body.get_operators_reader()?.into_iter_with_offsets() {
+            let (op, offset) = read?;
+            first_reads.next(offset, &op);
+            match op {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     // Validation has not seen the body yet, so the index may be out of range.
                     if let Some(list) = callers.get_mut(function_index as usize) {
@@ -52,7 +59,7 @@ pub(super) fn scan(
                 | Operator::ElemDrop { .. } => recyclable = false,
                 // Its record says where a thread trapped.
                 Operator::Unreachable => silent[index] = false,
-                op if super::body::is_observable(&op) => {
+                op if super::effects::is_observable(&op) => {
                     silent[index] = false;
                     if matches!(op, Operator::MemoryInit { .. }) && !is_start {
                         recyclable = false;
@@ -61,10 +68,16 @@ pub(super) fn scan(
                 _ => {}
             }
         }
+        first_reads.end();
     }
+    let first_reads = first_reads.into_found();
     if instrumentation == Instrumentation::Off {
         silent.fill(true);
-        return Ok(CallGraph { silent, recyclable });
+        return Ok(CallGraph {
+            silent,
+            recyclable,
+            first_reads,
+        });
     }
     let mut work: Vec<u32> = (0..total as u32).filter(|&f| !silent[f as usize]).collect();
     while let Some(function) = work.pop() {
@@ -74,5 +87,9 @@ pub(super) fn scan(
             }
         }
     }
-    Ok(CallGraph { silent, recyclable })
+    Ok(CallGraph {
+        silent,
+        recyclable,
+        first_reads,
+    })
 }

@@ -21,7 +21,7 @@ use ValType::{I32, I64};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Hook {
-    /// `() -> slot`: the ring is full or the slice used up.
+    /// `(slot) -> slot`: the ring is full or the slice used up, from this slot on; where to go on.
     Drain,
     /// `(addr, op, site) -> value`
     Load32,
@@ -52,12 +52,16 @@ pub(crate) enum Hook {
     Enter,
     /// `(function, result)`, after it
     Leave,
+    /// `(begins)`, around a call that an intercepted function makes through a table
+    Callback,
+    /// `(address)`, when a thread's entry has set the stack pointer
+    Stack,
 }
 
 impl Hook {
     pub(crate) const COUNT: u32 = Hook::ALL.len() as u32;
 
-    pub(crate) const ALL: [Hook; 18] = [
+    pub(crate) const ALL: [Hook; 20] = [
         Hook::Drain,
         Hook::Load32,
         Hook::Load64,
@@ -76,12 +80,14 @@ impl Hook {
         Hook::Grow,
         Hook::Enter,
         Hook::Leave,
+        Hook::Callback,
+        Hook::Stack,
     ];
 
     /// Import name, parameters, results.
     pub(crate) const fn signature(self) -> (&'static str, &'static [ValType], &'static [ValType]) {
         match self {
-            Hook::Drain => ("drain", &[], &[I32]),
+            Hook::Drain => ("drain", &[I32], &[I32]),
             Hook::Load32 => ("load32", &[I32, I32, I32], &[I32]),
             Hook::Load64 => ("load64", &[I32, I32, I32], &[I64]),
             Hook::Store32 => ("store32", &[I32, I32, I32, I32], &[]),
@@ -99,6 +105,8 @@ impl Hook {
             Hook::Grow => ("grow", &[I32, I32], &[I32]),
             Hook::Enter => ("enter", &[I32, I32, I32, I32, I32], &[]),
             Hook::Leave => ("leave", &[I32, I32], &[]),
+            Hook::Callback => ("callback", &[I32], &[]),
+            Hook::Stack => ("stack", &[I32], &[]),
         }
     }
 }
@@ -108,6 +116,8 @@ impl Hook {
 #[repr(u8)]
 pub(crate) enum AtomicOp {
     Load,
+    /// A plain load that belongs to the compare-exchange that follows: it may be misaligned.
+    FirstRead,
     Store,
     Add,
     Sub,
@@ -119,8 +129,9 @@ pub(crate) enum AtomicOp {
 }
 
 impl AtomicOp {
-    pub(crate) const ALL: [AtomicOp; 9] = [
+    pub(crate) const ALL: [AtomicOp; 10] = [
         AtomicOp::Load,
+        AtomicOp::FirstRead,
         AtomicOp::Store,
         AtomicOp::Add,
         AtomicOp::Sub,

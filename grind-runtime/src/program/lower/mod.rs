@@ -8,17 +8,23 @@
 
 mod body;
 mod callgraph;
+mod copy;
+mod effects;
+mod first_reads;
 pub(crate) mod hooks;
 mod operands;
 mod region;
 mod sections;
 mod wrapper;
 
+use super::imports::ThreadAbi;
 use super::interceptors::{self, Interceptor};
 use super::module::UnvalidatedBody;
 use super::sites::{Site, SiteKind, SiteTable};
-use super::{ModuleInfo, ProgramError};
+use super::{ModuleInfo, ProgramError, ProgramOptions};
+use crate::trace::MOST_SITES;
 use hooks::Hook;
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 use wasm_encoder::reencode::{self, Reencode};
 
@@ -33,6 +39,9 @@ pub(crate) const SLOT_GLOBAL: u32 = 0;
 /// Where the ring ends, in bytes: 4096 slots, whose records are a level-1 cache's worth; 1024 and 8191 slots
 /// were within 3 % of it.
 pub(crate) const RING_END: u32 = 8 * 4096;
+
+/// What each thread of a module of wasm-bindgen calls first.
+const WASM_BINDGEN_START: &str = "__wbindgen_start";
 
 /// What the lowered code reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +69,8 @@ struct Context<'a> {
     /// Functions that emit no record, whatever they call.
     silent: Vec<bool>,
     interceptors: Vec<(u32, Interceptor)>,
+    /// Plain loads that are lowered as atomic ones, by where they are in the file.
+    first_reads: FxHashSet<u64>,
     /// Type index of each hook.
     hook_types: Vec<u32>,
 }
@@ -78,8 +89,25 @@ impl Context<'_> {
         self.hook_types[0] + Hook::COUNT
     }
 
+    /// Whether what the function calls through a table is told to the machine.
+    fn has_callbacks(&self, function: u32) -> bool {
+        let of = |&(index, _): &(u32, Interceptor)| index;
+        (self.interceptors.binary_search_by_key(&function, of))
+            .is_ok_and(|at| self.interceptors[at].1.role.has_callbacks())
+    }
+
     fn is_silent(&self, function: u32) -> bool {
         self.silent[function as usize]
+    }
+
+    /// The global that says what a thread's stack is, if `function` sets it as the first thing that the thread does.
+    fn stack_pointer_of_entry(&self, function: u32) -> Option<u32> {
+        let entries = ThreadAbi::ALL.map(ThreadAbi::entry);
+        let mut functions = (entries.iter().chain([&WASM_BINDGEN_START]))
+            .filter_map(|entry| self.info.exported_function(entry));
+        let tells = self.instrumentation == Instrumentation::Full
+            && functions.any(|entry| entry == function);
+        self.info.stack_pointer.filter(|_| tells)
     }
 }
 
@@ -111,10 +139,11 @@ pub(super) fn lower(
     wasm: &[u8],
     info: &ModuleInfo,
     bodies: Vec<UnvalidatedBody<'_>>,
-    instrumentation: Instrumentation,
+    options: &ProgramOptions,
 ) -> Result<Lowered, ProgramError> {
+    let instrumentation = options.instrumentation;
     let interceptors = match instrumentation {
-        Instrumentation::Full => interceptors::find(info),
+        Instrumentation::Full => interceptors::find(info, &options.interceptors),
         Instrumentation::Off => Vec::new(),
     };
     let graph = callgraph::scan(info, &bodies, instrumentation, &interceptors)?;
@@ -123,6 +152,10 @@ pub(super) fn lower(
         info,
         instrumentation,
         silent: graph.silent,
+        first_reads: match instrumentation {
+            Instrumentation::Full => graph.first_reads,
+            Instrumentation::Off => FxHashSet::default(),
+        },
         hook_types: (0..Hook::COUNT)
             .map(|hook| first_hook_type + hook)
             .collect(),
@@ -138,6 +171,12 @@ pub(super) fn lower(
         displacement: 0,
     });
     let wasm = sections::encode(wasm, bodies, &context, &mut sites)?;
+    if sites.len() > MOST_SITES {
+        let sites = sites.len();
+        return Err(ProgramError::TooLarge(format!(
+            "{sites} instructions to watch, where {MOST_SITES} can be told apart"
+        )));
+    }
     Ok(Lowered {
         wasm,
         sites: Arc::new(sites),

@@ -23,6 +23,8 @@ pub(super) enum Origin {
 pub(super) struct Operand {
     pub(super) ty: ValType,
     pub(super) origin: Origin,
+    /// The piece of the present region that left it, whatever else it equals.
+    piece: Option<usize>,
 }
 
 /// The operand stack of a function, all blocks together.
@@ -38,8 +40,9 @@ impl Operands {
         self.0.truncate(height);
     }
 
-    pub(super) fn push(&mut self, ty: ValType, origin: Origin) {
-        self.0.push(Operand { ty, origin });
+    /// Left by a piece of the present region, or by something outside of regions.
+    pub(super) fn push(&mut self, ty: ValType, origin: Origin, piece: Option<usize>) {
+        self.0.push(Operand { ty, origin, piece });
     }
 
     /// The operand at this height (0 is the bottom).
@@ -51,11 +54,11 @@ impl Operands {
         self.0.iter().map(|operand| operand.ty)
     }
 
-    /// A local was written.
+    /// A local was written: what equalled it is known only by the piece that left it.
     pub(super) fn local_written(&mut self, local: u32) {
         for operand in &mut self.0 {
             if operand.origin == Origin::Local(local) {
-                operand.origin = Origin::Unknown;
+                operand.origin = operand.piece.map_or(Origin::Unknown, Origin::Piece);
             }
         }
     }
@@ -63,6 +66,7 @@ impl Operands {
     /// The pieces of a region are forgotten; what they left now comes from where `origin` says.
     pub(super) fn end_region(&mut self, origin: impl Fn(usize, usize, ValType) -> Origin) {
         for (height, operand) in self.0.iter_mut().enumerate() {
+            operand.piece = None;
             if let Origin::Piece(piece) = operand.origin {
                 operand.origin = origin(height, piece, operand.ty);
             }

@@ -1,25 +1,28 @@
-//! Regions: stretches of straight-line code, whose records share one check of the ring.
+//! Regions: stretches of straight-line code, whose records share one check of the ring, a header, and the address
+//! operands that are the same value (see [`Records`](crate::trace::Records) for what this looks like in the ring).
 //!
-//! A check is dearer than a record: a branch, and a ring slot that is updated in memory at each. So a region
-//! with several records looks once whether there are as many slots, and exists twice:
+//! A region with several records looks once whether there is room for all, and exists twice:
 //!
 //! ```text
 //! block
 //!   block
-//!     br_if 0 (ring <= end - 8 * records)
+//!     br_if 0 (ring <= end - 4 * words)
 //!     …each record by a call that checks…
 //!     br 1
 //!   end
-//!   …each record by a store…
-//!   ring += 8 * records
+//!   …each new address operand by a store, the first together with the header…
+//!   ring += 4 * words
 //! end
 //! ```
 //!
-//! The slow copy runs only where a slice ends within it, so a slice still ends exactly at its last record. On
-//! the mixed kernel of `benches/slowdown.rs` this took a third of the cost of recording away.
+//! The slow copy runs only where a slice ends within it, so a thread can still be suspended at any record.
+//!
+//! The header is written before the first access and speaks for all of them. So whoever finds it has to know how
+//! far the thread came: between its first and last record nothing but an access traps, and which one did can
+//! be told from its address.
 
 use super::operands::Operands;
-use crate::program::sites::SiteId;
+use crate::program::sites::Site;
 use smallvec::SmallVec;
 use std::ops::Range;
 use wasm_encoder::ValType;
@@ -36,8 +39,10 @@ const REACH: usize = 12;
 /// The address operand of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Base {
-    /// The present value of this local.
-    Local(u32),
+    /// It has none.
+    None,
+    /// The value of this local after the region wrote it so many times.
+    Local { local: u32, version: u32 },
     /// This constant.
     Constant(i32),
     /// The operand at this height, which this piece left, or an earlier region.
@@ -47,7 +52,7 @@ pub(super) enum Base {
 /// A record that precedes an instruction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planned {
-    pub(super) site: SiteId,
+    pub(super) site: Site,
     pub(super) base: Base,
     /// Type of the operand above the address, if there is one.
     pub(super) above: Option<ValType>,
@@ -57,8 +62,9 @@ pub(super) struct Planned {
 #[derive(Debug)]
 pub(super) struct Piece {
     /// In [`Region::bytes`].
-    pub(super) code: Range<usize>,
-    pub(super) records: SmallVec<[Planned; 1]>,
+    code: Range<usize>,
+    /// In [`Region::records`].
+    records: Range<usize>,
     /// Operand stack without its operands, and with its result.
     low: usize,
     height: usize,
@@ -74,9 +80,11 @@ pub(super) struct Piece {
 pub(super) struct Region {
     pub(super) bytes: Vec<u8>,
     pub(super) pieces: Vec<Piece>,
+    pub(super) records: Vec<Planned>,
     /// Operands at its beginning.
     below: Vec<ValType>,
-    records: usize,
+    /// Locals that it writes, with how often so far.
+    written: SmallVec<[(u32, u32); 8]>,
     since_record: usize,
 }
 
@@ -86,10 +94,23 @@ pub(super) struct Plan {
     /// Pieces that exist twice, or, with one record, those after the check.
     pub(super) inner: Range<usize>,
     pub(super) records: usize,
+    /// Where the address operand of each is.
+    pub(super) places: SmallVec<[Place; 8]>,
+    /// Words that the records take.
+    pub(super) words: usize,
     /// Operands that the inner pieces take from outside: from this height to `top`.
     pub(super) taken: Range<usize>,
     /// Operands that the inner pieces leave: from the same height to this one.
     pub(super) left: Range<usize>,
+}
+
+/// Where the address operand of a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The word of the region.
+    pub(super) word: u8,
+    /// No record before has the same.
+    pub(super) first: bool,
 }
 
 impl Region {
@@ -100,14 +121,57 @@ impl Region {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.pieces.clear();
-        self.records = 0;
+        self.records.clear();
+        self.written.clear();
         self.since_record = 0;
+    }
+
+    /// Whether there is a record in it.
+    pub(super) fn has_records(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    /// The code of some pieces, without records.
+    pub(super) fn code_of(&self, pieces: Range<usize>) -> &[u8] {
+        match &self.pieces[pieces] {
+            [] => &[],
+            [only] => &self.bytes[only.code.clone()],
+            [first, .., last] => &self.bytes[first.code.start..last.code.end],
+        }
+    }
+
+    /// The records of some pieces.
+    pub(super) fn records_of(&self, pieces: Range<usize>) -> &[Planned] {
+        match &self.pieces[pieces] {
+            [] => &[],
+            [only] => &self.records[only.records.clone()],
+            [first, .., last] => &self.records[first.records.start..last.records.end],
+        }
+    }
+
+    /// How often it wrote a local so far.
+    pub(super) fn version(&self, local: u32) -> u32 {
+        let known = self.written.iter().find(|&&(written, _)| written == local);
+        known.map_or(0, |&(_, times)| times)
+    }
+
+    /// It writes a local.
+    pub(super) fn local_written(&mut self, local: u32) {
+        match self
+            .written
+            .iter_mut()
+            .find(|(written, _)| *written == local)
+        {
+            Some((_, times)) => *times += 1,
+            None => self.written.push((local, 1)),
+        }
     }
 
     /// Whether the next instruction should begin another region.
     pub(super) fn is_full(&self) -> bool {
         // An access may bring the record of a return with it.
-        self.records + 2 > MOST_RECORDS || (self.records > 0 && self.since_record >= LONGEST_GAP)
+        self.records.len() + 2 > MOST_RECORDS
+            || (self.has_records() && self.since_record >= LONGEST_GAP)
     }
 
     /// To be called before the first instruction.
@@ -117,15 +181,14 @@ impl Region {
         self.below.extend(operands.types());
     }
 
-    /// Adds the instruction whose code was appended to `bytes` from `from` on.
+    /// Adds the instruction whose code was appended to `bytes`, and its records to `records`, from there on.
     pub(super) fn add(
         &mut self,
-        from: usize,
-        records: SmallVec<[Planned; 1]>,
+        (from, records): (usize, usize),
         (low, result): (usize, Option<ValType>),
         may_trap: bool,
     ) {
-        self.records += records.len();
+        let records = records..self.records.len();
         self.since_record = if records.is_empty() {
             self.since_record + 1
         } else {
@@ -152,7 +215,7 @@ impl Region {
     /// Lays out the region, with `tail` records that belong before its end, wherever nothing is `fixed`. None
     /// if there are no records.
     pub(super) fn plan(&self, tail: usize) -> Option<Plan> {
-        let records = self.records + tail;
+        let records = self.records.len() + tail;
         if records == 0 {
             return None;
         }
@@ -197,12 +260,41 @@ impl Region {
         let top = self.height(start);
         let bottom = self.pieces[start..end].iter().map(|piece| piece.low).min();
         let bottom = bottom.map_or(top, |bottom| bottom.min(top));
+        let (places, words) = self.places(tail);
         Some(Plan {
             inner: start..end,
             records,
+            places,
+            words,
             taken: bottom..top,
             left: bottom..self.height(end),
         })
+    }
+
+    /// Where the address operands are, of `tail` records without any at the end as well, and the number of words.
+    fn places(&self, tail: usize) -> (SmallVec<[Place; 8]>, usize) {
+        let mut bases: SmallVec<[Base; 8]> = SmallVec::new();
+        let mut places = SmallVec::new();
+        for planned in &self.records {
+            let known = bases.iter().position(|&base| base == planned.base);
+            let (index, first) = match (planned.base, known) {
+                (Base::None, _) => (0, false),
+                (_, Some(index)) => (index, false),
+                (base, None) => {
+                    bases.push(base);
+                    (bases.len() - 1, true)
+                }
+            };
+            // The header is the second word.
+            let word = if index == 0 { 0 } else { index as u8 + 1 };
+            places.push(Place { word, first });
+        }
+        let nowhere = Place {
+            word: 0,
+            first: false,
+        };
+        places.extend(std::iter::repeat_n(nowhere, tail));
+        (places, bases.len().max(1) + 1)
     }
 
     /// Types of the operands before a piece, or at the end, from this height up.

@@ -8,6 +8,7 @@ use super::{Context, Shift};
 use crate::program::ProgramError;
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{Function, Instruction};
+use wasmparser::ValType;
 
 /// The wrapper of `function`, whose body is now at `moved` (an index in the lowered module).
 pub(super) fn wrap(
@@ -30,7 +31,8 @@ pub(super) fn wrap(
     let id = Instruction::I32Const(function.cast_signed());
     wrapper.instruction(&id);
     for param in 0..4 {
-        wrapper.instruction(&if param < params {
+        let is_i32 = ty.params().get(param as usize) == Some(&ValType::I32);
+        wrapper.instruction(&if is_i32 {
             Instruction::LocalGet(param)
         } else {
             Instruction::I32Const(0)
@@ -45,7 +47,7 @@ pub(super) fn wrap(
         wrapper.instruction(&Instruction::LocalSet(result_local));
     }
     wrapper.instruction(&id);
-    wrapper.instruction(&if result.is_some() {
+    wrapper.instruction(&if result == Some(ValType::I32) {
         Instruction::LocalGet(result_local)
     } else {
         Instruction::I32Const(0)

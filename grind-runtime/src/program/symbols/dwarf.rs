@@ -13,7 +13,7 @@ type Bytes = EndianArcSlice<LittleEndian>;
 
 /// Deepest nesting of debugging entries that is followed. addr2line descends recursively into inlined
 /// calls, so that a hostile module could exhaust the stack; compilers stay below a hundred.
-const MAX_DEPTH: isize = 400;
+pub(super) const MAX_DEPTH: isize = 400;
 
 /// Why the debug information cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -5,16 +5,20 @@
 //! [`Frame`] says which it was. Everything is read from the *original* bytes, on the first question, and
 //! none of it is trusted: what is malformed yields a [warning](Symbolizer::warnings) and the next source.
 //!
-//! Not yet here: names of globals and of data (what an address belongs to).
+//! Variables with a fixed address are named as well, see [`Global`].
 
+mod data_names;
 mod demangle;
 mod dwarf;
+mod globals;
 mod layout;
 
 pub use demangle::demangle;
+pub use globals::Global;
 
 use crate::program::sites::Site;
 use dwarf::{Dwarf, DwarfFrame};
+use globals::Globals;
 use layout::{Layout, NameOrigin};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -56,10 +60,30 @@ pub struct Frame {
     pub source: SymbolSource,
 }
 
+/// `function (file:line:column)`, with what is known of it.
+impl std::fmt::Display for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.function {
+            Some(function) => f.write_str(function)?,
+            None => write!(f, "function {}", self.func_index)?,
+        }
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => {
+                write!(f, " ({file}:{line}")?;
+                self.column
+                    .map_or(Ok(()), |column| write!(f, ":{column}"))?;
+                f.write_str(")")
+            }
+            _ => write!(f, " (+0x{:x})", self.offset),
+        }
+    }
+}
+
 /// Answers questions about the code of one module. See the [module's documentation](self).
 pub struct Symbolizer {
     module: Arc<[u8]>,
     layout: OnceLock<Layout>,
+    globals: OnceLock<Globals>,
     /// What was asked before, by function and offset: stacks of one run have most of their frames in
     /// common.
     known: Mutex<Known>,
@@ -89,6 +113,7 @@ impl Symbolizer {
         Symbolizer {
             module,
             layout: OnceLock::new(),
+            globals: OnceLock::new(),
             known: Mutex::default(),
             dwarf: Mutex::default(),
         }
@@ -156,6 +181,15 @@ impl Symbolizer {
     #[must_use]
     pub fn raw_function_name(&self, func: u32) -> Option<&str> {
         self.layout().name(func).map(|(_, name)| name)
+    }
+
+    /// The variable with a fixed address that this byte of memory belongs to, if the module's symbols tell.
+    #[must_use]
+    pub fn global(&self, address: u32) -> Option<Global> {
+        let dwarf = matches!(*self.dwarf(), DwarfState::Loaded(..));
+        let read = || Globals::read(&self.module, self.layout(), dwarf);
+        let globals = self.globals.get_or_init(read);
+        globals.find(&self.module, self.layout(), address)
     }
 
     /// The best source this module has. Says nothing about a particular function: a library in it may

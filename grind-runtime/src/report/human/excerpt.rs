@@ -140,7 +140,7 @@ fn visible(line: &str) -> impl Iterator<Item = char> {
 
 /// The part of a line to underline: DWARF tells where an expression begins and not where it ends. It ends
 /// with its statement, before a bracket that it did not open, or before a comment.
-fn expression(line: &str, column: Option<u32>) -> Range<usize> {
+pub(in crate::report) fn expression(line: &str, column: Option<u32>) -> Range<usize> {
     let code_end = line.trim_end().len();
     let indent = line.len() - line.trim_start().len();
     let start = match column {

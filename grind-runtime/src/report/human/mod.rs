@@ -4,58 +4,46 @@
 //! move a cursor or forge a line. Whether to use colours is for the caller to decide, who knows the
 //! terminal, `NO_COLOR` and the command line.
 
+mod end;
 mod excerpt;
+mod interleaving;
 mod page;
 mod stack;
 
+pub(super) use end::{render_trap, summary_facts, summary_kinds};
+pub(super) use excerpt::expression;
+pub(super) use stack::{function, location};
+
+pub use end::{one_line, render_end};
+
+use super::Report;
 use super::finding::{
-    Access, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, HeldLock, Race,
-    Unlock, WaitsFor,
+    Access, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, HeapBlock, HeapMisuse,
+    HeldLock, LockMisuse, LockOrder, Memory, Race, ThreadLeak, WaitsFor,
 };
 use super::frames::place;
-use super::source::Sources;
+use super::sections;
 use super::text::{self, address_label, hex, thread_label};
-use super::{GuestExit, Report};
 use crate::program::symbols::{Frame, SymbolSource};
 use crate::trace::ThreadId;
 use excerpt::Mark;
 use page::{Ink, Page, Span};
 
-/// How to show a report.
-#[derive(Debug)]
-pub struct Options {
-    /// Whether to use ANSI colours.
-    pub color: bool,
-    /// Columns of the terminal.
-    pub width: usize,
-    /// Show every frame, and names and paths in full.
-    pub verbose: bool,
-    /// Where excerpts come from.
-    pub sources: Sources,
-}
-
-impl Default for Options {
-    /// Plain text, 100 columns, no excerpts.
-    fn default() -> Self {
-        Options {
-            color: false,
-            width: 100,
-            verbose: false,
-            sources: Sources::none(),
-        }
-    }
-}
+pub use super::Options;
 
 /// Marks in an excerpt beyond this number say nothing that the text below does not.
 const MAX_MARKS: usize = 6;
 
-/// The whole report: findings, how the guest ended if that is worth a word, limits, summary.
+/// The whole report: findings, how the guest ended if that is worth a word, limits, summary. Findings that a baseline
+/// knows are only in the summary, unless verbose.
 #[must_use]
 pub fn render(report: &Report, options: &Options) -> String {
     let mut out = String::new();
     for finding in &report.findings {
-        out.push_str(&render_finding(finding, options));
-        out.push('\n');
+        if options.verbose || !finding.is_known() {
+            out.push_str(&render_finding(finding, options));
+            out.push('\n');
+        }
     }
     out.push_str(&render_end(report, options));
     out
@@ -73,137 +61,14 @@ pub fn render_finding(finding: &Finding, options: &Options) -> String {
     match &finding.evidence {
         Evidence::Race(race) => writer.race(race),
         Evidence::Blocked(blocked) => writer.blocked(blocked),
-        Evidence::Unlock(unlock) => writer.unlock(unlock),
+        Evidence::LockOrder(order) => writer.lock_order(order),
+        Evidence::HeapMisuse(misuse) => writer.heap_misuse(misuse),
+        Evidence::ThreadLeak(leak) => writer.leak(leak),
+        Evidence::LockMisuse(misuse) => writer.misuse(misuse),
     }
     writer.threads();
     writer.foot();
     page.finish()
-}
-
-/// What follows the findings: a trap, limits, warnings, the summary and how to reproduce it. Empty if
-/// there is nothing to say.
-#[must_use]
-pub fn render_end(report: &Report, options: &Options) -> String {
-    let mut page = Page::new(options.color, options.width);
-    let trapped = matches!(report.exit, Some(GuestExit::Trapped { .. }));
-    let mut parts = 0;
-    // Parts stand apart.
-    let mut part = |page: &mut Page| {
-        if parts > 0 {
-            page.blank();
-        }
-        parts += 1;
-    };
-    if let Some(GuestExit::Trapped {
-        thread,
-        name,
-        reason,
-        stack,
-    }) = &report.exit
-    {
-        part(&mut page);
-        trap(
-            &mut page,
-            &thread_label(*thread, name.as_deref()),
-            reason,
-            stack,
-            options,
-        );
-    }
-    if !report.warnings.is_empty() || !report.limits.is_empty() {
-        part(&mut page);
-    }
-    for warning in &report.warnings {
-        page.line(
-            0,
-            9,
-            &[
-                (Ink::Warning, "warning".into()),
-                (Ink::Strong, format!(": {warning}")),
-            ],
-        );
-    }
-    if !report.limits.is_empty() {
-        page.line(
-            0,
-            0,
-            &[
-                (Ink::Note, "note".into()),
-                (Ink::Strong, ": this run does not show everything:".into()),
-            ],
-        );
-        for limit in &report.limits {
-            page.line(2, 2, &[(Ink::Plain, format!("- {limit}"))]);
-        }
-    }
-    if !report.findings.is_empty() || trapped {
-        if !report.findings.is_empty() || report.reproduce.is_some() {
-            part(&mut page);
-        }
-        if !report.findings.is_empty() {
-            summary(&mut page, report);
-        }
-        if let Some(command) = &report.reproduce {
-            // One line whatever its length, so that it can be copied.
-            page.raw(&format!("reproduce: {}", text::clean(command)));
-        }
-    }
-    page.finish()
-}
-
-fn trap(page: &mut Page, who: &str, reason: &str, stack: &[Frame], options: &Options) {
-    let marks: Vec<Mark<'_>> = place(stack)
-        .map(|frame| Mark {
-            frame,
-            label: "trapped here".into(),
-        })
-        .into_iter()
-        .collect();
-    page.raw(&excerpt::render(
-        &format!("{who} trapped: {reason}"),
-        &marks,
-        options,
-    ));
-    if !stack.is_empty() {
-        page.blank();
-        stack::print(page, 4, stack, options);
-    }
-}
-
-/// `grind: 2 findings (1 data race, 1 deadlock) · seed 7 · random scheduler · exit code 0`
-fn summary(page: &mut Page, report: &Report) {
-    let kinds: Vec<String> = FindingKind::ALL
-        .into_iter()
-        .filter_map(|kind| {
-            let n = report.findings.iter().filter(|f| f.kind == kind).count() as u64;
-            (n > 0).then(|| kind.counted(n))
-        })
-        .collect();
-    let findings = text::count(report.findings.len() as u64, "finding", "findings");
-    let mut spans: Vec<Span> = vec![
-        (Ink::Strong, "grind: ".into()),
-        (Ink::Error, findings),
-        (Ink::Strong, format!(" ({})", kinds.join(", "))),
-    ];
-    let mut more = Vec::new();
-    if let Some(seed) = report.seed {
-        more.push(format!("seed {seed}"));
-    }
-    if let Some(scheduler) = &report.scheduler {
-        more.push(format!("{scheduler} scheduler"));
-    }
-    match &report.exit {
-        Some(GuestExit::Exited { code }) => more.push(format!("exit code {code}")),
-        Some(GuestExit::Trapped { .. }) => more.push("trapped".into()),
-        Some(GuestExit::Deadlocked) => more.push("deadlocked".into()),
-        Some(GuestExit::Stopped { reason }) => more.push(format!("stopped: {reason}")),
-        None => {}
-    }
-    for item in more {
-        spans.push((Ink::Faint, " · ".into()));
-        spans.push((Ink::Plain, item));
-    }
-    page.line(0, 2, &spans);
 }
 
 struct Writer<'a> {
@@ -249,39 +114,73 @@ impl<'a> Writer<'a> {
                 .collect(),
         );
         for (index, access) in numbered() {
-            self.access(index + 1, access, race);
+            // The title has told the address, if it is the same.
+            let told = access.address == race.address && access.size == race.size;
+            self.access(Some(index + 1), access, told);
+        }
+        if let Some(memory) = &race.memory {
+            self.memory(race.address, memory);
         }
         if let Some(block) = &race.heap_block {
-            let size = text::count(block.size.into(), "byte", "bytes");
-            let within = match race.address.checked_sub(block.address) {
-                Some(0) => "the start of".into(),
-                Some(offset) => format!("byte {offset} of"),
-                None => "within".to_owned(),
-            };
-            self.page.blank();
-            self.page.line(
-                0,
-                4,
-                &[
-                    (Ink::Strong, "memory".into()),
-                    (
-                        Ink::Plain,
-                        format!(
-                            ": {within} a heap block of {size} at {}, allocated by thread {}",
-                            hex(block.address),
-                            self.label(block.thread)
-                        ),
-                    ),
-                ],
-            );
-            self.stack(4, &block.stack);
+            self.block(race.address, block);
+        }
+        if let Some(history) = &race.history {
+            interleaving::print(self.page, self.finding, race, history, self.options);
         }
     }
 
-    fn access(&mut self, number: usize, access: &Access, race: &Race) {
+    /// `memory: global `STATE` (8 bytes) + 4`
+    fn memory(&mut self, address: u32, memory: &Memory) {
+        let what = match memory {
+            Memory::Global(global) => text::global(global, address),
+            Memory::Stack { thread } => format!("stack of thread {}", self.label(*thread)),
+        };
         self.page.blank();
-        // The title has told the address, if it is the same.
-        let at = if access.address == race.address && access.size == race.size {
+        let spans = [
+            (Ink::Strong, "memory".into()),
+            (Ink::Plain, format!(": {what}")),
+        ];
+        self.page.line(0, 4, &spans);
+    }
+
+    fn heap_misuse(&mut self, misuse: &'a HeapMisuse) {
+        let (access, block) = (&misuse.access, &misuse.heap_block);
+        let by = |what: &str, thread| format!("{what} by thread {}", self.label(thread));
+        let mut marks = vec![(place(&access.stack), by(&access.describe(), access.thread))];
+        marks.extend((block.freed.iter()).map(|f| (place(&f.stack), by("freed", f.thread))));
+        marks.push((place(&block.stack), by("allocated", block.thread)));
+        self.head(marks);
+        self.access(None, access, false);
+        self.block(access.address, block);
+    }
+
+    /// Whose memory it is, and since when it is no more.
+    fn block(&mut self, address: u32, block: &HeapBlock) {
+        self.page.blank();
+        self.page.line(
+            0,
+            4,
+            &[
+                (Ink::Strong, "memory".into()),
+                (
+                    Ink::Plain,
+                    format!(": {}", sections::memory(self.finding, address, block)),
+                ),
+            ],
+        );
+        self.stack(4, &block.stack);
+        if let Some(freed) = &block.freed {
+            let by = format!(" by thread {}", self.label(freed.thread));
+            self.page
+                .line(0, 4, &[(Ink::Strong, "freed".into()), (Ink::Plain, by)]);
+            self.stack(4, &freed.stack);
+        }
+    }
+
+    fn access(&mut self, number: Option<usize>, access: &Access, told: bool) {
+        self.page.blank();
+        let number = number.map_or_else(String::new, |number| format!("({number}) "));
+        let at = if told {
             String::new()
         } else {
             format!(" at {}", hex(access.address))
@@ -290,7 +189,7 @@ impl<'a> Writer<'a> {
             0,
             4,
             &[
-                (Ink::Rail, format!("({number}) ")),
+                (Ink::Rail, number),
                 (Ink::Strong, access.describe()),
                 (
                     Ink::Plain,
@@ -349,7 +248,7 @@ impl<'a> Writer<'a> {
             let label = format!(
                 "{} {}",
                 self.label(thread.thread),
-                self.waits(&thread.waits_for, false)
+                sections::waits(self.finding, &thread.waits_for, false)
             );
             (place(&thread.stack), label)
         });
@@ -395,7 +294,10 @@ impl<'a> Writer<'a> {
                 (Ink::Strong, self.label(thread.thread)),
                 (
                     Ink::Plain,
-                    format!(" {}", self.waits(&thread.waits_for, true)),
+                    format!(
+                        " {}",
+                        sections::waits(self.finding, &thread.waits_for, true)
+                    ),
                 ),
             ],
         );
@@ -433,87 +335,97 @@ impl<'a> Writer<'a> {
         self.page.line(0, 7, &spans);
     }
 
-    /// `waits for lock 0x… `B`, held by T2 `right``
-    fn waits(&self, waits_for: &WaitsFor, in_full: bool) -> String {
-        match waits_for {
-            WaitsFor::Lock {
-                address,
-                name,
-                holders,
-            } => {
-                let lock = address_label(*address, name.as_deref());
-                if !in_full {
-                    return format!("waits for lock {lock}");
-                }
-                let holders: Vec<String> = holders
-                    .iter()
-                    .map(|id| match &self.finding.evidence {
-                        Evidence::Blocked(blocked) if !blocked.contains(*id) => {
-                            format!("{} (which has ended)", self.label(*id))
-                        }
-                        _ => self.label(*id),
-                    })
-                    .collect();
-                if holders.is_empty() {
-                    format!("waits for lock {lock}, which nobody holds")
-                } else {
-                    format!("waits for lock {lock}, held by {}", text::list(&holders))
-                }
-            }
-            WaitsFor::Condvar { address } => {
-                let nobody = if in_full {
-                    "; no thread is left that could notify it"
-                } else {
-                    ""
-                };
-                format!(
-                    "waits for a notification of the condition variable {}{nobody}",
-                    hex(*address)
-                )
-            }
-            WaitsFor::Futex { address } => {
-                let nobody = if in_full {
-                    "; no thread is left that could notify it"
-                } else {
-                    ""
-                };
-                format!("waits in memory.atomic.wait on {}{nobody}", hex(*address))
-            }
-            WaitsFor::Join { thread } => format!("waits for the end of {}", self.label(*thread)),
+    fn lock_order(&mut self, order: &'a LockOrder) {
+        let name = |lock: &HeldLock| address_label(lock.address, lock.name.as_deref());
+        let marks = order.edges.iter().map(|edge| {
+            let label = format!(
+                "{} takes {} while it holds {}",
+                self.label(edge.thread),
+                name(&edge.taken),
+                name(&edge.held)
+            );
+            (place(&edge.taken.stack), label)
+        });
+        self.head(marks.collect());
+        self.page.blank();
+        let mut spans = vec![(Ink::Strong, "cycle: ".to_owned())];
+        for edge in &order.edges {
+            spans.push((Ink::Plain, name(&edge.held)));
+            spans.push((Ink::Rail, " → ".into()));
+        }
+        spans.extend((order.edges.first()).map(|edge| (Ink::Plain, name(&edge.held))));
+        self.page.line(0, 7, &spans);
+        for (index, edge) in order.edges.iter().enumerate() {
+            let shared = |lock: &HeldLock| if lock.shared { " (shared)" } else { "" };
+            self.page.blank();
+            self.page.line(
+                0,
+                4,
+                &[
+                    (Ink::Rail, format!("({}) ", index + 1)),
+                    (Ink::Strong, format!("thread {}", self.label(edge.thread))),
+                    (Ink::Plain, " takes lock ".into()),
+                    (Ink::Strong, name(&edge.taken)),
+                    (Ink::Plain, shared(&edge.taken).into()),
+                ],
+            );
+            self.stack(4, &edge.taken.stack);
+            self.page.line(
+                2,
+                4,
+                &[
+                    (Ink::Plain, "while it holds lock ".into()),
+                    (Ink::Strong, name(&edge.held)),
+                    (Ink::Plain, format!("{}, taken", shared(&edge.held))),
+                ],
+            );
+            self.stack(4, &edge.held.stack);
         }
     }
 
-    fn unlock(&mut self, unlock: &'a Unlock) {
+    /// Where they were created follows.
+    fn leak(&mut self, leak: &'a ThreadLeak) {
+        let label = format!("created here by {}", self.label(leak.creator));
+        self.head(vec![(place(&leak.stack), label)]);
+    }
+
+    fn misuse(&mut self, misuse: &'a LockMisuse) {
+        let (did, done) = match self.finding.kind {
+            FindingKind::DestroyHeldLock => ("destroyed", "destruction"),
+            FindingKind::CondvarWaitWithoutLock => ("waited with", "wait with"),
+            _ => ("unlocked", "unlock"),
+        };
         let mut marks = vec![(
-            place(&unlock.stack),
-            format!("unlocked by {}", self.label(unlock.thread)),
+            place(&misuse.stack),
+            format!("{did} by {}", self.label(misuse.thread)),
         )];
-        marks.extend(unlock.holders.iter().map(|holder| {
+        marks.extend(misuse.holders.iter().map(|holder| {
             (
                 place(&holder.stack),
                 format!("taken by {}", self.label(holder.thread)),
             )
         }));
         self.head(marks);
-        let lock = address_label(unlock.address, unlock.name.as_deref());
+        let lock = address_label(misuse.address, misuse.name.as_deref());
+        let of = if misuse.condvar.is_some() { "" } else { " of" };
         self.page.blank();
         self.page.line(
             0,
             4,
             &[
-                (Ink::Strong, "unlock".into()),
+                (Ink::Strong, done.into()),
                 (
                     Ink::Plain,
-                    format!(" of lock {lock} by thread {}", self.label(unlock.thread)),
+                    format!("{of} lock {lock} by thread {}", self.label(misuse.thread)),
                 ),
             ],
         );
-        self.stack(4, &unlock.stack);
-        if unlock.holders.is_empty() {
+        self.stack(4, &misuse.stack);
+        if misuse.holders.is_empty() {
             self.page
                 .line(0, 4, &[(Ink::Plain, "nobody holds the lock".into())]);
         }
-        for holder in &unlock.holders {
+        for holder in &misuse.holders {
             self.page.blank();
             self.page.line(
                 0,
@@ -532,13 +444,7 @@ impl<'a> Writer<'a> {
 
     /// Where the threads that act in the finding come from.
     fn threads(&mut self) {
-        let actors: Vec<ThreadId> = match &self.finding.evidence {
-            Evidence::Race(race) => race.accesses.iter().map(|a| a.thread).collect(),
-            Evidence::Blocked(blocked) => blocked.principals().map(|t| t.thread).collect(),
-            Evidence::Unlock(unlock) => std::iter::once(unlock.thread)
-                .chain(unlock.holders.iter().map(|holder| holder.thread))
-                .collect(),
-        };
+        let actors = sections::actors(self.finding);
         // Threads of one origin are told of together.
         let mut origins: Vec<(&Creator, Vec<ThreadId>)> = Vec::new();
         for thread in &self.finding.threads {
@@ -598,10 +504,29 @@ impl<'a> Writer<'a> {
                 ],
             );
         }
-        let seen = match self.finding.count {
-            0 | 1 => String::new(),
-            n => format!("seen {n} times in this run · "),
+        let runs = match self.finding.seeds {
+            Some(_) => "all runs",
+            None => "this run",
         };
+        let mut seen = match self.finding.count {
+            0 | 1 => String::new(),
+            n => format!("seen {n} times in {runs} · "),
+        };
+        if let Some(seeds) = &self.finding.seeds {
+            let shown = text::count(seeds.shown, "seed", "seeds");
+            seen.push_str(&format!("by {shown}, first by seed {} · ", seeds.first));
+        }
+        if self.finding.is_known() {
+            seen.push_str("known · ");
+        }
+        if let Some(prediction) = &self.finding.prediction {
+            let (status, analyses) = (prediction.status.name(), prediction.analyses.join(", "));
+            seen.push_str(&format!("{status} ({analyses}) · "));
+            if let Some(command) = &prediction.replay {
+                self.page
+                    .line(0, 4, &[(Ink::Plain, format!("a run shows it: {command}"))]);
+            }
+        }
         self.page.line(
             0,
             2,

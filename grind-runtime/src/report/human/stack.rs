@@ -14,11 +14,14 @@ const FUNCTION_CHARS: usize = 120;
 const PATH_CHARS: usize = 160;
 /// Most frames shown, unless verbose. A recursion that ran away has many thousands.
 const MAX_FRAMES: usize = 64;
+/// Most frames of a cycle that is shown once. Functions that call each other in turn have as many as they are,
+/// and one for each that was inlined into them.
+const MAX_CYCLE: usize = 16;
 
 enum Entry<'a> {
     Frame(usize, &'a Frame),
-    /// The frame before, so many times more.
-    Repeated(usize),
+    /// The last so many frames, so many times more.
+    Repeated(usize, usize),
     /// So many frames of libraries.
     Folded(usize),
     /// So many frames in the middle of a very long stack.
@@ -26,7 +29,7 @@ enum Entry<'a> {
 }
 
 /// `src/main.rs:12:9`, or where in the module it is if that is all there is.
-pub(super) fn location(frame: &Frame, options: &Options) -> String {
+pub(in crate::report) fn location(frame: &Frame, options: &Options) -> String {
     let Some(file) = &frame.file else {
         return format!("wasm-function[{}]:{:#x}", frame.func_index, frame.offset);
     };
@@ -44,7 +47,7 @@ pub(super) fn location(frame: &Frame, options: &Options) -> String {
 }
 
 /// The function's name.
-pub(super) fn function(frame: &Frame, options: &Options) -> String {
+pub(in crate::report) fn function(frame: &Frame, options: &Options) -> String {
     match &frame.function {
         Some(name) if options.verbose => name.clone(),
         Some(name) if name.chars().count() > PLAIN_CHARS => {
@@ -141,7 +144,14 @@ pub(super) fn print(page: &mut Page, indent: usize, stack: &[Frame], options: &O
                     );
                 }
             }
-            Entry::Repeated(n) => note(page, left, format!("... the same {n} times more")),
+            Entry::Repeated(1, n) => note(page, left, format!("... the same {n} times more")),
+            Entry::Repeated(cycle, n) => {
+                note(
+                    page,
+                    left,
+                    format!("... these {cycle} frames {n} times more"),
+                );
+            }
             Entry::Folded(n) => note(page, left, format!("... {n} library frames")),
             Entry::Omitted(n) => note(page, left, format!("... {n} frames omitted")),
         }
@@ -166,8 +176,18 @@ fn name(frame: &Frame, options: &Options) -> (String, Vec<Span>) {
     (plain, spans)
 }
 
-/// A frame of the user's that repeats, as in a recursion, shows once. Runs of three and more library frames are folded, except the last of a run, which is what the user's
-/// code called. At the outer end nothing called them, and they are folded whole. Unless nothing else
+/// The shortest cycle of frames that `stack` begins with and goes through at least three times: its length, and how
+/// often it comes again.
+fn cycle(stack: &[Frame]) -> Option<(usize, usize)> {
+    (1..=MAX_CYCLE).find_map(|cycle| {
+        let ahead = stack.get(cycle..)?;
+        let same = stack.iter().zip(ahead).take_while(|(a, b)| a == b).count();
+        (same / cycle > 1).then_some((cycle, same / cycle))
+    })
+}
+
+/// Frames that repeat, as in a recursion, show once: from a frame of the user's on. Runs of three and more library
+/// frames are folded, except the last of a run, which is what the user's code called. At the outer end nothing called them, and they are folded whole. Unless nothing else
 /// would be left.
 fn entries<'a>(stack: &'a [Frame], options: &Options) -> Vec<Entry<'a>> {
     let mut entries: Vec<Entry<'a>> = Vec::new();
@@ -176,12 +196,16 @@ fn entries<'a>(stack: &'a [Frame], options: &Options) -> Vec<Entry<'a>> {
     while let Some(frame) = stack.get(index) {
         let run = stack[index..].iter().take_while(|f| is_library(f)).count();
         if run == 0 {
-            entries.push(Entry::Frame(index, frame));
-            index += 1;
-            let same = stack[index..].iter().take_while(|f| *f == frame).count();
-            if same > 1 && !options.verbose {
-                entries.push(Entry::Repeated(same));
-                index += same;
+            if !options.verbose
+                && let Some((cycle, times)) = cycle(&stack[index..])
+            {
+                let once = index..index + cycle;
+                entries.extend(once.map(|at| Entry::Frame(at, &stack[at])));
+                entries.push(Entry::Repeated(cycle, times));
+                index += cycle * (times + 1);
+            } else {
+                entries.push(Entry::Frame(index, frame));
+                index += 1;
             }
             continue;
         }
@@ -204,7 +228,8 @@ fn entries<'a>(stack: &'a [Frame], options: &Options) -> Vec<Entry<'a>> {
         let frames = entries[cut.clone()]
             .iter()
             .map(|entry| match entry {
-                Entry::Folded(n) | Entry::Omitted(n) | Entry::Repeated(n) => *n,
+                Entry::Folded(n) | Entry::Omitted(n) => *n,
+                Entry::Repeated(cycle, n) => cycle * n,
                 Entry::Frame(..) => 1,
             })
             .sum();
@@ -215,7 +240,84 @@ fn entries<'a>(stack: &'a [Frame], options: &Options) -> Vec<Entry<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::without_arguments;
+    use super::{Entry, entries, without_arguments};
+    use crate::program::symbols::{Frame, SymbolSource};
+    use crate::report::human::Options;
+
+    /// One frame a letter; capitals are of a library.
+    fn stack(letters: &str) -> Vec<Frame> {
+        let frame = |letter: char| Frame {
+            function: Some(letter.into()),
+            file: Some(match letter {
+                'A'..='Z' => "library/core/src/a.rs".into(),
+                _ => "src/main.rs".into(),
+            }),
+            line: Some(1),
+            column: None,
+            inlined: false,
+            func_index: 0,
+            offset: u32::from(letter),
+            source: SymbolSource::Dwarf,
+        };
+        letters.chars().map(frame).collect()
+    }
+
+    fn shown(letters: &str, verbose: bool) -> String {
+        let (stack, mut out) = (stack(letters), String::new());
+        let options = Options {
+            verbose,
+            ..Options::default()
+        };
+        for entry in entries(&stack, &options) {
+            out.push_str(&match entry {
+                Entry::Frame(_, frame) => frame.function.clone().unwrap_or_default(),
+                Entry::Repeated(cycle, times) => format!("({cycle}x{times})"),
+                Entry::Folded(n) => format!("[{n}]"),
+                Entry::Omitted(n) => format!("...{n}..."),
+            });
+        }
+        out
+    }
+
+    #[test]
+    fn what_repeats_shows_once() {
+        for (letters, brief) in [
+            ("abc", "abc"),
+            ("aab", "aab"),
+            ("aaab", "a(1x2)b"),
+            ("xaaaaab", "xa(1x4)b"),
+            ("abab", "abab"),
+            ("ababab", "ab(2x2)"),
+            ("xabababay", "xab(2x2)ay"),
+            // One in another's place: the shorter one goes first.
+            ("aaabaaabaaabz", "a(1x2)ba(1x2)ba(1x2)bz"),
+            ("abcdabcdabcdabcdm", "abcd(4x3)m"),
+            // Through a library's function.
+            ("aCaCaCm", "aC(2x2)m"),
+            ("CaCaCaCm", "CaC(2x2)m"),
+        ] {
+            assert_eq!(shown(letters, false), brief, "{letters}");
+            assert_eq!(shown(letters, true), letters);
+        }
+    }
+
+    #[test]
+    fn a_cycle_that_is_too_long_is_cut_like_any_other_stack() {
+        let long: String = ('a'..='q').collect();
+        assert_eq!(
+            shown(&long.repeat(100), false),
+            format!(
+                "{}...{}...{}",
+                &long.repeat(2)[..32],
+                1700 - 64,
+                &long.repeat(2)[2..]
+            )
+        );
+        assert_eq!(
+            shown(&long[..16].repeat(100), false),
+            format!("{}(16x99)", &long[..16])
+        );
+    }
 
     #[test]
     fn generic_arguments_go_and_types_stay() {

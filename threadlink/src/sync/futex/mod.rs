@@ -1,9 +1,10 @@
-//! Raw locks of a few words, blocking on `memory.atomic.wait32`.
+//! Raw locks of a few words, blocking on `memory.atomic.wait32` or, where the instruction cannot be had on stable
+//! Rust, in a queue of std's.
 //!
 //! They spin nowhere: under a scheduler that runs one thread at a time spinning only takes time from
 //! the thread that is waited for.
 //!
-//! Also compiled for this crate's native tests, on an emulation of the wait.
+//! Also compiled for this crate's native tests, on the queues.
 
 mod condvar;
 mod mutex;
@@ -53,7 +54,7 @@ fn wake_all(word: &AtomicU32) {
     imp::wake(word, u32::MAX);
 }
 
-#[cfg(not(test))]
+#[cfg(all(target_os = "unknown", not(test)))]
 mod imp {
     use super::*;
     use core::arch::wasm32;
@@ -74,31 +75,7 @@ mod imp {
     }
 }
 
-/// One queue for all words, where everybody wakes for every notification: as weak as the interface
-/// allows.
-#[cfg(test)]
-mod imp {
-    use super::*;
-    use std::sync::atomic::Ordering;
-    use std::sync::{Condvar, Mutex};
-
-    static LOCK: Mutex<()> = Mutex::new(());
-    static WOKEN: Condvar = Condvar::new();
-
-    pub(super) fn wait(word: &AtomicU32, expected: u32, timeout: Timeout) -> bool {
-        let guard = LOCK.lock().unwrap();
-        if word.load(Ordering::SeqCst) != expected {
-            return true;
-        }
-        match timeout {
-            None => drop(WOKEN.wait(guard).unwrap()),
-            Some(timeout) => return !WOKEN.wait_timeout(guard, timeout).unwrap().1.timed_out(),
-        }
-        true
-    }
-
-    pub(super) fn wake(_: &AtomicU32, _: u32) {
-        let _guard = LOCK.lock().unwrap();
-        WOKEN.notify_all();
-    }
-}
+/// Where the instructions cannot be had on stable Rust: a table of queues of std.
+#[cfg(any(test, not(target_os = "unknown")))]
+#[path = "parking.rs"]
+mod imp;

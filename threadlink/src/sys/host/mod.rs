@@ -1,6 +1,13 @@
 //! Targets whose std has threads: everything is std's own.
 
-#[cfg(feature = "sync")]
+#[cfg(all(feature = "sync", target_family = "wasm", target_feature = "atomics"))]
+pub(crate) mod locks {
+    pub use crate::sync::futex::{RawCondvar, RawMutex, RawRwLock};
+}
+#[cfg(all(
+    feature = "sync",
+    not(all(target_family = "wasm", target_feature = "atomics"))
+))]
 pub(crate) mod locks {
     /// The raw reader-writer lock within a `TracingRwLock`.
     pub type RawRwLock = parking_lot::RawRwLock;

@@ -1,0 +1,44 @@
+//! Any bytes as a trace, or as one of the formats that are imported: the body of the fuzz target `trace`, and of the test
+//! that runs its corpus.
+
+use grind_runtime::interop::{import, jsonl};
+use grind_runtime::offline::{self, Analysis};
+use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
+use grind_runtime::trace::file::TraceReader;
+use std::io::{self, Cursor};
+use std::ops::ControlFlow;
+
+/// Reads the bytes in every way there is, and says how many ways read something.
+///
+/// # Panics
+/// If an import makes a trace that does not read.
+pub(crate) fn read_trace(bytes: &[u8]) -> usize {
+    let mut ways = 0;
+    if let Ok(reader) = TraceReader::open(bytes) {
+        ways += usize::from(jsonl::write(reader, io::sink()).is_ok());
+        let open = || TraceReader::open(bytes);
+        ways += usize::from(
+            offline::analyze(open, &Analysis::ALL, |_| ControlFlow::Continue(())).is_ok(),
+        );
+    }
+    for extensions in [Extensions::Off, Extensions::On] {
+        let mut out = Vec::new();
+        let open = || Ok(StdReader::new(bytes, extensions));
+        if import::import("fuzz", open, |_, _, _| None, &mut out).is_ok() {
+            ways += 1;
+            read_back(&out);
+        }
+    }
+    let mut out = Vec::new();
+    let open = || Ok(RapidBinReader::new(Cursor::new(bytes))?);
+    if import::import("fuzz", open, |_, _, _| None, &mut out).is_ok() {
+        ways += 1;
+        read_back(&out);
+    }
+    ways
+}
+
+fn read_back(trace: &[u8]) {
+    let reader = TraceReader::open(trace).expect("what was written reads");
+    jsonl::write(reader, io::sink()).expect("what was written reads");
+}

@@ -1,0 +1,88 @@
+//! What the commands `grind` and `cargo grind` do. The binaries call one function each.
+
+#![forbid(unsafe_code)]
+
+mod analyze;
+mod baseline;
+mod cargo;
+mod cli;
+mod config;
+mod doctor;
+#[cfg(test)]
+mod documented;
+mod error;
+mod io;
+mod manual;
+mod module;
+mod policy_args;
+mod recording;
+mod replay;
+mod report;
+mod report_args;
+mod run;
+mod seed_io;
+mod seeds;
+mod settings;
+mod trace;
+mod trace_file;
+mod watch;
+
+use cli::{Cli, Command};
+use grind_runtime::host::ExitCode;
+use settings::Layer;
+use std::env;
+use std::io::Write;
+use std::panic;
+use std::process;
+
+/// `grind`, with the arguments of the process.
+#[must_use]
+pub fn grind() -> process::ExitCode {
+    guarded(|| {
+        let args = env::args_os().collect();
+        dispatch(settings::parse(args, &["run"], |_: &Cli| {
+            Ok(Layer::default())
+        })?)
+    })
+}
+
+/// `cargo grind`, with the arguments of the process.
+#[must_use]
+pub fn cargo_grind() -> process::ExitCode {
+    guarded(|| cargo::dispatch(cargo::parse(env::args_os().collect())?))
+}
+
+/// Says what went wrong, and which exit code it is.
+fn guarded(work: impl FnOnce() -> anyhow::Result<u8>) -> process::ExitCode {
+    panic::set_hook(Box::new(|info| {
+        // There is nowhere to report a failure to report.
+        let _ = writeln!(
+            anstream::stderr(),
+            "grind: internal error: {info}\nThis is a defect of grind, not of the guest. Please report it with the module."
+        );
+    }));
+    match panic::catch_unwind(panic::AssertUnwindSafe(work)) {
+        Ok(Ok(code)) => process::ExitCode::from(code),
+        Ok(Err(error)) => {
+            let _ = writeln!(anstream::stderr(), "grind: error: {error:#}");
+            error::exit_code(&error).into()
+        }
+        Err(_) => ExitCode::Failure.into(),
+    }
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<u8> {
+    cli.color.write_global();
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Analyze(args) => analyze::analyze(&args),
+        Command::Trace(command) => trace::trace(&command),
+        Command::Report(args) => report::report(&args),
+        Command::Baseline(args) => baseline::baseline(&args),
+        Command::Config(command) => config::config(&command),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
+    }
+}

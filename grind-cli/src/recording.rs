@@ -1,0 +1,109 @@
+//! Where a run is recorded, and how: the options that `run` and `replay` share.
+
+use crate::report_args::of_program;
+use anyhow::{Context, Result};
+use clap::Args;
+use grind_runtime::host::TraceOutput;
+use grind_runtime::program::Program;
+use grind_runtime::trace::file::{Detail, Footer, Header, TraceWriter};
+use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// Record the run: what a replay needs and all synchronisation (`light`), or every access as well (`full`); another
+    /// value is where to record it
+    #[arg(long, value_name = "light|full|PATH", num_args = 0..=1, require_equals = true, default_missing_value = "light")]
+    trace: Option<Wanted>,
+    /// Where to record it [default: the module's name here, with .grind]
+    #[arg(long, value_name = "PATH")]
+    trace_file: Option<PathBuf>,
+    /// Put the module into the trace, so that a replay needs nothing else
+    #[arg(long)]
+    embed_module: bool,
+}
+
+/// What `--trace` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wanted {
+    Detail(Detail),
+    /// A light trace there.
+    At(PathBuf),
+}
+
+impl FromStr for Wanted {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Wanted, Infallible> {
+        Ok(match text {
+            "light" => Wanted::Detail(Detail::Light),
+            "full" => Wanted::Detail(Detail::Full),
+            path => Wanted::At(path.into()),
+        })
+    }
+}
+
+impl TraceArgs {
+    /// How much to record, if anything. A place to record to, or a module to put there, asks for it as well.
+    fn detail(&self) -> Option<Detail> {
+        match &self.trace {
+            Some(Wanted::Detail(detail)) => Some(*detail),
+            Some(Wanted::At(_)) => Some(Detail::Light),
+            None => (self.trace_file.is_some() || self.embed_module).then_some(Detail::Light),
+        }
+    }
+
+    /// The place that was named.
+    fn named(&self) -> Option<&Path> {
+        match (&self.trace_file, &self.trace) {
+            (Some(path), _) | (None, Some(Wanted::At(path))) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same for one program of several: `t.grind` becomes `t.NAME.grind`.
+    pub(crate) fn of_program(&self, name: &str) -> TraceArgs {
+        TraceArgs {
+            trace_file: self.named().map(|path| of_program(path, name)),
+            ..self.clone()
+        }
+    }
+
+    /// Where it goes.
+    pub(crate) fn path(&self, module: &Path) -> PathBuf {
+        let name = module.file_name().unwrap_or(OsStr::new("guest"));
+        let default = || PathBuf::from(name).with_extension("grind");
+        self.named().map_or_else(default, Path::to_path_buf)
+    }
+
+    /// Begins the trace, if one is wanted. `header` says what runs; its detail is of no account.
+    pub(crate) fn begin(
+        &self,
+        program: &Program,
+        module: &Path,
+        header: Header,
+    ) -> Result<Option<TraceWriter<TraceOutput>>> {
+        let Some(detail) = self.detail() else {
+            return Ok(None);
+        };
+        let path = self.path(module);
+        let header = Header { detail, ..header };
+        let embedded = self.embed_module.then_some(&**program.original());
+        let create = || {
+            let file: TraceOutput = Box::new(File::create(&path)?);
+            TraceWriter::create(file, &header, program.sites(), embedded)
+        };
+        let writer =
+            create().with_context(|| format!("cannot write the trace {}", path.display()))?;
+        Ok(Some(writer))
+    }
+}
+
+/// Ends a trace.
+pub(crate) fn finish(trace: TraceWriter<TraceOutput>, footer: &Footer) -> Result<()> {
+    trace.finish(footer).context("cannot complete the trace")?;
+    Ok(())
+}

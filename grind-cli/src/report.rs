@@ -1,0 +1,47 @@
+//! `grind report`
+
+use crate::cli::ConvertArgs;
+use crate::error::NotFound;
+use crate::report_args::{Always, Stream};
+use anyhow::{Context, Result, bail};
+use grind_runtime::report::json;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+/// Largest report read.
+const MAX_BYTES: u64 = 1 << 30;
+
+pub(crate) fn report(args: &ConvertArgs) -> Result<u8> {
+    let outputs = args.report.open(Stream::Stdout, Always::Nothing)?;
+    let report =
+        json::from_str(&read(&args.file)?).with_context(|| args.file.display().to_string())?;
+    outputs.write(report)?;
+    Ok(0)
+}
+
+/// The text of a stored report.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    let shown = || path.display().to_string();
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        match File::open(path) {
+            Ok(file) => Box::new(file),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(NotFound { path: shown() }.into());
+            }
+            Err(error) => return Err(error).with_context(shown),
+        }
+    };
+    let mut text = String::new();
+    let read = source.take(MAX_BYTES + 1).read_to_string(&mut text);
+    if read.with_context(shown)? as u64 > MAX_BYTES {
+        bail!(
+            "{}: reports beyond {} MiB are not read",
+            shown(),
+            MAX_BYTES >> 20
+        );
+    }
+    Ok(text)
+}

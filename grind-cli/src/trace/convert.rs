@@ -1,0 +1,133 @@
+//! `grind trace export` and `import`
+
+use crate::trace_file::TraceFile;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use grind_runtime::interop::{self, InteropError, chrome, jsonl, rapid};
+use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Which format
+    #[arg(long, value_name = "NAME")]
+    format: ExportFormat,
+    /// With std: `wait` and `notify` as such, rather than as critical sections
+    #[arg(long)]
+    extensions: bool,
+    /// Where to write it [default: standard output, where the format allows]
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// The trace
+    #[arg(value_name = "TRACE")]
+    file: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ExportFormat {
+    /// Text, one event per line, of RAPID and others
+    Std,
+    /// The same, binary
+    #[value(name = "rapidbin")]
+    RapidBin,
+    /// Trace Event Format, for Perfetto
+    Chrome,
+    /// One JSON object per line
+    Jsonl,
+    /// Columns
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Which format
+    #[arg(long, value_name = "NAME")]
+    format: ImportFormat,
+    /// With std: accept `req`, `wait` and `notify`
+    #[arg(long)]
+    extensions: bool,
+    /// Where to write the trace
+    #[arg(short, long, value_name = "PATH")]
+    output: PathBuf,
+    /// What to import
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ImportFormat {
+    /// Text, one event per line, of RAPID and others
+    Std,
+    /// The same, binary
+    #[value(name = "rapidbin")]
+    RapidBin,
+}
+
+fn extensions(on: bool) -> Extensions {
+    if on { Extensions::On } else { Extensions::Off }
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
+    let (file, reader) = TraceFile::open(&args.file)?;
+    let text = || -> Result<Box<dyn Write>> {
+        Ok(match &args.output {
+            Some(path) => Box::new(create(path)?),
+            None => Box::new(BufWriter::new(io::stdout().lock())),
+        })
+    };
+    let binary = || {
+        let path = args.output.as_deref();
+        create(path.context("this format is written to a file: name it with --output")?)
+    };
+    let done: Result<(), InteropError> = match args.format {
+        ExportFormat::Std => {
+            let mut out = text()?;
+            rapid::write_as_std(|| file.reader(), &mut out, extensions(args.extensions))
+                .and_then(|_| Ok(out.flush()?))
+        }
+        ExportFormat::RapidBin => rapid::write_as_rapid_bin(|| file.reader(), binary()?).map(drop),
+        ExportFormat::Chrome => chrome::write(reader, text()?),
+        ExportFormat::Jsonl => jsonl::write(reader, text()?).map(drop),
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => interop::parquet::write(reader, binary()?).map(drop),
+    };
+    match done {
+        // Whoever read it has seen enough.
+        Err(InteropError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        done => done.with_context(|| args.file.display().to_string())?,
+    }
+    Ok(0)
+}
+
+pub(crate) fn import(args: &ImportArgs) -> Result<u8> {
+    let from = args.file.display().to_string();
+    let open =
+        || -> Result<BufReader<File>, InteropError> { Ok(BufReader::new(File::open(&args.file)?)) };
+    open().with_context(|| from.clone())?;
+    let out = create(&args.output)?;
+    let events = match args.format {
+        ImportFormat::Std => interop::import::import(
+            &from,
+            || Ok(StdReader::new(open()?, extensions(args.extensions))),
+            |source, kind, number| source.names().name(kind, number).cloned(),
+            out,
+        ),
+        ImportFormat::RapidBin => interop::import::import(
+            &from,
+            || Ok(RapidBinReader::new(open()?)?),
+            |_, _, _| None,
+            out,
+        ),
+    };
+    let events = events.with_context(|| from)?;
+    writeln!(anstream::stderr(), "{events} events")?;
+    Ok(0)
+}

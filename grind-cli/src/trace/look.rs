@@ -1,0 +1,340 @@
+//! `grind trace info`, `dump` and `stat`
+
+use crate::trace_file::{self, TraceFile};
+use anyhow::{Context, Result};
+use clap::Args;
+use grind_runtime::program::sites::{SiteId, SiteKind};
+use grind_runtime::program::symbols::Symbolizer;
+use grind_runtime::schedule::Slice;
+use grind_runtime::trace::file::{Entry, TraceEnd};
+use grind_runtime::trace::{Event, EventKind, ThreadId};
+use indicatif::{HumanBytes, HumanCount};
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The trace
+    #[arg(value_name = "TRACE")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DumpArgs {
+    /// Only what this thread did
+    #[arg(long, value_name = "T", value_parser = crate::replay::thread)]
+    thread: Option<ThreadId>,
+    /// With the call stack of each event
+    #[arg(long)]
+    stacks: bool,
+    /// The trace
+    #[arg(value_name = "TRACE")]
+    file: PathBuf,
+}
+
+pub(crate) fn info(args: &FileArgs) -> Result<u8> {
+    let (file, mut reader) = TraceFile::open(&args.file)?;
+    let header = reader.header().clone();
+    let mut out = anstream::stdout();
+    let text = |bytes: &[Vec<u8>]| {
+        let words: Vec<_> = bytes
+            .iter()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .collect();
+        if words.is_empty() {
+            "none".to_owned()
+        } else {
+            words.join(" ")
+        }
+    };
+    let mut line = |what: &str, value: String| writeln!(out, "{what:<12} {value}");
+    line(
+        "trace",
+        format!(
+            "{} ({}, {:?})",
+            args.file.display(),
+            HumanBytes(file.len()),
+            header.detail
+        ),
+    )?;
+    line("recorded by", format!("grind {}", header.grind))?;
+    let embedded = header.embedded.map_or_else(String::new, |len| {
+        format!(", in the trace ({})", HumanBytes(len))
+    });
+    line("module", format!("{}{embedded}", header.module))?;
+    line("SHA-256", header.module_hash.to_string())?;
+    line("arguments", text(&header.args))?;
+    line("environment", text(&header.env))?;
+    line("directories", text(&header.preopens))?;
+    line(
+        "schedule",
+        format!("{}, seed {}", header.strategy.name(), header.seed),
+    )?;
+    let entry = header.entry.function.as_deref().unwrap_or("the default");
+    line("entry", entry.to_owned())?;
+    line("sites", HumanCount(header.sites.into()).to_string())?;
+    while reader
+        .next_entry()
+        .with_context(|| args.file.display().to_string())?
+        .is_some()
+    {}
+    match reader.end() {
+        Some(TraceEnd::Complete(footer)) => {
+            line("threads", footer.threads.to_string())?;
+            line("events", HumanCount(footer.events).to_string())?;
+            line(
+                "accesses",
+                format!("{} words of accesses and calls", HumanCount(footer.words)),
+            )?;
+            line(
+                "virtual time",
+                format!("{:?}", std::time::Duration::from_nanos(footer.nanoseconds)),
+            )?;
+            line("findings", footer.findings.to_string())?;
+            line("exit code", footer.exit_code.to_string())?;
+        }
+        _ => line(
+            "end",
+            format!("cut after {} events", HumanCount(reader.counts().1)),
+        )?,
+    }
+    Ok(0)
+}
+
+/// Writes until whoever reads has seen enough.
+fn listing(write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<u8> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = write(&mut out).and_then(|()| Ok(out.flush()?));
+    match written {
+        Err(error) if is_broken_pipe(&error) => Ok(0),
+        written => written.map(|()| 0),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
+    let (_, mut reader) = TraceFile::open(&args.file)?;
+    let sites = Arc::clone(reader.sites());
+    let symbolizer = match args.stacks {
+        true => Some(Symbolizer::new(Arc::clone(
+            trace_file::program(&reader, None)?.original(),
+        ))),
+        false => None,
+    };
+    let wants = |thread: ThreadId| args.thread.is_none_or(|wanted| wanted == thread);
+    listing(|out| {
+        let mut number = 0;
+        while let Some(entry) = reader
+            .next_entry()
+            .with_context(|| args.file.display().to_string())?
+        {
+            match entry {
+                Entry::Slice {
+                    slice: Slice { thread, words },
+                    ..
+                } if args.thread.is_none() => {
+                    writeln!(out, "  switch to {thread} for {words} words")?;
+                }
+                Entry::Random(bits) if args.thread.is_none() => {
+                    writeln!(out, "  random 0x{bits:016x}")?
+                }
+                Entry::Input(bytes) if args.thread.is_none() => {
+                    writeln!(out, "  the host answers {} bytes", bytes.len())?;
+                }
+                Entry::Records(thread) if wants(thread) => {
+                    for record in reader.records().iter() {
+                        let site = sites.get(record.site());
+                        let address = record.base().wrapping_add(site.displacement);
+                        match site.kind {
+                            SiteKind::Read => writeln!(
+                                out,
+                                "  {thread} read 0x{address:x}+{} @{:x}",
+                                site.width, site.offset
+                            )?,
+                            SiteKind::Write => writeln!(
+                                out,
+                                "  {thread} write 0x{address:x}+{} @{:x}",
+                                site.width, site.offset
+                            )?,
+                            SiteKind::Call => writeln!(out, "  {thread} call @{:x}", site.offset)?,
+                            SiteKind::Return => writeln!(out, "  {thread} return")?,
+                            SiteKind::HideBegin => {
+                                writeln!(out, "  {thread} hide-begin @{:x}", site.offset)?
+                            }
+                            SiteKind::HideEnd => writeln!(out, "  {thread} hide-end")?,
+                            SiteKind::Atomic | SiteKind::Bulk | SiteKind::Trap => {}
+                        }
+                    }
+                }
+                Entry::Event(Event { thread, kind }) => {
+                    number += 1;
+                    if !wants(thread) {
+                        continue;
+                    }
+                    let site: Option<SiteId> = kind.site();
+                    let at = site.map_or_else(String::new, |site| {
+                        format!(" @{:x}", sites.get(site).offset)
+                    });
+                    writeln!(out, "#{number} {thread} {kind}{at}")?;
+                    if let Some(symbolizer) = &symbolizer {
+                        let stack = site.into_iter().chain(reader.stack(thread));
+                        for frame in stack.flat_map(|site| symbolizer.frames(sites.get(site))) {
+                            writeln!(out, "    at {frame}")?;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if matches!(reader.end(), Some(TraceEnd::Cut)) {
+            writeln!(out, "the trace is cut here")?;
+        }
+        Ok(())
+    })
+}
+
+/// What is known of a lock.
+#[derive(Clone, Debug, Default)]
+struct Lock {
+    name: Option<String>,
+    acquires: u64,
+    /// Acquires between whose request and success somebody else ran.
+    contended: u64,
+    /// Events that others had meanwhile.
+    waited: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    kinds: BTreeMap<&'static str, u64>,
+    /// Events and words of accesses, by thread.
+    threads: BTreeMap<ThreadId, (u64, u64)>,
+    locks: BTreeMap<u32, Lock>,
+    slices: u64,
+    inputs: u64,
+}
+
+/// With separators, as text: a width counts for text only.
+fn count_of(count: u64) -> String {
+    HumanCount(count).to_string()
+}
+
+/// Locks that are listed.
+const TOP: usize = 10;
+
+pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
+    let (file, mut reader) = TraceFile::open(&args.file)?;
+    let mut counts = Counts::default();
+    let mut asked: BTreeMap<ThreadId, (u64, u64)> = BTreeMap::new();
+    let mut number = 0;
+    while let Some(entry) = reader
+        .next_entry()
+        .with_context(|| args.file.display().to_string())?
+    {
+        match entry {
+            Entry::Slice { .. } => counts.slices += 1,
+            Entry::Input(_) | Entry::Random(_) => counts.inputs += 1,
+            Entry::Records(thread) => {
+                counts.threads.entry(thread).or_default().1 +=
+                    reader.records().iter().count() as u64;
+            }
+            Entry::Event(Event { thread, kind }) => {
+                number += 1;
+                *counts.kinds.entry(kind.name()).or_default() += 1;
+                let own = counts.threads.entry(thread).or_default();
+                own.0 += 1;
+                match kind {
+                    EventKind::LockRequest { .. } => {
+                        asked.insert(thread, (number, own.0));
+                    }
+                    EventKind::LockAcquire { lock, .. } => {
+                        let lock = counts.locks.entry(lock).or_default();
+                        lock.acquires += 1;
+                        if let Some((since, before)) = asked.remove(&thread) {
+                            let others = (number - since) - (own.0 - before);
+                            lock.contended += u64::from(others > 0);
+                            lock.waited += others;
+                        }
+                    }
+                    EventKind::LockName { lock, name } => {
+                        counts.locks.entry(lock).or_default().name = Some(name);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    listing(|out| {
+        let bytes = file.len() as f64;
+        writeln!(
+            out,
+            "{} events, {:.2} bytes of the file per event",
+            HumanCount(number),
+            bytes / number.max(1) as f64
+        )?;
+        let accesses: u64 = counts.threads.values().map(|&(_, accesses)| accesses).sum();
+        if accesses > 0 {
+            writeln!(
+                out,
+                "{} accesses and calls, {:.2} bytes of the file each",
+                HumanCount(accesses),
+                bytes / accesses as f64
+            )?;
+        }
+        writeln!(
+            out,
+            "{} decisions of the scheduler, {} answers of the host\n",
+            HumanCount(counts.slices),
+            HumanCount(counts.inputs)
+        )?;
+        for (kind, count) in &counts.kinds {
+            writeln!(out, "{:>12}  {kind}", count_of(*count))?;
+        }
+        writeln!(out, "\nthread        events      accesses and calls")?;
+        for (thread, (events, accesses)) in &counts.threads {
+            writeln!(
+                out,
+                "{:<8} {:>11} {:>23}",
+                thread.to_string(),
+                count_of(*events),
+                count_of(*accesses)
+            )?;
+        }
+        let mut locks: Vec<_> = counts
+            .locks
+            .iter()
+            .filter(|(_, lock)| lock.acquires > 0)
+            .collect();
+        locks.sort_by_key(|(addr, lock)| {
+            (
+                std::cmp::Reverse(lock.waited),
+                std::cmp::Reverse(lock.acquires),
+                **addr,
+            )
+        });
+        if !locks.is_empty() {
+            writeln!(
+                out,
+                "\nlocks, the most waited for first    acquires   contended   events meanwhile"
+            )?;
+        }
+        for (addr, lock) in locks.iter().take(TOP) {
+            let name = lock.name.clone().unwrap_or_else(|| format!("0x{addr:x}"));
+            writeln!(
+                out,
+                "{name:<34} {:>9} {:>11} {:>18}",
+                lock.acquires, lock.contended, lock.waited
+            )?;
+        }
+        if locks.len() > TOP {
+            writeln!(out, "and {} more", locks.len() - TOP)?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,75 @@
+//! Opening traces, and finding the module that they are of.
+
+use crate::error::NotFound;
+use crate::report_args::ReportArgs;
+use anyhow::{Context, Result, bail};
+use grind_runtime::host::TraceInput;
+use grind_runtime::interop::timeline;
+use grind_runtime::program::Program;
+use grind_runtime::report::Report;
+use grind_runtime::trace::file::{TraceError, TraceReader};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// A trace that can be read as often as needed.
+pub(crate) struct TraceFile {
+    path: PathBuf,
+}
+
+impl TraceFile {
+    /// Names the file, and reads its beginning.
+    pub(crate) fn open(path: &Path) -> Result<(TraceFile, TraceReader<TraceInput>)> {
+        if let Err(error) = File::open(path)
+            && error.kind() == ErrorKind::NotFound
+        {
+            let path = path.display().to_string();
+            return Err(NotFound { path }.into());
+        }
+        let file = TraceFile {
+            path: path.to_path_buf(),
+        };
+        let reader = file.reader().with_context(|| path.display().to_string())?;
+        Ok((file, reader))
+    }
+
+    pub(crate) fn reader(&self) -> Result<TraceReader<TraceInput>, TraceError> {
+        TraceReader::open(Box::new(BufReader::new(File::open(&self.path)?)) as TraceInput)
+    }
+
+    /// Bytes of the file.
+    pub(crate) fn len(&self) -> u64 {
+        self.path.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Draws the report's timeline, if it is wanted.
+pub(crate) fn add_timeline(report: &mut Report, args: &ReportArgs, path: &Path) -> Result<()> {
+    if args.wants_timeline() {
+        let (_, reader) = TraceFile::open(path)?;
+        let drawn = timeline::timeline(reader, &report.findings);
+        report.timeline = Some(drawn.with_context(|| path.display().to_string())?);
+    }
+    Ok(())
+}
+
+/// The program of a trace: the module named, or the one in the trace, or the one that ran, if it is still there.
+pub(crate) fn program(reader: &TraceReader<TraceInput>, named: Option<&Path>) -> Result<Program> {
+    let header = reader.header();
+    let recorded = Path::new(&header.module);
+    let wasm = match (named, reader.module()) {
+        (Some(path), _) => crate::module::read(path)?,
+        (None, Some(embedded)) => embedded.to_vec(),
+        (None, None) if recorded.is_file() => crate::module::read(recorded)?,
+        (None, None) => bail!(
+            "the module of the trace, {}, is not there: name it with --module, or record with --embed-module",
+            recorded.display()
+        ),
+    };
+    Program::with_options(&wasm, header.program_options())
+        .with_context(|| recorded.display().to_string())
+}

@@ -1,0 +1,226 @@
+//! Options from the environment and from files: which counts, what is said of wrong ones, and how they are shown.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const GUEST: &str = "(module (func (export \"_start\")))";
+
+/// A directory with a module, and this `grind.toml`.
+struct Project(TempDir);
+
+impl Project {
+    fn new(config: &str) -> Project {
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("guest.wat"), GUEST).unwrap();
+        fs::write(directory.path().join("grind.toml"), config).unwrap();
+        Project(directory)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn grind(&self, variables: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(snapbox::cmd::cargo_bin!("grind"));
+        command.current_dir(self.path()).args(arguments);
+        command.envs(variables.iter().copied());
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().unwrap();
+        let text = [stdout, stderr].concat();
+        (status.code(), String::from_utf8(text).unwrap())
+    }
+
+    /// What a verbose run of the module says.
+    fn run(&self, variables: &[(&str, &str)], arguments: &[&str]) -> String {
+        let arguments = [&["run", "-v"][..], arguments, &["guest.wat"]].concat();
+        let (code, text) = self.grind(variables, &arguments);
+        assert_eq!(code, Some(0), "{text}");
+        text
+    }
+
+    /// The line of that key, and its words.
+    fn shown(&self, variables: &[(&str, &str)], key: &str) -> Vec<String> {
+        let (code, text) = self.grind(variables, &["config", "show"]);
+        assert_eq!(code, Some(0), "{text}");
+        let words = |line: &str| {
+            line.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let mut lines = text.lines().map(words);
+        lines.find(|words| words[0] == key).unwrap()
+    }
+}
+
+#[test]
+fn the_command_line_counts_before_the_environment_before_the_file() {
+    let project = Project::new("seed = 7\n");
+    assert!(project.run(&[], &[]).contains("seed 7"));
+    let environment = [("GRIND_SEED", "8")];
+    assert!(project.run(&environment, &[]).contains("seed 8"));
+    assert!(
+        project
+            .run(&environment, &["--seed", "9"])
+            .contains("seed 9")
+    );
+    // Set to nothing is not set.
+    assert!(project.run(&[("GRIND_SEED", "")], &[]).contains("seed 7"));
+    assert_eq!(project.shown(&[], "seed")[1], "7");
+    assert!(project.shown(&[], "seed")[2].ends_with("grind.toml"));
+    assert_eq!(
+        project.shown(&environment, "seed"),
+        ["seed", "8", "GRIND_SEED"]
+    );
+    assert_eq!(
+        project.shown(&[], "scheduler"),
+        ["scheduler", "random", "default"]
+    );
+    assert_eq!(project.shown(&[], "timeout"), ["timeout", "-", "default"]);
+}
+
+#[test]
+fn of_options_that_exclude_each_other_the_closer_one_counts() {
+    let project = Project::new("seeds = \"0..3\"\nfail-fast = true\njobs = 1\n");
+    assert!(project.run(&[], &[]).contains("seeds 0 to 2"));
+    assert!(project.run(&[], &["--seed", "5"]).contains("seed 5"));
+    assert!(project.run(&[("GRIND_SEED", "6")], &[]).contains("seed 6"));
+    assert!(
+        project
+            .run(&[("GRIND_SEED", "6")], &["--seeds", "0..2"])
+            .contains("seeds 0 to 1")
+    );
+    let both = Project::new("seeds = \"0..3\"\nseed = 1\n");
+    assert_eq!(both.grind(&[], &["run", "guest.wat"]).0, Some(2));
+    // Arguments of the guest are not options, and those of others are left alone.
+    assert!(
+        project
+            .run(&[], &["guest.wat", "--seed"])
+            .contains("seeds 0 to 2")
+    );
+    let (code, _) = project.grind(&[], &["doctor", "guest.wat"]);
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn lists_come_whole_from_one_place() {
+    let project = Project::new("report = [\"json=a.json\", \"sarif=a.sarif\"]\n");
+    project.run(&[], &[]);
+    assert!(project.path().join("a.json").exists() && project.path().join("a.sarif").exists());
+    project.run(&[("GRIND_REPORT", "json='b c.json' junit=b.xml")], &[]);
+    assert!(project.path().join("b c.json").exists() && project.path().join("b.xml").exists());
+    fs::remove_file(project.path().join("a.json")).unwrap();
+    project.run(&[], &["--report", "json=d.json"]);
+    assert!(project.path().join("d.json").exists() && !project.path().join("a.json").exists());
+    let (code, text) = project.grind(&[("GRIND_REPORT", "json='b")], &["run", "guest.wat"]);
+    assert!(code == Some(125) && text.contains("GRIND_REPORT"), "{text}");
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_with_the_nearest_known_one() {
+    for (key, nearest) in [
+        ("sede", Some("seed")),
+        ("fail_on", Some("fail-on")),
+        ("max-thread", Some("max-threads")),
+        ("supression", Some("suppression")),
+        ("colour-of-the-sky", None),
+    ] {
+        let project = Project::new(&format!("{key} = 1\n"));
+        let text = project.run(&[], &[]);
+        let warning = text
+            .lines()
+            .find(|line| line.contains("unknown key"))
+            .unwrap();
+        assert!(warning.contains(&format!("`{key}`")), "{warning}");
+        match nearest {
+            Some(known) => assert!(
+                warning.ends_with(&format!("did you mean `{known}`?")),
+                "{warning}"
+            ),
+            None => assert!(!warning.contains("did you mean"), "{warning}"),
+        }
+    }
+}
+
+#[test]
+fn a_wrong_value_says_where_it_is() {
+    for (line, word) in [
+        ("seed = \"seven\"", "--seed"),
+        ("seeds = \"5..5\"", "no seed"),
+        ("scheduler = \"fast\"", "--scheduler"),
+        ("timeout = 0", "some time"),
+        ("max-threads = 0", "--max-threads"),
+        ("report = \"xml=a\"", "unknown kind `xml`"),
+        ("fail-fast = \"maybe\"", "true or false"),
+        ("seed = [1, 2]", "one value"),
+        ("seed = 1.5", "expected text"),
+        ("report = [[1]]", "expected text"),
+        ("seed = ", "TOML"),
+    ] {
+        let (code, text) = Project::new(line).grind(&[], &["run", "guest.wat"]);
+        assert_eq!(code, Some(125), "{line}: {text}");
+        assert!(
+            text.contains("grind.toml") && text.contains(word),
+            "{line}: {text}"
+        );
+    }
+    let project = Project::new("");
+    let (code, text) = project.grind(&[("GRIND_MAX_MEMORY", "much")], &["run", "guest.wat"]);
+    assert!(
+        code == Some(125) && text.contains("environment") && text.contains("--max-memory"),
+        "{text}"
+    );
+    let (code, text) = project.grind(&[], &["config", "show", "--config", "gone.toml"]);
+    assert!(code == Some(127) && text.contains("gone.toml"), "{text}");
+}
+
+#[test]
+fn flags_are_true_or_false() {
+    let project = Project::new("no-detect = true\nverbose = true\n");
+    assert_eq!(project.shown(&[], "no-detect")[1], "true");
+    let off = [("GRIND_NO_DETECT", "false")];
+    assert_eq!(
+        project.shown(&off, "no-detect"),
+        ["no-detect", "false", "GRIND_NO_DETECT"]
+    );
+    project.run(&off, &[]);
+    // The command line may say the opposite of what a file does.
+    let (code, text) = project.grind(&[], &["run", "-q", "guest.wat"]);
+    assert_eq!((code, text.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_manifest_counts_before_grind_toml() {
+    let project = Project::new("seeds = \"0..2\"\n");
+    let manifest = "[package]\nname = \"fixture\"\nversion = \"0.1.0\"\n[workspace]\n";
+    let settings = "[package.metadata.grind]\nseed = \"none\"\nsede = 1\n";
+    fs::write(
+        project.path().join("Cargo.toml"),
+        format!("{manifest}{settings}"),
+    )
+    .unwrap();
+    fs::create_dir(project.path().join("src")).unwrap();
+    fs::write(project.path().join("src/main.rs"), "fn main() {}").unwrap();
+    let mut command = Command::new(snapbox::cmd::cargo_bin!("cargo-grind"));
+    let output = command
+        .current_dir(project.path())
+        .args(["grind", "run"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(125), "{text}");
+    assert!(
+        text.contains("[package.metadata.grind]: invalid value 'none'"),
+        "{text}"
+    );
+    assert!(
+        text.contains("unknown key `sede`; did you mean `seed`?"),
+        "{text}"
+    );
+}

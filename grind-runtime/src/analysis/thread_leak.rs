@@ -1,0 +1,67 @@
+//! Threads that somebody had to join or detach, and nobody did.
+//!
+//! **Finds** every `ThreadJoinable` thread of which the run, up to its normal end, saw neither a `ThreadJoin` nor a
+//! `ThreadDetach`, whether the thread had ended by then or not. Threads created at the same place are one
+//! finding. ThreadSanitizer's thread leaks; there is no paper.
+//!
+//! **Misses** threads that were only asked whether they had ended, which counts as a join, and all leaks of
+//! runs that ended otherwise: by a trap, a deadlock, a limit, or an exit code that is not 0.
+//!
+//! **Never falsely reports**, provided that the events tell of every join. A program may mean to leave its threads to
+//! the end of the process; it can say so by detaching them.
+//!
+//! **Cost**: an entry for each joinable thread, at most [`Limits::threads`](super::Limits::threads).
+
+use super::context::Contexts;
+use super::diagnosis::{Diagnosed, Diagnosis, Stack};
+use crate::trace::{Event, EventKind, ThreadId};
+use std::collections::BTreeSet;
+
+/// How many threads of one place are named. Others count.
+const MAX_NAMED: usize = 64;
+
+/// Threads yet to be joined or detached.
+#[derive(Debug, Default)]
+pub(super) struct ThreadLeaks {
+    joinable: BTreeSet<ThreadId>,
+}
+
+impl ThreadLeaks {
+    /// One event, already followed by the contexts.
+    pub(super) fn event(&mut self, contexts: &Contexts, event: &Event) {
+        match event.kind {
+            EventKind::ThreadJoinable { child } if contexts.get(child).is_some() => {
+                self.joinable.insert(child);
+            }
+            EventKind::ThreadJoin { child } | EventKind::ThreadDetach { child } => {
+                self.joinable.remove(&child);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is left at the end of the run.
+    pub(super) fn finish(self, contexts: &Contexts) -> Vec<Diagnosed> {
+        let mut places: Vec<(ThreadId, &Stack, Vec<ThreadId>)> = Vec::new();
+        for thread in self.joinable {
+            let Some((creator, stack)) = contexts.created(thread) else {
+                continue;
+            };
+            match (places.iter_mut()).find(|(by, at, _)| (by, *at) == (creator, stack)) {
+                Some((_, _, threads)) => threads.push(thread),
+                None => places.push((*creator, stack, vec![thread])),
+            }
+        }
+        let leak = |(creator, stack, mut threads): (ThreadId, &Stack, Vec<ThreadId>)| {
+            let count = threads.len() as u64;
+            threads.truncate(MAX_NAMED);
+            let diagnosis = Diagnosis::ThreadLeak {
+                threads,
+                creator,
+                stack: stack.clone(),
+            };
+            Diagnosed { diagnosis, count }
+        };
+        places.into_iter().map(leak).collect()
+    }
+}

@@ -1,0 +1,168 @@
+//! Predict, then confirm: a run of the program that is led to what a trace predicts.
+//!
+//! **Confirms** a race if happens-before finds it in the run that was led there, at the same two instructions; a
+//! deadlock if the run ends in one in which both acquires are stuck.
+//!
+//! **Misses** what depends on inputs that the run asks for in another order than the trace did, and what a run with
+//! other waits inside locks does not reach. Nothing is called confirmed that was not executed.
+
+use super::input::Queue;
+use super::record::{Tape, TraceOutput};
+use super::replay::ReplayError;
+use super::steer::Steer;
+use super::{Pass, RunOptions, TraceInput, pass};
+use crate::analysis::{AnalysisOptions, Diagnosis, LiveAnalysis};
+use crate::offline::{OfflineError, Plan, Predicted, plans};
+use crate::program::Program;
+use crate::program::sites::SiteId;
+use crate::trace::file::{Entry, Header, TraceError, TraceReader, TraceWriter};
+use std::io;
+use std::sync::Arc;
+
+/// Steps of a run that is led, as a multiple of those of a usual one; a run that spins ends there.
+const STEPS: u64 = 2_000_000_000;
+
+/// Why a prediction could not be tried.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// The trace could not be read again.
+    #[error(transparent)]
+    Offline(#[from] OfflineError),
+    /// The program cannot be run as the trace says.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The confirming trace cannot be written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Tries each prediction in a run of its own, and says which of them happened. `open` opens the trace; `record` gives,
+/// for the index of a prediction, where its run is recorded, and is told afterwards whether to keep that.
+///
+/// # Errors
+/// [`ConfirmError`].
+pub fn confirm(
+    program: &Program,
+    mut open: impl FnMut() -> Result<TraceReader<TraceInput>, TraceError>,
+    predicted: &[Predicted],
+    mut record: impl FnMut(usize) -> io::Result<TraceOutput>,
+    mut keep: impl FnMut(usize, bool) -> io::Result<()>,
+) -> Result<Vec<bool>, ConfirmError> {
+    let (header, inputs, random) = inputs(&mut open).map_err(ReplayError::from)?;
+    let plans = plans(&mut open, predicted)?;
+    let mut confirmed = Vec::new();
+    for (index, (predicted, plans)) in predicted.iter().zip(plans).enumerate() {
+        let mut happened = false;
+        for plan in plans {
+            let writer = TraceWriter::create(record(index)?, &header, program.sites(), None)?;
+            let io = Box::new(Queue::new(inputs.clone()));
+            happened = led(
+                program,
+                &header,
+                (plan, random.clone()),
+                io,
+                writer,
+                &predicted.diagnosis,
+            )?;
+            keep(index, happened)?;
+            if happened {
+                break;
+            }
+        }
+        confirmed.push(happened);
+    }
+    Ok(confirmed)
+}
+
+type Answers = Vec<Arc<[u8]>>;
+
+/// What the host told the guest, in order.
+fn inputs(
+    open: &mut impl FnMut() -> Result<TraceReader<TraceInput>, TraceError>,
+) -> Result<(Header, Answers, Vec<u64>), TraceError> {
+    let mut reader = open()?;
+    let (mut inputs, mut random) = (Vec::new(), Vec::new());
+    while let Some(entry) = reader.next_entry()? {
+        match entry {
+            Entry::Input(bytes) => inputs.push(bytes),
+            Entry::Random(bits) => random.push(bits),
+            _ => {}
+        }
+    }
+    Ok((reader.header().clone(), inputs, random))
+}
+
+fn led(
+    program: &Program,
+    header: &Header,
+    (plan, random): (Plan, Vec<u64>),
+    io: Box<Queue>,
+    writer: TraceWriter<TraceOutput>,
+    wanted: &Diagnosis,
+) -> Result<bool, ConfirmError> {
+    let mut options: RunOptions = header.run_options();
+    options.analysis = AnalysisOptions::default();
+    options.limits.steps = Some(options.limits.steps.unwrap_or(STEPS).min(STEPS));
+    let tape = Tape::new(writer);
+    let steer = Steer::new(plan, Arc::clone(program.sites()), header.seed, random);
+    let passed = pass(
+        program,
+        &options,
+        Pass {
+            scheduler: Box::new(steer.clone()),
+            analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
+            others: vec![Box::new(steer)],
+            tape: Some(&tape),
+            io,
+            preopens: header.preopens.clone(),
+            control: Arc::default(),
+        },
+    )
+    .map_err(ReplayError::from)?;
+    let outcome = super::Outcome {
+        ending: passed.ending,
+        analysis: passed.analysis.finish(),
+        limits_reached: passed.limits_reached,
+        stats: passed.stats,
+        io: (),
+        warnings: Vec::new(),
+    };
+    let happened = (outcome.analysis.diagnoses.iter()).any(|one| shows(&one.diagnosis, wanted));
+    let findings = outcome.analysis.diagnoses.len();
+    if let Some(writer) = tape.into_writer() {
+        writer.finish(&outcome.footer(outcome.exit_code(), findings))?;
+    }
+    Ok(happened)
+}
+
+/// Whether what was found is what was looked for. Of a race, the stack of the earlier access is not known.
+fn shows(found: &Diagnosis, wanted: &Diagnosis) -> bool {
+    let place = |stack: &[SiteId]| stack.first().copied();
+    match (found, wanted) {
+        (
+            Diagnosis::DataRace { first, second, .. },
+            Diagnosis::DataRace {
+                first: one,
+                second: other,
+                ..
+            },
+        ) => {
+            let overlap =
+                first.addr < second.addr + second.len && second.addr < first.addr + first.len;
+            let places = [place(&one.stack), place(&other.stack)];
+            let threads = [one.thread, other.thread];
+            overlap
+                && places.contains(&place(&second.stack))
+                && threads.contains(&first.thread)
+                && threads.contains(&second.thread)
+        }
+        (Diagnosis::Deadlock { blocked, .. }, Diagnosis::LockOrderInversion { edges }) => {
+            edges.iter().all(|edge| {
+                let stuck = blocked.iter().find(|one| one.thread == edge.thread);
+                stuck.is_some_and(|one| one.locks.iter().any(|held| held.lock == edge.held.lock))
+            })
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,150 @@
+//! Recording: what the scheduler decides, the host answers and the sink is told goes to one trace, in order.
+
+use crate::analysis::LiveAnalysis;
+use crate::machine::io::{Answer, Call, Errno, HostIo};
+use crate::program::embedder::Effects;
+use crate::schedule::{Point, Scheduler, Slice};
+use crate::trace::file::TraceWriter;
+use crate::trace::{Event, EventSink, Flow, Records, ThreadId};
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where a trace goes.
+pub type TraceOutput = Box<dyn Write + Send>;
+
+/// A trace that is being written. The run has one thread of the host, so that nobody ever waits for the lock.
+#[derive(Clone)]
+pub(super) struct Tape(Arc<Mutex<TraceWriter<TraceOutput>>>);
+
+impl Tape {
+    pub(super) fn new(writer: TraceWriter<TraceOutput>) -> Tape {
+        Tape(Arc::new(Mutex::new(writer)))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, TraceWriter<TraceOutput>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer, when all that write to it are gone.
+    pub(super) fn into_writer(self) -> Option<TraceWriter<TraceOutput>> {
+        let mutex = Arc::into_inner(self.0)?;
+        Some(mutex.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn scheduler(&self, inner: Box<dyn Scheduler>) -> Box<dyn Scheduler> {
+        let tape = self.clone();
+        Box::new(Taped { inner, tape })
+    }
+
+    pub(super) fn io(&self, inner: Box<dyn HostIo>) -> Box<dyn HostIo> {
+        let tape = self.clone();
+        Box::new(TapedIo { inner, tape })
+    }
+}
+
+struct Taped {
+    inner: Box<dyn Scheduler>,
+    tape: Tape,
+}
+
+impl std::fmt::Debug for Taped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl Scheduler for Taped {
+    fn next(&mut self, point: &Point<'_>) -> Slice {
+        let slice = self.inner.next(point);
+        let mut writer = self.tape.writer();
+        if point.current == Some(slice.thread) && slice.words == point.remaining {
+            writer.kept();
+        } else {
+            writer.slice(slice);
+        }
+        slice
+    }
+
+    fn random(&mut self) -> u64 {
+        let bits = self.inner.random();
+        self.tape.writer().random(bits);
+        bits
+    }
+}
+
+pub(super) struct TapedIo {
+    inner: Box<dyn HostIo>,
+    tape: Tape,
+}
+
+impl TapedIo {
+    pub(super) fn into_inner(self) -> Box<dyn HostIo> {
+        self.inner
+    }
+
+    fn answered(&self, answer: &Result<Answer, Errno>) {
+        // It fails only where a value has no serial form, and every answer has one.
+        let bytes = postcard::to_stdvec(answer).unwrap_or_default();
+        self.tape.writer().input(bytes);
+    }
+}
+
+impl HostIo for TapedIo {
+    fn call(&mut self, call: &Call<'_>) -> Result<Answer, Errno> {
+        let answer = self.inner.call(call);
+        self.answered(&answer);
+        answer
+    }
+
+    fn embedded(&mut self, run: &mut dyn FnMut() -> Effects) -> Effects {
+        let effects = self.inner.embedded(run);
+        self.answered(&Ok(Answer::Embedded(effects.clone())));
+        effects
+    }
+}
+
+/// All who listen to a run.
+pub(super) struct Audience {
+    pub(super) others: Vec<Box<dyn EventSink>>,
+    pub(super) tape: Option<Tape>,
+    /// Knows the calls that a trace says of an event.
+    pub(super) analysis: LiveAnalysis,
+}
+
+fn all(
+    others: &mut [Box<dyn EventSink>],
+    mut tell: impl FnMut(&mut dyn EventSink) -> Flow,
+) -> Flow {
+    let mut flow = Flow::Continue;
+    for sink in others {
+        if tell(&mut **sink) == Flow::Halt {
+            flow = Flow::Halt;
+        }
+    }
+    flow
+}
+
+impl EventSink for Audience {
+    fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow {
+        let flow = all(&mut self.others, |sink| sink.records(thread, records));
+        if let Some(tape) = &self.tape {
+            tape.writer().records(thread, records);
+        }
+        match self.analysis.records(thread, records) {
+            Flow::Continue => flow,
+            Flow::Halt => Flow::Halt,
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> Flow {
+        let flow = all(&mut self.others, |sink| sink.event(event));
+        if let Some(tape) = &self.tape {
+            tape.writer()
+                .event(event, self.analysis.calls(event.thread));
+        }
+        match self.analysis.event(event) {
+            Flow::Continue => flow,
+            Flow::Halt => Flow::Halt,
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Running a trace again.
+
+use super::observe::{Observe, Observer};
+use super::playback::{Divergence, Playback, PlaybackIo, Played, TraceInput};
+use super::record::{Tape, TraceOutput};
+use super::{Outcome, Pass, RunOptions, downcast, pass};
+use crate::analysis::{AnalysisOptions, LiveAnalysis};
+use crate::machine::{Control, Ending, HostIo, MachineError, NullIo};
+use crate::program::{Program, ProgramOptions};
+use crate::trace::EventSink;
+use crate::trace::file::{Header, ModuleHash, TraceError, TraceReader, TraceWriter};
+use std::sync::Arc;
+
+/// What to do with a trace besides running it.
+#[derive(Default)]
+pub struct ReplayOptions {
+    /// What to look for.
+    pub analysis: AnalysisOptions,
+    /// What to look at.
+    pub observe: Option<Observe>,
+    /// Where to record it again.
+    pub record: Option<TraceWriter<TraceOutput>>,
+    /// The run seen from outside.
+    pub control: Arc<Control>,
+}
+
+/// What came of a replay.
+pub struct Replayed {
+    /// The run.
+    pub outcome: Outcome<NullIo>,
+    /// How it was run.
+    pub options: RunOptions,
+    /// The trace ended before the run: it is cut.
+    pub cut: bool,
+    /// What was looked at.
+    pub observed: Option<Observer>,
+    /// The new trace, without a footer yet.
+    pub record: Option<TraceWriter<TraceOutput>>,
+}
+
+/// Why a trace could not be run again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The program cannot be started.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// It is of another module.
+    #[error("the trace is of module {recorded}, this one is {given}")]
+    OtherModule {
+        /// SHA-256 of the module that ran.
+        recorded: ModuleHash,
+        /// SHA-256 of the one that was given.
+        given: ModuleHash,
+    },
+    /// This grind sees other sites in the module than the one that recorded.
+    #[error(
+        "grind {recorded} recorded the trace and instrumented the module in another way than this grind ({}) does; \
+         replay it with the grind that wrote it, or record it again",
+        env!("CARGO_PKG_VERSION")
+    )]
+    OtherSites {
+        /// Version of the grind that recorded.
+        recorded: String,
+    },
+    /// The run was another one.
+    #[error(transparent)]
+    Diverged(#[from] Divergence),
+}
+
+impl Header {
+    /// How its program has to be made.
+    #[must_use]
+    pub fn program_options(&self) -> ProgramOptions {
+        ProgramOptions {
+            interceptors: self.interceptors.clone(),
+            ..ProgramOptions::default()
+        }
+    }
+
+    /// How it was run. The directories it was given are not in it: their contents come from the trace.
+    #[must_use]
+    pub fn run_options(&self) -> RunOptions {
+        RunOptions {
+            args: self.args.clone(),
+            env: self.env.clone(),
+            seed: self.seed,
+            strategy: self.strategy,
+            entry: self.entry.clone(),
+            initial_memory: self.initial_memory,
+            limits: self.limits,
+            ..RunOptions::default()
+        }
+    }
+}
+
+/// Runs a program as a trace says, compares what it does with what it did, and looks for what the options say. `open`
+/// opens the trace; it is read again if the run raced. What the guest prints goes to `echo`.
+///
+/// # Errors
+/// [`ReplayError`].
+pub fn replay(
+    program: &Program,
+    mut open: impl FnMut() -> Result<TraceReader<TraceInput>, TraceError>,
+    options: ReplayOptions,
+    echo: Box<dyn HostIo>,
+) -> Result<Replayed, ReplayError> {
+    let reader = open()?;
+    let header = reader.header().clone();
+    let given = ModuleHash::of(program.original());
+    if given != header.module_hash {
+        return Err(ReplayError::OtherModule {
+            recorded: header.module_hash,
+            given,
+        });
+    }
+    if reader.sites() != program.sites() {
+        return Err(ReplayError::OtherSites {
+            recorded: header.grind,
+        });
+    }
+    let mut run_options = header.run_options();
+    run_options.analysis = options.analysis;
+    let sites = || Arc::clone(program.sites());
+
+    let tape = options.record.map(Tape::new);
+    let playback = Playback::new(reader, Arc::clone(&options.control));
+    let io = PlaybackIo {
+        playback: playback.clone(),
+        echo,
+    };
+    let mut others: Vec<Box<dyn EventSink>> = vec![Box::new(playback.clone())];
+    let observing = options.observe.is_some();
+    if let Some(observe) = options.observe {
+        others.push(Box::new(Observer::new(sites(), observe)));
+    }
+    let mut first = pass(
+        program,
+        &run_options,
+        Pass {
+            scheduler: Box::new(playback.clone()),
+            analysis: LiveAnalysis::new(sites(), run_options.analysis.clone()),
+            others,
+            tape: tape.as_ref(),
+            io: Box::new(io),
+            preopens: header.preopens.clone(),
+            control: options.control,
+        },
+    )?;
+    let ended = !matches!(first.ending, Ending::Halted | Ending::TimedOut);
+    let cut = matches!(played(&playback, ended)?, Played::Cut);
+    let observer = first.others.pop().filter(|_| observing);
+    let observed = observer.map(|observer| *downcast::<Observer>(observer));
+
+    let mut analysis = first.analysis;
+    if matches!(first.ending, Ending::Returned | Ending::Exited(0)) {
+        analysis.end_normally();
+    }
+    if analysis.needs_second_pass() {
+        let control = Arc::default();
+        let playback = Playback::new(open()?, Arc::clone(&control));
+        let io = PlaybackIo {
+            playback: playback.clone(),
+            echo: Box::new(NullIo),
+        };
+        let again = Pass {
+            scheduler: Box::new(playback.clone()),
+            analysis: analysis.into_second_pass(),
+            others: vec![Box::new(playback.clone())],
+            tape: None,
+            io: Box::new(io),
+            preopens: header.preopens,
+            control,
+        };
+        analysis = pass(program, &run_options, again)?.analysis;
+        played(&playback, false)?;
+    }
+    Ok(Replayed {
+        outcome: Outcome {
+            ending: first.ending,
+            analysis: analysis.finish(),
+            limits_reached: first.limits_reached,
+            stats: first.stats,
+            io: NullIo,
+            warnings: Vec::new(),
+        },
+        options: run_options,
+        cut,
+        observed,
+        record: tape.and_then(Tape::into_writer),
+    })
+}
+
+fn played(playback: &Playback, ended: bool) -> Result<Played, ReplayError> {
+    match playback.finish(ended) {
+        Played::Diverged(divergence) => Err(divergence.into()),
+        Played::Unreadable(error) => Err(error.into()),
+        played => Ok(played),
+    }
+}

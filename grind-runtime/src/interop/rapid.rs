@@ -1,0 +1,84 @@
+//! STD and RapidBin: traces of reads, writes, locks, forks and joins.
+//!
+//! Neither has conditions, unless STD's extensions are on. Without them, a notify and the waits that follow it are
+//! empty critical sections of a lock of the condition's own: more order than there is, never less. Locations are numbers
+//! of sites, in RapidBin renumbered by first occurrence so that they fit its 15 bits as long as possible.
+
+use super::InteropError;
+use crate::offline::Translation;
+use crate::predict::{Event, Extensions, Op, RapidBinWriter, Source, write_std};
+use crate::trace::file::{TraceError, TraceReader};
+use rustc_hash::FxHashMap;
+use std::io::{Read, Seek, Write};
+
+/// Writes a trace as STD, and says how many lines.
+///
+/// # Errors
+/// [`InteropError`].
+pub fn write_as_std<R: Read>(
+    open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
+    out: &mut impl Write,
+    extensions: Extensions,
+) -> Result<u64, InteropError> {
+    let mut lines = 0;
+    translate(open, extensions, |event| {
+        lines += 1;
+        Ok(write_std(out, &event, None)?)
+    })?;
+    Ok(lines)
+}
+
+/// Writes a trace as RapidBin, and says how many events.
+///
+/// # Errors
+/// [`InteropError`]; also for what does not fit the format's fields.
+pub fn write_as_rapid_bin<R: Read>(
+    open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
+    out: impl Write + Seek,
+) -> Result<u64, InteropError> {
+    let mut writer = RapidBinWriter::new(out)?;
+    let mut locations: FxHashMap<u32, u32> = FxHashMap::default();
+    let mut events = 0;
+    translate(open, Extensions::Off, |event| {
+        events += 1;
+        let next = locations.len() as u32;
+        let location = *locations.entry(event.location).or_insert(next);
+        Ok(writer.write(&event.at(location), None)?)
+    })?;
+    writer.finish()?.flush()?;
+    Ok(events)
+}
+
+fn translate<R: Read>(
+    open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
+    extensions: Extensions,
+    mut take: impl FnMut(Event) -> Result<(), InteropError>,
+) -> Result<(), InteropError> {
+    let mut source = Translation::new(open)?;
+    // Locks of conditions come between those of the guest.
+    let mut locks: FxHashMap<(bool, u32), u32> = FxHashMap::default();
+    let mut lock = |condition: bool, operand: u32| {
+        let next = locks.len() as u32;
+        *locks.entry((condition, operand)).or_insert(next)
+    };
+    while let Some(event) = source.next_event()? {
+        match event.op {
+            Op::Wait | Op::Notify if extensions == Extensions::Off => {
+                let operand = lock(true, event.operand);
+                for op in [Op::Acquire, Op::Release] {
+                    take(Event {
+                        op,
+                        operand,
+                        ..event
+                    })?;
+                }
+            }
+            Op::Acquire | Op::Release => {
+                let operand = lock(false, event.operand);
+                take(Event { operand, ..event })?;
+            }
+            _ => take(event)?,
+        }
+    }
+    Ok(())
+}

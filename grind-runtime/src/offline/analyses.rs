@@ -1,0 +1,363 @@
+//! Which analyses there are, and how they are run over a trace.
+
+use super::evidence::{Collected, collect};
+use super::shape::Shape;
+use super::source::SyncSource;
+use super::visible::Visible;
+use crate::analysis::{Diagnosis, ThreadInfo};
+use crate::predict::{
+    Checked, Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
+    ReadError, Shb, Source, SyncPreserving, Totals, Wcp, WellFormed,
+};
+use crate::trace::file::{Detail, TraceError, TraceReader};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// An analysis of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Analysis {
+    /// [`HappensBefore`].
+    Hb,
+    /// [`Shb`].
+    Shb,
+    /// [`Wcp`].
+    Wcp,
+    /// [`SyncPreserving`].
+    Syncp,
+    /// [`Osr`].
+    Osr,
+    /// [`Lockset`].
+    Lockset,
+    /// [`DeadlockPrediction`].
+    Deadlock,
+}
+
+impl Analysis {
+    /// All of them, in the order in which they are worth running.
+    pub const ALL: [Analysis; 7] = [
+        Analysis::Hb,
+        Analysis::Shb,
+        Analysis::Wcp,
+        Analysis::Syncp,
+        Analysis::Osr,
+        Analysis::Deadlock,
+        Analysis::Lockset,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Analysis::Hb => "hb",
+            Analysis::Shb => "shb",
+            Analysis::Wcp => "wcp",
+            Analysis::Syncp => "syncp",
+            Analysis::Osr => "osr",
+            Analysis::Lockset => "lockset",
+            Analysis::Deadlock => "deadlock",
+        }
+    }
+
+    /// What it looks for, in a line.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Analysis::Hb => "races of this interleaving, by happens-before",
+            Analysis::Shb => "those that do not depend on another race",
+            Analysis::Wcp => "races of other interleavings, by weak causal precedence",
+            Analysis::Syncp => "races of interleavings that keep the order of locks",
+            Analysis::Osr => "races of interleavings that reverse critical sections",
+            Analysis::Lockset => "memory that no lock protects throughout: hints, no proofs",
+            Analysis::Deadlock => {
+                "deadlocks of two threads in interleavings that keep the order of locks"
+            }
+        }
+    }
+
+    /// Whether what it says can be wrong.
+    #[must_use]
+    pub const fn is_sound(self) -> bool {
+        !matches!(self, Analysis::Lockset)
+    }
+
+    /// Whether it expects locks to be released in the reverse order of their acquires.
+    const fn wants_nesting(self) -> bool {
+        !matches!(self, Analysis::Hb | Analysis::Shb | Analysis::Lockset)
+    }
+
+    fn start(self) -> Running {
+        match self {
+            Analysis::Hb => Running::Races(Box::new(HappensBefore::default())),
+            Analysis::Shb => Running::Races(Box::new(Shb::default())),
+            Analysis::Wcp => Running::Races(Box::new(Wcp::default())),
+            Analysis::Syncp => Running::Races(Box::new(SyncPreserving::default())),
+            Analysis::Osr => Running::Races(Box::new(Osr::default())),
+            Analysis::Lockset => Running::Races(Box::new(Lockset::default())),
+            Analysis::Deadlock => Running::Deadlocks(Box::default()),
+        }
+    }
+}
+
+enum Running {
+    Races(Box<dyn Feed>),
+    Deadlocks(Box<DeadlockPrediction>),
+}
+
+/// [`RaceAnalysis`] as an object.
+trait Feed {
+    fn feed(&mut self, event: Event) -> Option<Race>;
+    fn finish(&self) -> Totals;
+}
+
+impl<A: RaceAnalysis> Feed for A {
+    fn feed(&mut self, event: Event) -> Option<Race> {
+        RaceAnalysis::feed(self, event)
+    }
+
+    fn finish(&self) -> Totals {
+        RaceAnalysis::finish(self)
+    }
+}
+
+/// How far an analysis is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Which reading of the trace it is, from 1 to 3.
+    pub reading: u8,
+    /// Bytes of the file that were read.
+    pub position: u64,
+    /// Events that were analysed.
+    pub events: u64,
+}
+
+/// Something that another schedule would show, or this one does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Predicted {
+    /// Which analyses say so.
+    pub analyses: Vec<Analysis>,
+    /// What it is: a data race, or two acquires that block each other as a lock-order inversion.
+    pub diagnosis: Diagnosis,
+    /// How many pairs of events show it.
+    pub count: u64,
+    /// Numbers of the two events, for whoever builds a schedule.
+    pub(crate) events: (u64, u64),
+}
+
+/// What an analysis came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analyzed {
+    /// In order of the later event of the first pair.
+    pub predicted: Vec<Predicted>,
+    /// What each analysis saw, and how many distinct findings beyond the limit it had.
+    pub totals: Vec<(Analysis, Totals, u64)>,
+    /// Every thread that was created.
+    pub threads: Vec<ThreadInfo>,
+    /// It was stopped before the end of the trace.
+    pub stopped: bool,
+}
+
+/// Why a trace could not be analysed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfflineError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// It has too much of something, or is none that an execution can make.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It has no accesses.
+    #[error(
+        "the trace has no accesses, which {0} needs: record with --trace=full, or replay with --trace=full"
+    )]
+    Light(&'static str),
+}
+
+/// Distinct findings of an analysis; more are counted.
+const MOST: usize = 1000;
+
+/// Steps between two looks at the clock.
+const TICK: u64 = 1 << 16;
+
+/// Distinct findings by the places of their events, the earlier first.
+type Found = BTreeMap<(u32, u32), Pair>;
+
+#[derive(Clone, Debug)]
+struct Pair {
+    analyses: Vec<Analysis>,
+    count: u64,
+    /// Numbers of the earlier event and the later one.
+    events: (u32, u32),
+    /// Of a deadlock: the locks that the two acquires want.
+    wants: Option<(u32, u32)>,
+}
+
+/// Runs analyses over a trace that `open` opens, as often as needed. `progress` is asked now and then whether to go on.
+///
+/// # Errors
+/// [`OfflineError`].
+pub fn analyze<R: Read>(
+    mut open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
+    wanted: &[Analysis],
+    mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Analyzed, OfflineError> {
+    let reader = open()?;
+    let light = reader.header().detail == Detail::Light;
+    if let Some(analysis) = (wanted.iter()).find(|&&one| light && one != Analysis::Deadlock) {
+        return Err(OfflineError::Light(analysis.name()));
+    }
+    let shape = Arc::new(Shape::of(Visible::new(reader, false))?);
+
+    let checker = match wanted.iter().any(|analysis| analysis.wants_nesting()) {
+        true => WellFormed::default(),
+        false => WellFormed::any_nesting(),
+    };
+    let source = SyncSource::new(open()?, Arc::clone(&shape), false);
+    let mut source = Checked::with(source, checker);
+    let mut running: Vec<(Analysis, Running, u64)> = (wanted.iter())
+        .map(|&analysis| (analysis, analysis.start(), 0))
+        .collect();
+    let mut races = Found::new();
+    let mut deadlocks = Found::new();
+    let mut analyzed = Analyzed::default();
+    let mut events = 0;
+    while let Some(event) = (source.next_event()).map_err(|error| source.get_ref().named(error))? {
+        events += 1;
+        for (analysis, running, left_out) in &mut running {
+            match running {
+                Running::Races(one) => {
+                    if let Some(race) = one.feed(event)
+                        && !add_race(&mut races, *analysis, &race)
+                    {
+                        *left_out += 1;
+                    }
+                }
+                Running::Deadlocks(one) => one.feed(event, |deadlock| {
+                    if !add_deadlock(&mut deadlocks, *analysis, &deadlock) {
+                        *left_out += 1;
+                    }
+                }),
+            }
+        }
+        if events % TICK == 0 {
+            let position = source.get_ref().position();
+            let now = Progress {
+                reading: 2,
+                position,
+                events,
+            };
+            if progress(now).is_break() {
+                analyzed.stopped = true;
+                break;
+            }
+        }
+    }
+    let locks: Vec<Option<u32>> = (0..)
+        .map_while(|lock| source.get_ref().known_lock(lock))
+        .collect();
+    drop(source);
+    analyzed.totals = (running.iter())
+        .map(|(analysis, running, left_out)| {
+            let totals = match running {
+                Running::Races(one) => one.finish(),
+                Running::Deadlocks(_) => Totals {
+                    events: events as u32,
+                    racy: deadlocks.values().map(|pair| pair.count as u32).sum(),
+                },
+            };
+            (*analysis, totals, *left_out)
+        })
+        .collect();
+
+    let found = || races.values().chain(deadlocks.values());
+    let numbers = found().flat_map(|pair| [u64::from(pair.events.0), u64::from(pair.events.1)]);
+    let collected = collect(SyncSource::new(open()?, shape, true), numbers)?;
+    analyzed.predicted = found()
+        .filter_map(|pair| pair.predicted(&collected, &locks))
+        .collect();
+    analyzed.predicted.sort_by_key(|one| one.events.1);
+    analyzed.threads = collected.threads;
+    Ok(analyzed)
+}
+
+/// False if there are too many.
+fn add_race(found: &mut Found, analysis: Analysis, race: &Race) -> bool {
+    let Some(other) = race.other else {
+        return false;
+    };
+    let places = (other.location, race.at.location);
+    let key = (places.0.min(places.1), places.0.max(places.1));
+    add(found, key, analysis, (other.number, race.at.number), None)
+}
+
+fn add_deadlock(found: &mut Found, analysis: Analysis, deadlock: &Deadlock) -> bool {
+    let (at, other) = (deadlock.at, deadlock.other);
+    let key = (
+        at.location.min(other.location),
+        at.location.max(other.location),
+    );
+    let wants = Some((deadlock.other_lock, deadlock.lock));
+    add(found, key, analysis, (other.number, at.number), wants)
+}
+
+fn add(
+    found: &mut Found,
+    key: (u32, u32),
+    analysis: Analysis,
+    events: (u32, u32),
+    wants: Option<(u32, u32)>,
+) -> bool {
+    if found.len() >= MOST && !found.contains_key(&key) {
+        return false;
+    }
+    let pair = found.entry(key).or_insert_with(|| Pair {
+        analyses: Vec::new(),
+        count: 0,
+        events,
+        wants,
+    });
+    pair.count += u64::from(pair.analyses.first().is_none_or(|&first| first == analysis));
+    if !pair.analyses.contains(&analysis) {
+        pair.analyses.push(analysis);
+    }
+    true
+}
+
+impl Pair {
+    fn predicted(&self, collected: &Collected, locks: &[Option<u32>]) -> Option<Predicted> {
+        let events = (u64::from(self.events.0), u64::from(self.events.1));
+        let get = |number: u64| collected.events.get(&number)?.as_ref();
+        let (earlier, later) = (get(events.0)?, get(events.1)?);
+        let diagnosis = match self.wants {
+            None => Diagnosis::DataRace {
+                first: earlier.access()?,
+                second: later.access()?,
+                block: None,
+                stack_of: None,
+                history: None,
+            },
+            Some((earlier_wants, later_wants)) => {
+                let lock = |number: u32| locks.get(number as usize).copied().flatten();
+                // Each holds what the other wants.
+                let mut edges = vec![
+                    earlier.edge(lock(later_wants)?)?,
+                    later.edge(lock(earlier_wants)?)?,
+                ];
+                if edges[1].held.lock < edges[0].held.lock {
+                    edges.swap(0, 1);
+                }
+                Diagnosis::LockOrderInversion { edges }
+            }
+        };
+        Some(Predicted {
+            analyses: self.analyses.clone(),
+            diagnosis,
+            count: self.count,
+            events,
+        })
+    }
+}

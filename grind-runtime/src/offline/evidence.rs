@@ -1,0 +1,147 @@
+//! One more reading of a trace, for the stacks and locks of events that are known by their number.
+
+use super::source::SyncSource;
+use super::visible::{At, Step};
+use crate::analysis::{Access, AccessKind, HeldLock, LockOrderEdge, Stack, ThreadInfo};
+use crate::predict::ReadError;
+use crate::predict::event::MAX_THREADS;
+use crate::trace::{AtomicKind, LockMode, ThreadId};
+use std::collections::BTreeMap;
+use std::io::Read;
+
+/// What is known of an event.
+#[derive(Clone, Debug)]
+pub(super) struct Evidence {
+    pub(super) thread: ThreadId,
+    step: Step,
+    stack: Stack,
+    held: Vec<HeldLock>,
+    /// Of the lock that is acquired.
+    name: Option<String>,
+}
+
+impl Evidence {
+    fn new(at: &At<'_>, step: &Step) -> Evidence {
+        Evidence {
+            thread: at.thread,
+            step: *step,
+            stack: at.stack(),
+            held: (at.held().iter())
+                .map(|held| HeldLock {
+                    lock: held.lock,
+                    name: at.lock_name(held.lock),
+                    mode: held.mode,
+                    stack: held.stack.clone(),
+                })
+                .collect(),
+            name: match *step {
+                Step::Acquire { lock, .. } => at.lock_name(lock),
+                _ => None,
+            },
+        }
+    }
+
+    /// As an access, if it is one.
+    pub(super) fn access(&self) -> Option<Access> {
+        let (addr, len, write, kind) = match self.step {
+            Step::Access { addr, len, write } => (addr, len, write, AccessKind::Plain),
+            Step::Atomic { addr, len, kind } => {
+                (addr, len, kind != AtomicKind::Load, AccessKind::Atomic)
+            }
+            _ => return None,
+        };
+        Some(Access {
+            thread: self.thread,
+            addr,
+            len,
+            write,
+            kind,
+            stack: self.stack.clone(),
+            locks: self.held.clone(),
+        })
+    }
+
+    /// As an acquire by a thread that holds `held`, if it is one.
+    pub(super) fn edge(&self, held: u32) -> Option<LockOrderEdge> {
+        let Step::Acquire { lock, shared } = self.step else {
+            return None;
+        };
+        let mode = if shared {
+            LockMode::Shared
+        } else {
+            LockMode::Exclusive
+        };
+        Some(LockOrderEdge {
+            thread: self.thread,
+            held: self.held.iter().find(|one| one.lock == held)?.clone(),
+            taken: HeldLock {
+                lock,
+                name: self.name.clone(),
+                mode,
+                stack: self.stack.clone(),
+            },
+        })
+    }
+}
+
+/// Evidence by number, and the threads of the trace.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub(super) events: BTreeMap<u64, Option<Evidence>>,
+    pub(super) threads: Vec<ThreadInfo>,
+}
+
+/// Reads a trace up to the last of these events.
+pub(super) fn collect<R: Read>(
+    mut source: SyncSource<R>,
+    wanted: impl IntoIterator<Item = u64>,
+) -> Result<Collected, ReadError> {
+    let mut events: BTreeMap<u64, Option<Evidence>> =
+        wanted.into_iter().map(|number| (number, None)).collect();
+    let last = events.last_key_value().map_or(0, |(&last, _)| last);
+    let mut threads = Threads::default();
+    let mut at_event = 0;
+    while at_event < last {
+        let went = source.advance(|at, step, first, count| {
+            for (_, slot) in events.range_mut(first..first + count) {
+                *slot = Some(Evidence::new(at, step));
+            }
+            at_event = first + count - 1;
+            // Others are refused.
+            if let Step::Fork(child) = step
+                && child.0 < MAX_THREADS
+            {
+                threads.created(*child, at.thread, at.stack());
+            }
+        })?;
+        source.skip();
+        if !went {
+            break;
+        }
+    }
+    for info in &mut threads.infos {
+        info.name = source.thread_name(info.id).cloned();
+    }
+    Ok(Collected {
+        events,
+        threads: threads.infos,
+    })
+}
+
+#[derive(Default)]
+struct Threads {
+    infos: Vec<ThreadInfo>,
+}
+
+impl Threads {
+    fn created(&mut self, child: ThreadId, creator: ThreadId, stack: Stack) {
+        for id in self.infos.len() as u32..=child.0 {
+            self.infos.push(ThreadInfo {
+                id: ThreadId(id),
+                name: None,
+                created: None,
+            });
+        }
+        self.infos[child.0 as usize].created = Some((creator, stack));
+    }
+}

@@ -1,0 +1,134 @@
+//! Schedules that lead a run to what was predicted: who makes how many visible steps, one after the other.
+
+use super::analyses::{OfflineError, Predicted};
+use super::shape::Shape;
+use super::source::SyncSource;
+use super::visible::{Step, Visible};
+use crate::predict::witness::{Witness, witnesses};
+use crate::trace::ThreadId;
+use crate::trace::file::{Detail, TraceError, TraceReader};
+use std::io::Read;
+use std::sync::Arc;
+
+/// Stretches of a plan at most; a prediction that needs more stays one.
+const MOST: usize = 1 << 20;
+
+/// Who runs until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Each thread in turn runs until it has made so many visible steps.
+    pub(crate) stretches: Vec<(ThreadId, u64)>,
+    /// Whether plain accesses are steps.
+    pub(crate) accesses: bool,
+}
+
+/// For each prediction, plans that may lead to it, the likelier first.
+pub(crate) fn plans<R: Read>(
+    mut open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
+    predicted: &[Predicted],
+) -> Result<Vec<Vec<Plan>>, OfflineError> {
+    let reader = open()?;
+    let accesses = reader.header().detail == Detail::Full;
+    let shape = Arc::new(Shape::of(Visible::new(reader, false))?);
+    let pairs: Vec<(u32, u32)> = (predicted.iter())
+        .map(|one| (one.events.0 as u32, one.events.1 as u32))
+        .collect();
+    let source = SyncSource::new(open()?, Arc::clone(&shape), false);
+    let witnesses = witnesses(source, &pairs)?;
+    let mut plans = Vec::new();
+    for (witness, &(_, last)) in witnesses.iter().zip(&pairs) {
+        plans.push(match witness {
+            None => Vec::new(),
+            Some(witness) => {
+                let source = SyncSource::new(open()?, Arc::clone(&shape), false);
+                plan(source, witness, last, accesses)?
+            }
+        });
+    }
+    Ok(plans)
+}
+
+/// What one thread does of a plan.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    /// Events of the analyses, and visible steps.
+    events: u32,
+    steps: u64,
+    /// Locks it holds, each with the steps before it was taken.
+    held: Vec<(u32, u64)>,
+}
+
+fn plan<R: Read>(
+    mut source: SyncSource<R>,
+    witness: &Witness,
+    last: u32,
+    accesses: bool,
+) -> Result<Vec<Plan>, OfflineError> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut stretches: Vec<(ThreadId, u64)> = Vec::new();
+    let mut number = 0;
+    while number < u64::from(last) && stretches.len() < MOST {
+        let went = source.advance(|at, step, first, count| {
+            number = first + count - 1;
+            let index = at.thread.0 as usize;
+            if index >= parts.len() {
+                parts.resize_with(index + 1, Part::default);
+            }
+            let part = &mut parts[index];
+            let limit = witness.events.get(index).copied().unwrap_or(0);
+            if part.events + count as u32 > limit {
+                // Whatever follows is not part of it.
+                part.events = limit + 1;
+                return;
+            }
+            part.events += count as u32;
+            part.steps += 1;
+            match *step {
+                Step::Acquire { lock, .. } => part.held.push((lock, part.steps - 1)),
+                Step::Release { lock, .. } => part.held.retain(|&(held, _)| held != lock),
+                _ => {}
+            }
+            match stretches.last_mut() {
+                Some((thread, until)) if *thread == at.thread => *until = part.steps,
+                _ => stretches.push((at.thread, part.steps)),
+            }
+        })?;
+        source.skip();
+        if !went {
+            break;
+        }
+    }
+    if stretches.len() >= MOST {
+        return Ok(Vec::new());
+    }
+    let in_order = Plan {
+        stretches,
+        accesses,
+    };
+    // Sections that stay open come last, so that others can have the lock before.
+    let open = |thread: ThreadId| {
+        parts[thread.0 as usize]
+            .held
+            .first()
+            .map(|&(_, steps)| steps)
+    };
+    let (mut early, mut late) = (Vec::new(), Vec::new());
+    for &(thread, until) in &in_order.stretches {
+        match open(thread).filter(|&from| until > from) {
+            Some(from) => {
+                early.push((thread, from));
+                late.push((thread, until));
+            }
+            None => early.push((thread, until)),
+        }
+    }
+    early.extend(late);
+    let sections_last = Plan {
+        stretches: early,
+        accesses,
+    };
+    Ok(match sections_last == in_order {
+        true => vec![in_order],
+        false => vec![in_order, sections_last],
+    })
+}

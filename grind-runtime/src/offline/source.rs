@@ -1,0 +1,382 @@
+//! A trace of grind as the events that the offline analyses eat.
+//!
+//! | in the trace | to the analyses |
+//! |---|---|
+//! | plain access | a read or write of each cell |
+//! | atomic store, load | notify and wait of a condition of each cell; where plain accesses touch it too, also a write or read of it in a critical section of a lock of its own, so that atomics do not race with each other |
+//! | exclusive lock | acquire, release |
+//! | shared lock | conditions: readers wait for the last writer's release, writers for the readers' |
+//! | condition variable, futex, fence, annotation | notify and wait of a condition |
+//! | creation, join | fork, join |
+//! | allocation | its bytes become new variables |
+//!
+//! **Misses** races with the end of a heap block, which is no access here. Conditions order more than the live
+//! analysis does: between two readers' releases, from a notification to whoever it woke.
+//!
+//! **Cost**: memory by cells, locks and conditions, not by the length of the trace.
+
+use super::analyses::OfflineError;
+use super::shape::{Cell, Shape};
+use super::visible::{At, Condition, Step, Visible};
+use crate::predict::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES};
+use crate::predict::well_formed::Problem;
+use crate::predict::{Event, Op, Operand, ReadError, Source};
+use crate::program::sites::SiteId;
+use crate::trace::file::{Detail, TraceError, TraceReader};
+use crate::trace::{AtomicKind, ThreadId};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::hash::Hash;
+use std::io::Read;
+use std::sync::Arc;
+
+/// What an event number stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum LockKey {
+    Lock(u32),
+    /// Keeps atomics of a cell apart.
+    Cell(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum ConditionKey {
+    Of(Condition),
+    Atomic(u32),
+    /// Writers' releases of a shared lock.
+    Writers(u32),
+    /// Readers' releases of a shared lock.
+    Readers(u32),
+}
+
+/// Dense numbers in order of first occurrence.
+#[derive(Debug)]
+struct Numbers<K> {
+    numbers: FxHashMap<K, u32>,
+    keys: Vec<K>,
+    limit: (u32, &'static str),
+}
+
+impl<K: Eq + Hash + Copy> Numbers<K> {
+    fn new(limit: u32, what: &'static str) -> Self {
+        Numbers {
+            numbers: FxHashMap::default(),
+            keys: Vec::new(),
+            limit: (limit, what),
+        }
+    }
+
+    fn of(&mut self, key: K) -> Result<u32, (u32, &'static str)> {
+        let next = self.keys.len() as u32;
+        if let Some(&number) = self.numbers.get(&key) {
+            return Ok(number);
+        }
+        if next >= self.limit.0 {
+            return Err(self.limit);
+        }
+        self.numbers.insert(key, next);
+        self.keys.push(key);
+        Ok(next)
+    }
+
+    /// The key gets another number from here on.
+    fn renew(&mut self, key: K) {
+        self.numbers.remove(&key);
+    }
+}
+
+/// What the events' operands are.
+#[derive(Debug)]
+struct Names {
+    variables: Numbers<(u32, u8)>,
+    locks: Numbers<LockKey>,
+    conditions: Numbers<ConditionKey>,
+}
+
+/// A trace as events, as it is given to the offline analyses.
+pub struct Translation<R: Read>(SyncSource<R>);
+
+impl<R: Read> Translation<R> {
+    /// Reads the trace once to learn which memory matters, and is then ready to translate it.
+    ///
+    /// # Errors
+    /// Those of reading it, and [`OfflineError::Light`] if it has no accesses.
+    pub fn new(
+        mut open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
+    ) -> Result<Self, OfflineError> {
+        let reader = open()?;
+        if reader.header().detail == Detail::Light {
+            return Err(OfflineError::Light("this"));
+        }
+        let shape = Arc::new(Shape::of(Visible::new(reader, false))?);
+        Ok(Translation(SyncSource::new(open()?, shape, false)))
+    }
+}
+
+impl<R: Read> Source for Translation<R> {
+    fn next_event(&mut self) -> Result<Option<Event>, ReadError> {
+        self.0.next_event()
+    }
+}
+
+/// A trace as events.
+pub(super) struct SyncSource<R: Read> {
+    trace: Visible<R>,
+    translator: Translator,
+    failed: bool,
+}
+
+struct Translator {
+    shape: Arc<Shape>,
+    names: Names,
+    queue: VecDeque<Event>,
+    /// Events given so far and queued.
+    number: u64,
+    too_many: Option<ReadError>,
+}
+
+impl<R: Read> SyncSource<R> {
+    pub(super) fn new(reader: TraceReader<R>, shape: Arc<Shape>, stacks: bool) -> Self {
+        SyncSource {
+            trace: Visible::new(reader, stacks),
+            translator: Translator {
+                shape,
+                names: Names {
+                    variables: Numbers::new(MAX_VARIABLES, "variables"),
+                    locks: Numbers::new(MAX_LOCKS, "locks"),
+                    conditions: Numbers::new(MAX_LOCKS, "conditions"),
+                },
+                queue: VecDeque::new(),
+                number: 0,
+                too_many: None,
+            },
+            failed: false,
+        }
+    }
+
+    /// The address of a lock, none if it is none of the guest's; nothing beyond the locks that are known.
+    pub(super) fn known_lock(&self, number: u32) -> Option<Option<u32>> {
+        let key = self.translator.names.locks.keys.get(number as usize)?;
+        Some(match key {
+            LockKey::Lock(addr) => Some(*addr),
+            LockKey::Cell(_) => None,
+        })
+    }
+
+    /// The error with addresses of locks rather than their numbers.
+    pub(super) fn named(&self, error: ReadError) -> ReadError {
+        let ReadError::Malformed(mut violation) = error else {
+            return error;
+        };
+        let address = |lock: &mut u32| {
+            if let Some(Some(address)) = self.known_lock(*lock) {
+                *lock = address;
+            }
+        };
+        if matches!(violation.event.op, Op::Acquire | Op::Release) {
+            address(&mut violation.event.operand);
+        }
+        match &mut violation.problem {
+            Problem::NotNested { innermost: lock } | Problem::JoinedHolding { lock } => {
+                address(lock)
+            }
+            _ => {}
+        }
+        ReadError::Malformed(violation)
+    }
+
+    /// What the thread was called last.
+    pub(super) fn thread_name(&self, thread: ThreadId) -> Option<&String> {
+        self.trace.thread_name(thread)
+    }
+
+    /// Bytes of the file that were read.
+    pub(super) fn position(&self) -> u64 {
+        self.trace.reader().position()
+    }
+
+    /// Translates the next entry that has steps. `look` sees each step, the number of its first event, and how many it
+    /// has. False at the end.
+    pub(super) fn advance(
+        &mut self,
+        mut look: impl FnMut(&At<'_>, &Step, u64, u64),
+    ) -> Result<bool, ReadError> {
+        let translator = &mut self.translator;
+        let went = self.trace.next(|at, step| {
+            let first = translator.number + 1;
+            translator.step(at.thread, at.site, step);
+            look(&at, &step, first, translator.number + 1 - first);
+        });
+        let went = went.map_err(read_error)?;
+        match self.translator.too_many.take() {
+            Some(error) => Err(error),
+            None => Ok(went),
+        }
+    }
+
+    /// Drops translated events that nobody reads.
+    pub(super) fn skip(&mut self) {
+        self.translator.queue.clear();
+    }
+}
+
+fn read_error(error: TraceError) -> ReadError {
+    match error {
+        TraceError::Io(error) => ReadError::Io(error),
+        other => ReadError::Io(std::io::Error::other(other)),
+    }
+}
+
+impl<R: Read> Source for SyncSource<R> {
+    fn next_event(&mut self) -> Result<Option<Event>, ReadError> {
+        loop {
+            if let Some(event) = self.translator.queue.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.failed {
+                return Ok(None);
+            }
+            match self.advance(|_, _, _, _| {}) {
+                Ok(true) => {}
+                Ok(false) => self.failed = true,
+                Err(error) => {
+                    self.failed = true;
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+impl Translator {
+    fn push(&mut self, op: Op, thread: ThreadId, site: Option<SiteId>, operand: u32) {
+        let other = if op.operand() == Operand::Thread {
+            operand
+        } else {
+            0
+        };
+        if thread.0.max(other) >= MAX_THREADS {
+            return self.refuse((MAX_THREADS, "threads"));
+        }
+        self.number += 1;
+        self.queue.push_back(Event {
+            op,
+            thread: thread.0,
+            operand,
+            location: site.map_or(0, |site| site.0),
+        });
+    }
+
+    fn number<K>(&mut self, of: impl FnOnce(&mut Names) -> &mut Numbers<K>, key: K) -> Option<u32>
+    where
+        K: Eq + Hash + Copy,
+    {
+        match of(&mut self.names).of(key) {
+            Ok(number) => Some(number),
+            Err(limit) => {
+                self.refuse(limit);
+                None
+            }
+        }
+    }
+
+    /// There is too much of something.
+    fn refuse(&mut self, (limit, what): (u32, &'static str)) {
+        let event = self.number + 1;
+        self.too_many = Some(ReadError::TooMany { event, what, limit });
+    }
+
+    fn condition(&mut self, op: Op, at: (ThreadId, Option<SiteId>), key: ConditionKey) {
+        if let Some(number) = self.number(|names| &mut names.conditions, key) {
+            self.push(op, at.0, at.1, number);
+        }
+    }
+
+    fn lock(&mut self, op: Op, at: (ThreadId, Option<SiteId>), key: LockKey) {
+        if let Some(number) = self.number(|names| &mut names.locks, key) {
+            self.push(op, at.0, at.1, number);
+        }
+    }
+
+    fn variable(&mut self, op: Op, at: (ThreadId, Option<SiteId>), cell: Cell) {
+        let key = (cell.addr, cell.len);
+        if let Some(number) = self.number(|names| &mut names.variables, key) {
+            self.push(op, at.0, at.1, number);
+        }
+    }
+
+    fn step(&mut self, thread: ThreadId, site: Option<SiteId>, step: Step) {
+        let at = (thread, site);
+        let shape = Arc::clone(&self.shape);
+        match step {
+            Step::Access { addr, len, write } => {
+                let op = if write { Op::Write } else { Op::Read };
+                for cell in shape.cells(addr, len).filter(|cell| cell.variable) {
+                    self.variable(op, at, cell);
+                }
+            }
+            Step::Atomic { addr, len, kind } => {
+                for cell in shape.cells(addr, len).filter(|cell| cell.atomic) {
+                    self.atomic(at, cell, kind);
+                }
+            }
+            Step::Acquire { lock, shared } => {
+                if !shared {
+                    self.lock(Op::Acquire, at, LockKey::Lock(lock));
+                }
+                if shape.is_shared(lock) {
+                    self.condition(Op::Wait, at, ConditionKey::Writers(lock));
+                    if !shared {
+                        self.condition(Op::Wait, at, ConditionKey::Readers(lock));
+                    }
+                }
+            }
+            Step::Release { lock, shared } => {
+                if shared {
+                    // A writer waits for all readers, not for the last one only.
+                    self.condition(Op::Wait, at, ConditionKey::Readers(lock));
+                    self.condition(Op::Notify, at, ConditionKey::Readers(lock));
+                } else {
+                    if shape.is_shared(lock) {
+                        self.condition(Op::Notify, at, ConditionKey::Writers(lock));
+                    }
+                    self.lock(Op::Release, at, LockKey::Lock(lock));
+                }
+            }
+            Step::Signal(condition) => self.condition(Op::Notify, at, ConditionKey::Of(condition)),
+            Step::Await(condition) => self.condition(Op::Wait, at, ConditionKey::Of(condition)),
+            Step::Fork(child) => self.push(Op::Fork, thread, site, child.0),
+            Step::Join(child) => self.push(Op::Join, thread, site, child.0),
+            Step::New { addr, len } => {
+                for cell in shape.cells(addr, len) {
+                    self.names.variables.renew((cell.addr, cell.len));
+                    self.names.conditions.renew(ConditionKey::Atomic(cell.addr));
+                }
+            }
+            Step::End => {}
+        }
+    }
+
+    fn atomic(&mut self, at: (ThreadId, Option<SiteId>), cell: Cell, kind: AtomicKind) {
+        let key = ConditionKey::Atomic(cell.addr);
+        if cell.variable {
+            self.lock(Op::Acquire, at, LockKey::Cell(cell.addr));
+        }
+        if kind != AtomicKind::Store {
+            self.condition(Op::Wait, at, key);
+        }
+        if cell.variable {
+            let op = if kind == AtomicKind::Load {
+                Op::Read
+            } else {
+                Op::Write
+            };
+            self.variable(op, at, cell);
+        }
+        if kind != AtomicKind::Load {
+            self.condition(Op::Notify, at, key);
+        }
+        if cell.variable {
+            self.lock(Op::Release, at, LockKey::Cell(cell.addr));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the race analyses have in common.
+
+use super::event::{Event, ReadError, Source};
+
+/// An event of the trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// Its number, counted from 1.
+    pub number: u32,
+    /// Its location.
+    pub location: u32,
+}
+
+/// An access that races with an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Race {
+    /// The later access.
+    pub at: Place,
+    /// One of the earlier ones that it races with, if the analysis knows which.
+    pub other: Option<Place>,
+    /// What both access.
+    pub variable: u32,
+}
+
+/// What an analysis saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Events fed.
+    pub events: u32,
+    /// Those for which a race was returned.
+    pub racy: u32,
+}
+
+/// Finds, event by event, accesses that race with an earlier one.
+///
+/// All of them count: a variable may have many. The trace is expected to be well-formed
+/// ([`super::well_formed::Checked`]), of at most [`super::event::MAX_EVENTS`] events; on another, what is said means
+/// nothing, but nothing fails.
+pub trait RaceAnalysis {
+    /// Takes the next event, and says whether it races with an earlier one.
+    fn feed(&mut self, event: Event) -> Option<Race>;
+
+    /// What was seen; to be called when the trace has ended.
+    fn finish(&self) -> Totals;
+
+    /// Feeds all of `source`, and gives `found` every race.
+    ///
+    /// # Errors
+    /// Those of `source`.
+    fn run(
+        &mut self,
+        mut source: impl Source,
+        mut found: impl FnMut(Race),
+    ) -> Result<Totals, ReadError>
+    where
+        Self: Sized,
+    {
+        while let Some(event) = source.next_event()? {
+            if let Some(race) = self.feed(event) {
+                found(race);
+            }
+        }
+        Ok(self.finish())
+    }
+}
+
+impl Totals {
+    /// The place of the next event.
+    #[inline]
+    pub(super) fn place(&mut self, event: &Event) -> Place {
+        self.events += 1;
+        Place {
+            number: self.events,
+            location: event.location,
+        }
+    }
+
+    /// Counts `event` at `at` if it races with `other`.
+    #[inline]
+    pub(super) fn race(
+        &mut self,
+        event: &Event,
+        at: Place,
+        other: Option<Option<Place>>,
+    ) -> Option<Race> {
+        let other = other?;
+        self.racy += 1;
+        Some(Race {
+            at,
+            other,
+            variable: event.operand,
+        })
+    }
+}
+
+/// The entry of `index`, which need not exist yet. Numbers are dense, so the table grows with the trace.
+#[inline]
+pub(super) fn entry<T: Default>(table: &mut Vec<T>, index: u32) -> &mut T {
+    let index = index as usize;
+    if index >= table.len() {
+        table.resize_with(index + 1, T::default);
+    }
+    &mut table[index]
+}

@@ -1,0 +1,150 @@
+//! Vector clocks (Mattern 1989; Fidge 1988) of few threads, and the order that synchronisation makes.
+
+use super::analysis::entry;
+use super::event::{Event, Op};
+use smallvec::SmallVec;
+
+/// One time per thread. A thread beyond the end has time 0: nothing of it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Clock(SmallVec<[u32; 8]>);
+
+impl Clock {
+    #[inline]
+    pub(super) fn get(&self, thread: u32) -> u32 {
+        self.0.get(thread as usize).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, thread: u32, time: u32) {
+        let index = thread as usize;
+        if index >= self.0.len() {
+            self.0.resize(index + 1, 0);
+        }
+        self.0[index] = time;
+    }
+
+    #[inline]
+    pub(super) fn raise(&mut self, thread: u32, time: u32) {
+        if self.get(thread) < time {
+            self.set(thread, time);
+        }
+    }
+
+    /// Learns all that `other` knows.
+    #[inline]
+    pub(super) fn join(&mut self, other: &Clock) {
+        if other.0.len() > self.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine = (*mine).max(*theirs);
+        }
+    }
+
+    /// Becomes a copy of `other`, in its own memory.
+    #[inline]
+    pub(super) fn copy(&mut self, other: &Clock) {
+        self.0.resize(other.0.len(), 0);
+        self.0.copy_from_slice(&other.0);
+    }
+
+    /// Knows nothing, in its own memory.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How many threads have a place in it.
+    pub(super) fn len(&self) -> u32 {
+        self.0.len() as u32
+    }
+
+    pub(super) fn tick(&mut self, thread: u32) {
+        let time = self.get(thread);
+        self.set(thread, time + 1);
+    }
+}
+
+/// Happens-before of threads and locks: a clock for each, and what every event does to them.
+///
+/// A thread's time goes on after each event that others can learn of, so an event is known to a clock that has its
+/// thread at the event's time or later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Order {
+    threads: Vec<Clock>,
+    locks: Vec<Clock>,
+    conditions: Vec<Clock>,
+}
+
+impl Order {
+    /// What `thread` knows.
+    #[inline]
+    pub(super) fn thread(&mut self, thread: u32) -> &mut Clock {
+        if thread as usize >= self.threads.len() {
+            self.begin(thread);
+        }
+        &mut self.threads[thread as usize]
+    }
+
+    #[cold]
+    fn begin(&mut self, thread: u32) {
+        for new in self.threads.len() as u32..=thread {
+            let mut clock = Clock::default();
+            clock.set(new, 1);
+            self.threads.push(clock);
+        }
+    }
+
+    /// What a synchronising `event` does; nothing for others.
+    #[inline]
+    pub(super) fn sync(&mut self, event: &Event) {
+        let Event {
+            thread, operand, ..
+        } = *event;
+        self.thread(thread);
+        let mine = &mut self.threads[thread as usize];
+        match event.op {
+            Op::Acquire => mine.join(entry(&mut self.locks, operand)),
+            Op::Release => {
+                entry(&mut self.locks, operand).copy(mine);
+                mine.tick(thread);
+            }
+            Op::Wait => mine.join(entry(&mut self.conditions, operand)),
+            Op::Notify => {
+                entry(&mut self.conditions, operand).join(mine);
+                mine.tick(thread);
+            }
+            Op::Fork => {
+                let known = mine.clone();
+                mine.tick(thread);
+                self.thread(operand).join(&known);
+            }
+            Op::Join => {
+                let known = self.thread(operand).clone();
+                self.thread(thread).join(&known);
+            }
+            Op::Read | Op::Write | Op::Request | Op::Begin | Op::End => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(times: &[u32]) -> Clock {
+        Clock(times.into())
+    }
+
+    #[test]
+    fn clocks_of_different_lengths() {
+        let mut a = clock(&[3, 1]);
+        a.join(&clock(&[1, 1, 0]));
+        assert_eq!(a, clock(&[3, 1, 0]));
+        a.join(&clock(&[2, 5, 7, 1]));
+        assert_eq!(a, clock(&[3, 5, 7, 1]));
+        a.join(&clock(&[4]));
+        assert_eq!(a, clock(&[4, 5, 7, 1]));
+        a.copy(&clock(&[9]));
+        assert_eq!((a.get(0), a.get(1)), (9, 0));
+    }
+}

@@ -1,0 +1,302 @@
+//! Interceptors: functions known by name, which are modelled while their inside is hidden.
+//!
+//! Without them an allocator's internal lock orders every two threads that allocate, and so hides real
+//! races, and its reuse of memory looks like a race. ThreadSanitizer does the same for the same reason.
+//! What the compiler inlined away cannot be intercepted; its atomics then count as synchronisation.
+//!
+//! What a function means is data: a [`Role`], in the table of `table.rs` or given by the user.
+
+mod table;
+
+use super::ModuleInfo;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use wasmparser::{FuncType, ValType};
+
+/// What an intercepted function means. Numbers are parameter positions, from 0; only the first four parameters
+/// can be named. Functions that "succeed" do so by returning 0, as those of pthreads do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Role {
+    /// Returns a new block, or 0.
+    Allocate {
+        /// Parameter that holds the size in bytes.
+        size: u8,
+        /// Parameter that holds a factor to it (`calloc`).
+        #[serde(default)]
+        times: Option<u8>,
+    },
+    /// Writes the address of a new block and succeeds.
+    AllocateInto {
+        /// Parameter that says where the address goes.
+        out: u8,
+        /// Parameter that holds the size in bytes.
+        size: u8,
+    },
+    /// Ends the life of a block.
+    Free {
+        /// Parameter that holds the block's address.
+        block: u8,
+    },
+    /// Ends the life of a block and returns a new one with its contents, or fails and returns 0. For a size of 0 it may
+    /// return 0 as well, and has ended the block.
+    Reallocate {
+        /// Parameter that holds the old block's address.
+        block: u8,
+        /// Parameter that holds the new size in bytes.
+        size: u8,
+    },
+    /// Internal machinery whose accesses and locks concern nobody else.
+    Hide {
+        /// What it calls through a table is the guest's own and not hidden: a thread's entry, destructors,
+        /// comparison functions.
+        #[serde(default)]
+        callbacks: bool,
+    },
+    /// Takes a lock, if it succeeds.
+    Lock {
+        /// Parameter that holds its address.
+        lock: u8,
+        /// Others may hold it in the same way.
+        #[serde(default)]
+        shared: bool,
+        /// It may fail rather than wait for ever.
+        #[serde(default)]
+        fallible: bool,
+    },
+    /// Releases a lock, however it was held.
+    Unlock {
+        /// Parameter that holds its address.
+        lock: u8,
+    },
+    /// Ends the life of a lock.
+    DestroyLock {
+        /// Parameter that holds its address.
+        lock: u8,
+    },
+    /// Releases a lock, waits, and takes it again.
+    CondvarWait {
+        /// Parameter that holds the address of the condition variable.
+        condvar: u8,
+        /// Parameter that holds the address of the lock.
+        lock: u8,
+    },
+    /// Wakes waiters.
+    CondvarNotify {
+        /// Parameter that holds the address of the condition variable.
+        condvar: u8,
+        /// All of them.
+        #[serde(default)]
+        all: bool,
+    },
+    /// What anyone did before arriving happens before what anyone does after leaving.
+    Barrier {
+        /// Parameter that holds its address.
+        barrier: u8,
+    },
+    /// What came before happens before what follows an [`Role::Acquire`] of the same object (`sem_post`).
+    Release {
+        /// Parameter that holds the address of the object.
+        object: u8,
+    },
+    /// Follows every [`Role::Release`] of the object so far, if it succeeds (`sem_wait`).
+    Acquire {
+        /// Parameter that holds the address of the object.
+        object: u8,
+    },
+    /// Calls a function through a table, the first time; what that does happens before every return.
+    Once {
+        /// Parameter that holds the address of the control word.
+        control: u8,
+    },
+    /// Creates a thread, and writes a handle if it succeeds.
+    CreateThread {
+        /// Parameter that says where the handle goes.
+        handle: u8,
+        /// Parameter that points to a `pthread_attr_t` or is 0.
+        attributes: u8,
+    },
+    /// Waits for a thread to end, and succeeds.
+    JoinThread {
+        /// Parameter that holds the handle.
+        handle: u8,
+    },
+    /// Says that nobody will join a thread, and succeeds.
+    DetachThread {
+        /// Parameter that holds the handle.
+        handle: u8,
+    },
+}
+
+impl Role {
+    /// Whether what the function calls through a table is visible.
+    pub(crate) fn has_callbacks(self) -> bool {
+        matches!(self, Role::Hide { callbacks: true } | Role::Once { .. })
+    }
+
+    /// Whether it hands out or takes back memory.
+    pub(crate) fn allocates(self) -> bool {
+        use Role::{Allocate, AllocateInto, Free, Reallocate};
+        matches!(
+            self,
+            Allocate { .. } | AllocateInto { .. } | Free { .. } | Reallocate { .. }
+        )
+    }
+
+    /// The parameters it reads.
+    fn parameters(self) -> [Option<u8>; 2] {
+        match self {
+            Role::Allocate { size, times } => [Some(size), times],
+            Role::AllocateInto { out, size } => [Some(out), Some(size)],
+            Role::Free { block } => [Some(block), None],
+            Role::Reallocate { block, size } => [Some(block), Some(size)],
+            Role::Hide { .. } => [None, None],
+            Role::Lock { lock, .. } | Role::Unlock { lock } | Role::DestroyLock { lock } => {
+                [Some(lock), None]
+            }
+            Role::CondvarWait { condvar, lock } => [Some(condvar), Some(lock)],
+            Role::CondvarNotify { condvar, .. } => [Some(condvar), None],
+            Role::Barrier { barrier: object }
+            | Role::Release { object }
+            | Role::Acquire { object }
+            | Role::Once { control: object } => [Some(object), None],
+            Role::CreateThread { handle, attributes } => [Some(handle), Some(attributes)],
+            Role::JoinThread { handle } | Role::DetachThread { handle } => [Some(handle), None],
+        }
+    }
+
+    /// Whether it says something by its result.
+    fn reads_result(self) -> bool {
+        matches!(self, Role::Allocate { .. } | Role::Reallocate { .. })
+    }
+
+    /// Whether a function of this type can have the role.
+    fn fits(self, ty: &FuncType) -> bool {
+        let is_i32 = |position: u8| {
+            position < 4 && ty.params().get(usize::from(position)) == Some(&ValType::I32)
+        };
+        ty.results().len() <= 1
+            && self.parameters().into_iter().flatten().all(is_i32)
+            && (!self.reads_result() || ty.results() == [ValType::I32])
+    }
+}
+
+/// An intercepted function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interceptor {
+    /// Name, demangled.
+    pub name: String,
+    /// What it means.
+    pub role: Role,
+}
+
+/// What the user says a function means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rule {
+    /// The plain symbol, or the whole path of a demangled Rust name; a `*` at its end stands for any rest.
+    pub function: Cow<'static, str>,
+    /// What it means.
+    pub role: Role,
+}
+
+impl Rule {
+    fn matches(&self, name: &str) -> bool {
+        match self.function.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == self.function,
+        }
+    }
+}
+
+/// Functions of the module that are intercepted, by index, ascending. The user's rules come before those built in.
+#[must_use]
+pub fn find(info: &ModuleInfo, rules: &[Rule]) -> Vec<(u32, Interceptor)> {
+    let mut found: Vec<(u32, Interceptor)> = names(info)
+        .filter(|&(index, symbol)| {
+            index >= info.imported_functions && (!rules.is_empty() || may_be_known(symbol))
+        })
+        .filter_map(|(index, symbol)| {
+            let ty = info.function_type(index)?;
+            let name = plain_name(symbol);
+            let given = rules
+                .iter()
+                .find(|rule| rule.matches(&name) && rule.role.fits(ty));
+            let role = given.map_or_else(|| table::role(&name, ty), |rule| Some(rule.role))?;
+            Some((index, Interceptor { name, role }))
+        })
+        .collect();
+    found.sort_by_key(|&(index, _)| index);
+    found.dedup_by_key(|(index, _)| *index);
+    found
+}
+
+fn names(info: &ModuleInfo) -> impl Iterator<Item = (u32, &str)> {
+    let exports = info
+        .exports
+        .iter()
+        .filter(|e| e.kind == wasmparser::ExternalKind::Func)
+        .map(|e| (e.index, e.name.as_str()));
+    info.function_names
+        .iter()
+        .map(|(index, name)| (*index, name.as_str()))
+        .chain(exports)
+}
+
+/// Whether a symbol may have a name that the table knows. To demangle all that have not takes longer than to look.
+fn may_be_known(symbol: &str) -> bool {
+    const WITHIN: [&str; 4] = ["__rust", "__rdl", "__default_lib_allocator", "dlmalloc"];
+    let mangled = symbol.starts_with("_R") || symbol.starts_with("_ZN");
+    !mangled || WITHIN.iter().any(|name| symbol.contains(name))
+}
+
+/// `<dlmalloc::dlmalloc::Dlmalloc<dlmalloc::sys::System>>::malloc` is `Dlmalloc::malloc`;
+/// `_RNvCs…_7___rustc12___rust_alloc` and `__rustc[…]::__rust_alloc` are both `__rust_alloc`.
+fn plain_name(symbol: &str) -> String {
+    let demangled = format!("{:#}", rustc_demangle::demangle(symbol));
+    match demangled.rsplit_once("::") {
+        Some((path, last)) if path.contains("dlmalloc::dlmalloc::Dlmalloc") => {
+            format!("Dlmalloc::{last}")
+        }
+        // Only the compiler's own namespaces; a user's `mod::malloc` is not libc's.
+        Some((path, last))
+            if path.starts_with("__rustc") || path.ends_with("alloc::__default_lib_allocator") =>
+        {
+            last.to_owned()
+        }
+        _ => demangled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mangled_names_of_both_kinds_are_recognised() {
+        for (symbol, name) in [
+            ("_RNvCsfLfy6EI15iL_7___rustc12___rust_alloc", "__rust_alloc"),
+            ("__rust_dealloc", "__rust_dealloc"),
+            (
+                "_RNvMs0_NtCs35HSkkbkDT8_8dlmalloc8dlmallocINtB5_8DlmallocNtNtB7_3sys6SystemE4freeCs4X6OaqXgEFz_3std",
+                "Dlmalloc::free",
+            ),
+            (
+                "_ZN8dlmalloc8dlmalloc17Dlmalloc$LT$A$GT$6malloc17h0123456789abcdefE",
+                "Dlmalloc::malloc",
+            ),
+            ("malloc", "malloc"),
+        ] {
+            assert_eq!(plain_name(symbol), name, "{symbol}");
+            assert!(may_be_known(symbol), "{symbol}");
+        }
+    }
+
+    #[test]
+    fn a_users_own_malloc_is_not_libcs() {
+        assert_eq!(
+            plain_name("_ZN6my_app6malloc17h0123456789abcdefE"),
+            "my_app::malloc"
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! JUnit XML: one test case for each finding, one for a trap, one that passes if there is neither.
+
+use super::finding::Finding;
+use super::human::{render_finding, render_trap};
+use super::limits::{TEXT_FINDINGS, first};
+use super::text::{self, clean, thread_label};
+use super::{GuestExit, Options, Report};
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
+
+/// The report as JUnit XML. Findings that a baseline knows are skipped tests.
+pub(super) fn render(report: &Report, options: &Options) -> String {
+    let options = options.plain();
+    let (findings, left_out) = first(report, TEXT_FINDINGS);
+    let mut suite = TestSuite::new(clean(&report.program.module));
+    for finding in findings {
+        suite.add_test_case(case(finding, &options));
+    }
+    if let Some(GuestExit::Trapped {
+        thread,
+        name,
+        reason,
+        ..
+    }) = &report.exit
+    {
+        let title = format!(
+            "{} trapped: {reason}",
+            thread_label(*thread, name.as_deref())
+        );
+        suite.add_test_case(failure(
+            "trap",
+            "trap",
+            &title,
+            render_trap(report, &options),
+        ));
+    }
+    if suite.test_cases.is_empty() {
+        let mut clean = TestCase::new("no findings", TestCaseStatus::success());
+        clean.set_classname("grind");
+        suite.add_test_case(clean);
+    }
+    let mut property = |name: &str, value: &str| {
+        suite.add_property(Property::new(name, clean(value)));
+    };
+    if let Some(command) = &report.reproduce {
+        property("reproduce", command);
+    }
+    for limit in &report.limits {
+        property("limit", limit);
+    }
+    for warning in &report.warnings {
+        property("warning", warning);
+    }
+    if left_out > 0 {
+        property(
+            "left-out",
+            &text::count(left_out as u64, "finding", "findings"),
+        );
+    }
+    let mut junit = quick_junit::Report::new("grind");
+    junit.add_test_suite(suite);
+    junit
+        .to_string()
+        .expect("quick-junit writes well-formed XML to memory")
+}
+
+fn case(finding: &Finding, options: &Options) -> TestCase {
+    let class = finding.kind.name();
+    let name = format!("{} {}", finding.kind.rule().title, finding.fingerprint);
+    if finding.is_known() {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(format!("known: {}", clean(&finding.title)));
+        let mut case = TestCase::new(name, status);
+        case.set_classname(class);
+        return case;
+    }
+    failure(
+        &name,
+        class,
+        &finding.title,
+        render_finding(finding, options),
+    )
+}
+
+fn failure(name: &str, class: &str, title: &str, body: String) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status
+        .set_message(clean(title))
+        .set_type(class)
+        .set_description(body);
+    let mut case = TestCase::new(name, status);
+    case.set_classname(class);
+    case
+}

@@ -1,0 +1,133 @@
+//! What runs under several seeds showed, as one report.
+
+use super::finding::SeedsOf;
+use super::suppress::Suppressed;
+use super::{Finding, Fingerprint, GuestExit, Report, Seeds, text};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Findings kept. The rest is counted.
+const MAX_FINDINGS: usize = 1000;
+/// Lines of limits, and of warnings, kept.
+const MAX_LINES: usize = 100;
+
+/// A report in the making. See [`Merge::add`].
+#[derive(Debug, Default)]
+pub struct Merge {
+    report: Report,
+    by_fingerprint: FxHashMap<Fingerprint, Vec<usize>>,
+    left_out: FxHashSet<Fingerprint>,
+}
+
+impl Merge {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Merge {
+        Merge::default()
+    }
+
+    /// Adds what one seed showed. Seeds have to come in ascending order: the evidence of a finding is that of the
+    /// first that shows it.
+    pub fn add(&mut self, seed: u64, report: Report) {
+        let told = !report.findings.is_empty();
+        let trapped = matches!(report.exit, Some(GuestExit::Trapped { .. }));
+        let into = &mut self.report;
+        let seeds = into.seeds.get_or_insert(Seeds {
+            first: seed,
+            ..Seeds::default()
+        });
+        seeds.last = seed;
+        seeds.run += 1;
+        seeds.with_findings += u64::from(told);
+        if seeds.run == 1 {
+            into.program = report.program;
+            into.scheduler = report.scheduler;
+        } else if into.program.symbols.is_none() {
+            into.program.symbols = report.program.symbols;
+        }
+        if into.reproduce.is_none() && (told || trapped) {
+            into.reproduce = report.reproduce;
+        }
+        if severity(&report.exit) > severity(&into.exit) {
+            into.exit = report.exit;
+        }
+        for one in report.suppressed {
+            suppressed(&mut into.suppressed, one);
+        }
+        for (lines, more) in [
+            (&mut into.limits, report.limits),
+            (&mut into.warnings, report.warnings),
+        ] {
+            for line in more {
+                if lines.len() < MAX_LINES && !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+        }
+        for finding in report.findings {
+            self.finding(seed, finding);
+        }
+    }
+
+    fn finding(&mut self, seed: u64, mut finding: Finding) {
+        let findings = &mut self.report.findings;
+        let known = self.by_fingerprint.entry(finding.fingerprint).or_default();
+        let same = known.iter().find(|&&at| findings[at].is_same_as(&finding));
+        if let Some(&at) = same {
+            let known = &mut findings[at];
+            known.count = known.count.saturating_add(finding.count);
+            if let Some(seeds) = &mut known.seeds {
+                seeds.shown += 1;
+            }
+        } else if findings.len() < MAX_FINDINGS {
+            finding.seeds = Some(SeedsOf {
+                shown: 1,
+                first: seed,
+            });
+            known.push(findings.len());
+            findings.push(finding);
+        } else {
+            self.left_out.insert(finding.fingerprint);
+        }
+    }
+
+    /// What is known so far.
+    pub fn report_mut(&mut self) -> &mut Report {
+        &mut self.report
+    }
+
+    /// The whole.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        if !self.left_out.is_empty() {
+            let left = self.left_out.len() as u64;
+            self.report.limits.push(format!(
+                "{MAX_FINDINGS} findings are kept; {} left out",
+                text::count(left, "further one was", "further ones were")
+            ));
+        }
+        self.report
+    }
+}
+
+/// Which of two ends is the one to tell of.
+fn severity(exit: &Option<GuestExit>) -> u32 {
+    match exit {
+        None => 0,
+        Some(GuestExit::Exited { code: 0 }) => 1,
+        Some(GuestExit::Exited { .. }) => 2,
+        Some(GuestExit::Deadlocked) => 3,
+        Some(GuestExit::Stopped { .. }) => 4,
+        Some(GuestExit::Trapped { .. }) => 5,
+    }
+}
+
+/// The same findings are suppressed again and again: what counts is the most of one run.
+fn suppressed(all: &mut Vec<Suppressed>, one: Suppressed) {
+    let same = |known: &&mut Suppressed| {
+        (&known.suppression, &known.origin) == (&one.suppression, &one.origin)
+    };
+    match all.iter_mut().find(same) {
+        Some(known) => known.findings = known.findings.max(one.findings),
+        None => all.push(one),
+    }
+}

@@ -1,0 +1,272 @@
+//! A finding as a sequence of sections: a sentence, a stack, the locks held.
+//!
+//! Kinds of reports differ in how they show a section, and not in what there is to say.
+
+use super::finding::{
+    Access, Blocked, Evidence, Finding, FindingKind, HeapBlock, HeldLock, Memory, Race, WaitsFor,
+};
+use super::text::{self, address_label, hex};
+use crate::program::symbols::Frame;
+use crate::trace::ThreadId;
+
+/// What a section is to its finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// What is wrong: the accesses of a race, the waits of a deadlock.
+    Principal,
+    /// What explains it: the memory, the holders of a lock.
+    Context,
+    /// Where a thread came from.
+    Creation,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Section<'a> {
+    pub(crate) role: Role,
+    /// Who did it.
+    pub(crate) thread: ThreadId,
+    /// One sentence, without a full stop.
+    pub(crate) heading: String,
+    /// Where, innermost first.
+    pub(crate) stack: &'a [Frame],
+    /// What the thread held.
+    pub(crate) locks: &'a [HeldLock],
+}
+
+/// All that a finding says, most important first.
+pub(crate) fn sections(finding: &Finding) -> Vec<Section<'_>> {
+    let mut list = List {
+        finding,
+        sections: Vec::new(),
+    };
+    match &finding.evidence {
+        Evidence::Race(race) => {
+            for (number, access) in (1..).zip(&race.accesses) {
+                list.access(&format!("({number}) "), access);
+            }
+            list.place(race);
+            if let Some(block) = &race.heap_block {
+                list.block(race.address, block);
+            }
+        }
+        Evidence::Blocked(blocked) => list.blocked(blocked),
+        Evidence::LockOrder(order) => {
+            for (number, edge) in (1..).zip(&order.edges) {
+                let who = finding.label(edge.thread);
+                let name = |lock: &HeldLock| address_label(lock.address, lock.name.as_deref());
+                let [held, taken] = [&edge.held, &edge.taken];
+                let takes = format!("({number}) thread {who} takes lock {}", name(taken));
+                list.push(Role::Principal, edge.thread, takes, &taken.stack);
+                let holds = format!("while thread {who} holds lock {}, taken here", name(held));
+                list.push(Role::Context, edge.thread, holds, &held.stack);
+            }
+        }
+        Evidence::HeapMisuse(misuse) => {
+            list.access("", &misuse.access);
+            list.block(misuse.access.address, &misuse.heap_block);
+        }
+        Evidence::ThreadLeak(leak) => {
+            let heading = format!(
+                "created by {}, neither joined nor detached",
+                finding.label(leak.creator)
+            );
+            list.push(Role::Principal, leak.creator, heading, &leak.stack);
+        }
+        Evidence::LockMisuse(misuse) => {
+            let lock = address_label(misuse.address, misuse.name.as_deref());
+            let who = finding.label(misuse.thread);
+            let did = match finding.kind {
+                FindingKind::DestroyHeldLock => format!("destruction of lock {lock}"),
+                FindingKind::CondvarWaitWithoutLock => format!("wait with lock {lock}"),
+                _ => format!("unlock of lock {lock}"),
+            };
+            let heading = format!("{did} by thread {who}");
+            list.push(Role::Principal, misuse.thread, heading, &misuse.stack);
+            for holder in &misuse.holders {
+                let heading = format!(
+                    "the lock is held by thread {}, taken here",
+                    finding.label(holder.thread)
+                );
+                list.push(Role::Context, holder.thread, heading, &holder.stack);
+            }
+        }
+    }
+    list.creations();
+    list.sections
+}
+
+struct List<'a> {
+    finding: &'a Finding,
+    sections: Vec<Section<'a>>,
+}
+
+impl<'a> List<'a> {
+    fn push(
+        &mut self,
+        role: Role,
+        thread: ThreadId,
+        heading: String,
+        stack: &'a [Frame],
+    ) -> &mut Section<'a> {
+        self.sections.push_mut(Section {
+            role,
+            thread,
+            heading,
+            stack,
+            locks: &[],
+        })
+    }
+
+    fn access(&mut self, number: &str, access: &'a Access) {
+        let heading = format!(
+            "{number}{} at {} by thread {}",
+            access.describe(),
+            hex(access.address),
+            self.finding.label(access.thread)
+        );
+        self.push(Role::Principal, access.thread, heading, &access.stack)
+            .locks = &access.locks;
+    }
+
+    /// What the bytes belong to, besides a heap block.
+    fn place(&mut self, race: &'a Race) {
+        let (thread, what) = match &race.memory {
+            None => return,
+            Some(Memory::Global(global)) => {
+                (race.accesses[0].thread, text::global(global, race.address))
+            }
+            Some(Memory::Stack { thread }) => {
+                let label = self.finding.label(*thread);
+                (*thread, format!("stack of thread {label}"))
+            }
+        };
+        self.push(Role::Context, thread, format!("memory: {what}"), &[]);
+    }
+
+    fn block(&mut self, address: u32, block: &'a HeapBlock) {
+        let heading = format!("memory: {}", memory(self.finding, address, block));
+        self.push(Role::Context, block.thread, heading, &block.stack);
+        if let Some(freed) = &block.freed {
+            let heading = format!("freed by thread {}", self.finding.label(freed.thread));
+            self.push(Role::Context, freed.thread, heading, &freed.stack);
+        }
+    }
+
+    fn blocked(&mut self, blocked: &'a Blocked) {
+        let principals: Vec<ThreadId> = blocked.principals().map(|t| t.thread).collect();
+        let (first, rest): (Vec<_>, Vec<_>) =
+            (blocked.threads.iter()).partition(|thread| principals.contains(&thread.thread));
+        for (role, threads) in [(Role::Principal, first), (Role::Context, rest)] {
+            for thread in threads {
+                let heading = format!(
+                    "{} {}",
+                    self.finding.label(thread.thread),
+                    waits(self.finding, &thread.waits_for, true)
+                );
+                self.push(role, thread.thread, heading, &thread.stack).locks = &thread.locks;
+            }
+        }
+    }
+
+    fn creations(&mut self) {
+        let actors = actors(self.finding);
+        for thread in &self.finding.threads {
+            if let Some(creator) = &thread.creator
+                && actors.contains(&thread.id)
+            {
+                let heading = format!(
+                    "thread {} was created by {}",
+                    self.finding.label(thread.id),
+                    text::thread_label(creator.thread, creator.name.as_deref())
+                );
+                self.push(Role::Creation, creator.thread, heading, &creator.stack);
+            }
+        }
+    }
+}
+
+/// The threads that act in a finding, as against those that it only names.
+pub(crate) fn actors(finding: &Finding) -> Vec<ThreadId> {
+    match &finding.evidence {
+        Evidence::Race(race) => race.accesses.iter().map(|a| a.thread).collect(),
+        Evidence::Blocked(blocked) => blocked.principals().map(|t| t.thread).collect(),
+        Evidence::LockOrder(order) => order.edges.iter().map(|edge| edge.thread).collect(),
+        Evidence::HeapMisuse(misuse) => {
+            let block = &misuse.heap_block;
+            let freed = block.freed.iter().map(|freed| freed.thread);
+            ([misuse.access.thread, block.thread].into_iter())
+                .chain(freed)
+                .collect()
+        }
+        Evidence::ThreadLeak(leak) => leak.threads.clone(),
+        Evidence::LockMisuse(misuse) => std::iter::once(misuse.thread)
+            .chain(misuse.holders.iter().map(|holder| holder.thread))
+            .collect(),
+    }
+}
+
+/// `byte 8 of a heap block of 64 bytes at 0x…, allocated by thread T0 main`.
+pub(crate) fn memory(finding: &Finding, address: u32, block: &HeapBlock) -> String {
+    let within = match address.checked_sub(block.address) {
+        Some(0) => "the start of".into(),
+        Some(offset) => format!("byte {offset} of"),
+        None => "within".to_owned(),
+    };
+    format!(
+        "{within} a heap block of {} at {}, allocated by thread {}",
+        text::count(block.size.into(), "byte", "bytes"),
+        hex(block.address),
+        finding.label(block.thread)
+    )
+}
+
+/// `waits for lock 0x… `B`, held by T2 `right``; without `in_full`, only what it waits for.
+pub(crate) fn waits(finding: &Finding, waits_for: &WaitsFor, in_full: bool) -> String {
+    match waits_for {
+        WaitsFor::Lock {
+            address,
+            name,
+            holders,
+        } => {
+            let lock = address_label(*address, name.as_deref());
+            if !in_full {
+                return format!("waits for lock {lock}");
+            }
+            let holders: Vec<String> = holders
+                .iter()
+                .map(|id| match &finding.evidence {
+                    Evidence::Blocked(blocked) if !blocked.contains(*id) => {
+                        format!("{} (which has ended)", finding.label(*id))
+                    }
+                    _ => finding.label(*id),
+                })
+                .collect();
+            if holders.is_empty() {
+                format!("waits for lock {lock}, which nobody holds")
+            } else {
+                format!("waits for lock {lock}, held by {}", text::list(&holders))
+            }
+        }
+        WaitsFor::Condvar { address } => {
+            let nobody = if in_full {
+                "; no thread is left that could notify it"
+            } else {
+                ""
+            };
+            format!(
+                "waits for a notification of the condition variable {}{nobody}",
+                hex(*address)
+            )
+        }
+        WaitsFor::Futex { address } => {
+            let nobody = if in_full {
+                "; no thread is left that could notify it"
+            } else {
+                ""
+            };
+            format!("waits in memory.atomic.wait on {}{nobody}", hex(*address))
+        }
+        WaitsFor::Join { thread } => format!("waits for the end of {}", finding.label(*thread)),
+    }
+}

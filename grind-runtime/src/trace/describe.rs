@@ -1,0 +1,163 @@
+//! Events in words, one line each, for listings and messages.
+
+use super::event::{
+    AtomicKind, BlockedOn, Event, EventKind, LockMode, RangeOrigin, ThreadEnd, WaitOutcome,
+};
+use std::fmt::{self, Display, Formatter};
+
+impl Display for Event {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.thread, self.kind)
+    }
+}
+
+impl EventKind {
+    /// What it is, without its operands; the same words as [`Display`] begins with.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            EventKind::ThreadStart => "thread-start",
+            EventKind::ThreadExit(_) => "thread-exit",
+            EventKind::ThreadCreate { .. } => "thread-create",
+            EventKind::ThreadJoin { .. } => "thread-join",
+            EventKind::ThreadJoinable { .. } => "thread-joinable",
+            EventKind::ThreadDetach { .. } => "thread-detach",
+            EventKind::ThreadName { .. } => "thread-name",
+            EventKind::Atomic { kind, .. } => match kind {
+                AtomicKind::Load => "atomic-load",
+                AtomicKind::Store => "atomic-store",
+                AtomicKind::ReadModifyWrite => "atomic-rmw",
+            },
+            EventKind::Fence { .. } => "fence",
+            EventKind::WaitBegin { .. } => "wait-begin",
+            EventKind::WaitEnd { .. } => "wait-end",
+            EventKind::Notify { .. } => "notify",
+            EventKind::Range { write: false, .. } => "range-read",
+            EventKind::Range { write: true, .. } => "range-write",
+            EventKind::MemoryGrow { .. } => "memory-grow",
+            EventKind::LockRequest { .. } => "lock-request",
+            EventKind::LockAcquire { .. } => "lock-acquire",
+            EventKind::LockFail { .. } => "lock-fail",
+            EventKind::LockRelease { .. } => "lock-release",
+            EventKind::LockReleased { .. } => "lock-released",
+            EventKind::LockDestroy { .. } => "lock-destroy",
+            EventKind::CondvarWait { .. } => "condvar-wait",
+            EventKind::CondvarWake { .. } => "condvar-wake",
+            EventKind::CondvarNotify { .. } => "condvar-notify",
+            EventKind::CondvarNotified { .. } => "condvar-notified",
+            EventKind::HappensBefore { .. } => "happens-before",
+            EventKind::HappensAfter { .. } => "happens-after",
+            EventKind::HideBegin => "hide-begin",
+            EventKind::HideEnd => "hide-end",
+            EventKind::BenignRace { .. } => "benign-race",
+            EventKind::LockName { .. } => "lock-name",
+            EventKind::Alloc { .. } => "alloc",
+            EventKind::Free { .. } => "free",
+            EventKind::ThreadStack { .. } => "thread-stack",
+            EventKind::Deadlock { .. } => "deadlock",
+            EventKind::Stop { .. } => "stop",
+        }
+    }
+}
+
+impl Display for EventKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            EventKind::ThreadStart
+            | EventKind::Fence { .. }
+            | EventKind::HideBegin
+            | EventKind::HideEnd => Ok(()),
+            EventKind::ThreadExit(ThreadEnd::Returned) => f.write_str(" returned"),
+            EventKind::ThreadExit(ThreadEnd::Cancelled) => f.write_str(" cancelled"),
+            EventKind::ThreadExit(ThreadEnd::Trapped { reason, .. }) => {
+                write!(f, " trapped: {reason}")
+            }
+            EventKind::ThreadCreate { child }
+            | EventKind::ThreadJoin { child }
+            | EventKind::ThreadJoinable { child }
+            | EventKind::ThreadDetach { child } => write!(f, " {child}"),
+            EventKind::ThreadName { of, name } => write!(f, " {of} {name:?}"),
+            EventKind::Atomic { addr, width, .. } | EventKind::WaitBegin { addr, width, .. } => {
+                write!(f, " 0x{addr:x}+{width}")
+            }
+            EventKind::WaitEnd {
+                addr,
+                width,
+                outcome,
+                by,
+                ..
+            } => {
+                let outcome = match outcome {
+                    WaitOutcome::Woken => "woken",
+                    WaitOutcome::NotEqual => "not-equal",
+                    WaitOutcome::TimedOut => "timed-out",
+                };
+                write!(f, " 0x{addr:x}+{width} {outcome}")?;
+                by.map_or(Ok(()), |by| write!(f, " by {by}"))
+            }
+            EventKind::Notify { addr, woken, .. } => write!(f, " 0x{addr:x} woke {woken}"),
+            EventKind::Range {
+                origin, addr, len, ..
+            } => {
+                let origin = match origin {
+                    RangeOrigin::Bulk(_) => "",
+                    RangeOrigin::Host => " by the host",
+                };
+                write!(f, " 0x{addr:x}+{len}{origin}")
+            }
+            EventKind::MemoryGrow { pages } => write!(f, " to {pages} pages"),
+            EventKind::LockRequest {
+                lock,
+                mode,
+                fallible,
+            } => {
+                let fallible = if *fallible { " fallible" } else { "" };
+                write!(f, " 0x{lock:x} {}{fallible}", name_of(*mode))
+            }
+            EventKind::LockAcquire { lock, mode }
+            | EventKind::LockFail { lock, mode }
+            | EventKind::LockRelease { lock, mode } => write!(f, " 0x{lock:x} {}", name_of(*mode)),
+            EventKind::LockReleased { lock } | EventKind::LockDestroy { lock } => {
+                write!(f, " 0x{lock:x}")
+            }
+            EventKind::CondvarWait { condvar, lock } => {
+                write!(f, " 0x{condvar:x} releasing 0x{lock:x}")
+            }
+            EventKind::CondvarWake {
+                condvar,
+                lock,
+                timed_out,
+            } => {
+                let timed_out = if *timed_out { " timed-out" } else { "" };
+                write!(f, " 0x{condvar:x} holding 0x{lock:x}{timed_out}")
+            }
+            EventKind::CondvarNotify { condvar, all } => {
+                write!(f, " 0x{condvar:x}{}", if *all { " all" } else { "" })
+            }
+            EventKind::CondvarNotified { condvar: object }
+            | EventKind::HappensBefore { object }
+            | EventKind::HappensAfter { object } => write!(f, " 0x{object:x}"),
+            EventKind::BenignRace { addr, len } | EventKind::Alloc { addr, size: len } => {
+                write!(f, " 0x{addr:x}+{len}")
+            }
+            EventKind::LockName { lock, name } => write!(f, " 0x{lock:x} {name:?}"),
+            EventKind::Free { addr } => write!(f, " 0x{addr:x}"),
+            EventKind::ThreadStack { low, high } => write!(f, " 0x{low:x}..0x{high:x}"),
+            EventKind::Stop { words } => write!(f, " after {words} words"),
+            EventKind::Deadlock { blocked } => {
+                blocked.iter().try_for_each(|(thread, on)| match on {
+                    BlockedOn::Futex { addr, .. } => write!(f, " {thread} on 0x{addr:x}"),
+                    BlockedOn::Join { thread: child } => write!(f, " {thread} on {child}"),
+                })
+            }
+        }
+    }
+}
+
+fn name_of(mode: LockMode) -> &'static str {
+    match mode {
+        LockMode::Exclusive => "exclusive",
+        LockMode::Shared => "shared",
+    }
+}

@@ -1,0 +1,419 @@
+//! What happened, as bytes: a tag and its fields. Numbers are LEB128 varints, signed ones zigzagged before.
+
+use super::regions::Predictor;
+use super::stacks::{Interner, Thread, Told, Tree};
+use crate::program::sites::{SiteId, SiteTable};
+use crate::schedule::Slice;
+use crate::trace::{BlockedOn, Event, EventKind, Records, ThreadId};
+use std::sync::Arc;
+
+/// One thing that happened, in the order of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The scheduler decided.
+    Slice {
+        /// How often it had let the current thread go on with its slice, since the entry before this one.
+        kept: u64,
+        /// Its decision.
+        slice: Slice,
+    },
+    /// The scheduler gave random bits to the guest.
+    Random(u64),
+    /// The host answered.
+    Input(Arc<[u8]>),
+    /// A thread's plain accesses and calls, which are [`TraceReader::records`](super::TraceReader::records).
+    Records(ThreadId),
+    /// Anything else.
+    Event(Event),
+}
+
+/// Threads of a run at most; more is corrupt.
+const MAX_THREADS: u64 = 1 << 20;
+/// Bytes of an input in one piece.
+pub(super) const PIECE: usize = 1 << 20;
+
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+enum Tag {
+    /// thread: whose the events and records from here on are.
+    Thread,
+    /// kept, thread, words
+    Slice,
+    /// 8 bytes
+    Random,
+    /// length, bytes: an input
+    Input,
+    /// length, bytes: an input that goes on
+    InputPart,
+    /// The last input again.
+    InputAgain,
+    /// See [`super::regions`].
+    Records,
+    /// node: the thread's stack from here on.
+    Stack,
+    /// parent, site: a new node, and the thread's stack from here on.
+    NewStack,
+    /// An [`EventKind`] as postcard has it.
+    Event,
+}
+
+const TAGS: [Tag; 10] = [
+    Tag::Thread,
+    Tag::Slice,
+    Tag::Random,
+    Tag::Input,
+    Tag::InputPart,
+    Tag::InputAgain,
+    Tag::Records,
+    Tag::Stack,
+    Tag::NewStack,
+    Tag::Event,
+];
+
+/// Appends a varint.
+pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a signed varint.
+pub(super) fn put_signed(out: &mut Vec<u8>, value: i64) {
+    put(out, (value << 1 ^ value >> 63) as u64);
+}
+
+/// Bytes being read; nothing is read beyond them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Bytes(bytes)
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    pub(super) fn take(&mut self, len: u64) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(usize::try_from(len).ok()?)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    pub(super) fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    pub(super) fn signed(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.varint()?.try_into().ok()
+    }
+}
+
+/// One of each thread.
+#[derive(Debug)]
+struct PerThread<T>(Vec<T>);
+
+impl<T: Clone + Default> PerThread<T> {
+    fn of(&mut self, thread: ThreadId) -> &mut T {
+        let index = thread.0 as usize;
+        if index >= self.0.len() {
+            self.0.resize(index + 1, T::default());
+        }
+        &mut self.0[index]
+    }
+}
+
+/// Turns what happens into bytes.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    /// Of accesses and calls, if they are written.
+    predictor: Option<Predictor>,
+    /// Whose the events and records are.
+    current: ThreadId,
+    told: PerThread<Told>,
+    interner: Interner,
+    kept: u64,
+    last_input: Arc<[u8]>,
+}
+
+impl Encoder {
+    pub(super) fn new(sites: &SiteTable, full: bool) -> Self {
+        Encoder {
+            predictor: full.then(|| Predictor::new(sites)),
+            current: ThreadId::default(),
+            told: PerThread(Vec::new()),
+            interner: Interner::default(),
+            kept: 0,
+            last_input: Arc::default(),
+        }
+    }
+
+    fn tag(&mut self, out: &mut Vec<u8>, tag: Tag) {
+        self.kept = 0;
+        out.push(tag as u8);
+    }
+
+    fn switch(&mut self, out: &mut Vec<u8>, thread: ThreadId) {
+        if thread != self.current {
+            self.current = thread;
+            self.tag(out, Tag::Thread);
+            put(out, thread.0.into());
+        }
+    }
+
+    /// The scheduler let the current thread go on with what it had left.
+    pub(super) fn kept(&mut self) {
+        self.kept += 1;
+    }
+
+    pub(super) fn slice(&mut self, out: &mut Vec<u8>, slice: Slice) {
+        let kept = self.kept;
+        self.tag(out, Tag::Slice);
+        put(out, kept);
+        put(out, slice.thread.0.into());
+        put(out, slice.words.into());
+    }
+
+    pub(super) fn random(&mut self, out: &mut Vec<u8>, bits: u64) {
+        self.tag(out, Tag::Random);
+        out.extend(bits.to_le_bytes());
+    }
+
+    /// `flush` is called where the bytes may go to a chunk of their own.
+    pub(super) fn input(
+        &mut self,
+        out: &mut Vec<u8>,
+        input: Vec<u8>,
+        mut flush: impl FnMut(&mut Vec<u8>),
+    ) {
+        if *input == *self.last_input && !input.is_empty() {
+            return self.tag(out, Tag::InputAgain);
+        }
+        let mut rest = &input[..];
+        loop {
+            let (piece, more) = rest.split_at(rest.len().min(PIECE));
+            self.tag(
+                out,
+                if more.is_empty() {
+                    Tag::Input
+                } else {
+                    Tag::InputPart
+                },
+            );
+            put(out, piece.len() as u64);
+            out.extend(piece);
+            rest = more;
+            if rest.is_empty() {
+                break;
+            }
+            flush(out);
+        }
+        self.last_input = input.into();
+    }
+
+    pub(super) fn records(&mut self, out: &mut Vec<u8>, thread: ThreadId, records: Records<'_>) {
+        if self.predictor.is_some() {
+            self.switch(out, thread);
+            self.tag(out, Tag::Records);
+        }
+        if let Some(predictor) = &mut self.predictor {
+            predictor.encode(out, thread, records);
+        }
+    }
+
+    /// `calls` are those of the event's thread, outermost first. A full trace has them already.
+    pub(super) fn event(&mut self, out: &mut Vec<u8>, event: &Event, calls: &[SiteId]) {
+        self.switch(out, event.thread);
+        if self.predictor.is_none() {
+            self.place(out, event.thread, calls);
+        }
+        self.tag(out, Tag::Event);
+        let taken = std::mem::take(out);
+        // It fails only where a value has no serial form, and every event has one.
+        *out = postcard::to_extend(&event.kind, taken).unwrap_or_default();
+    }
+
+    /// Where the thread is, if that is not what was last written.
+    fn place(&mut self, out: &mut Vec<u8>, thread: ThreadId, calls: &[SiteId]) {
+        let told = self.told.of(thread);
+        let before = told.node;
+        let mut made = false;
+        self.interner.tell(told, calls, |parent, site| {
+            out.push(Tag::NewStack as u8);
+            put(out, parent.into());
+            put(out, site.0.into());
+            made = true;
+        });
+        let node = told.node;
+        if made && node != 0 {
+            self.kept = 0;
+        } else if made || node != before {
+            self.tag(out, Tag::Stack);
+            put(out, node.into());
+        }
+    }
+}
+
+/// Turns bytes into what happened.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    sites: Arc<SiteTable>,
+    predictor: Option<Predictor>,
+    current: ThreadId,
+    threads: PerThread<Thread>,
+    tree: Tree,
+    input: Arc<[u8]>,
+    /// Pieces of an input that is not yet whole.
+    parts: Vec<u8>,
+    words: Vec<u32>,
+}
+
+/// Bytes of an input at most; a guest's memory is no larger.
+const LARGEST_INPUT: usize = 1 << 32;
+
+impl Decoder {
+    pub(super) fn new(sites: Arc<SiteTable>, full: bool) -> Self {
+        Decoder {
+            predictor: full.then(|| Predictor::new(&sites)),
+            sites,
+            current: ThreadId::default(),
+            threads: PerThread(Vec::new()),
+            tree: Tree::default(),
+            input: Arc::default(),
+            parts: Vec::new(),
+            words: Vec::new(),
+        }
+    }
+
+    pub(super) fn sites(&self) -> &Arc<SiteTable> {
+        &self.sites
+    }
+
+    /// Whether an input is not yet whole.
+    pub(super) fn within_input(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    /// The last records.
+    pub(super) fn records(&self) -> Records<'_> {
+        Records::new(&self.words, &self.sites)
+    }
+
+    /// The stack of the thread of the last entry, innermost call first.
+    pub(super) fn stack(&self, thread: ThreadId) -> Vec<SiteId> {
+        let Some(state) = self.threads.0.get(thread.0 as usize) else {
+            return Vec::new();
+        };
+        match self.predictor {
+            Some(_) => state.stack().collect(),
+            None => self.tree.stack(state.told).collect(),
+        }
+    }
+
+    /// The next entry of these bytes; none where they make no sense.
+    pub(super) fn next(&mut self, bytes: &mut Bytes<'_>) -> Option<Entry> {
+        loop {
+            let thread = self.current;
+            match TAGS.get(usize::from(bytes.byte()?))? {
+                Tag::Thread => {
+                    let thread = bytes.varint().filter(|&thread| thread < MAX_THREADS)?;
+                    self.current = ThreadId(thread as u32);
+                }
+                Tag::Slice => {
+                    let kept = bytes.varint()?;
+                    let slice = Slice {
+                        thread: ThreadId(bytes.u32()?),
+                        words: bytes.u32()?,
+                    };
+                    return Some(Entry::Slice { kept, slice });
+                }
+                Tag::Random => {
+                    let bits = bytes.take(8)?.try_into().ok()?;
+                    return Some(Entry::Random(u64::from_le_bytes(bits)));
+                }
+                Tag::Input => {
+                    let len = bytes.varint()?;
+                    self.parts.extend(bytes.take(len)?);
+                    self.input = std::mem::take(&mut self.parts).into();
+                    return Some(Entry::Input(Arc::clone(&self.input)));
+                }
+                Tag::InputPart => {
+                    let len = bytes.varint()?;
+                    self.parts.extend(bytes.take(len)?);
+                    if self.parts.len() > LARGEST_INPUT {
+                        return None;
+                    }
+                }
+                Tag::InputAgain => return Some(Entry::Input(Arc::clone(&self.input))),
+                Tag::Records => {
+                    let predictor = self.predictor.as_mut()?;
+                    predictor.decode(bytes, thread, &mut self.words)?;
+                    let records = Records::new(&self.words, &self.sites);
+                    self.threads.of(thread).records(records, &self.sites);
+                    return Some(Entry::Records(thread));
+                }
+                Tag::Stack => {
+                    let node = bytes.u32().filter(|&node| self.tree.contains(node))?;
+                    self.threads.of(thread).told = node;
+                }
+                Tag::NewStack => {
+                    let parent = bytes.u32()?;
+                    let site = bytes
+                        .u32()
+                        .filter(|&site| (site as usize) < self.sites.len())?;
+                    self.threads.of(thread).told = self.tree.add(parent, SiteId(site))?;
+                }
+                Tag::Event => {
+                    let (kind, rest) = postcard::take_from_bytes(bytes.0).ok()?;
+                    *bytes = Bytes(rest);
+                    if !sites_of(&kind).all(|site| (site.0 as usize) < self.sites.len()) {
+                        return None;
+                    }
+                    if matches!(kind, EventKind::ThreadExit(_)) {
+                        self.threads.of(thread).end();
+                    }
+                    return Some(Entry::Event(Event { thread, kind }));
+                }
+            }
+        }
+    }
+}
+
+/// The sites that an event names.
+fn sites_of(kind: &EventKind) -> impl Iterator<Item = SiteId> + '_ {
+    let blocked = match kind {
+        EventKind::Deadlock { blocked } => &blocked[..],
+        _ => &[],
+    };
+    let waits = blocked.iter().filter_map(|(_, on)| match on {
+        BlockedOn::Futex { site, .. } => Some(*site),
+        _ => None,
+    });
+    kind.site().into_iter().chain(waits)
+}

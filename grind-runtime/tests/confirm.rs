@@ -1,0 +1,265 @@
+//! Predictions from a run that showed nothing, and runs that are led to them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/recording.rs"]
+mod recording;
+
+use grind_runtime::host::{self, ReplayOptions, RunOptions, TraceOutput};
+use grind_runtime::machine::NullIo;
+use grind_runtime::offline::{self, Analysis, Analyzed, Predicted};
+use grind_runtime::program::Program;
+use grind_runtime::trace::file::{Detail, TraceWriter};
+use grind_runtime::trace::{Event, EventKind, ThreadId};
+use recording::{Memory, open, record};
+use std::ops::ControlFlow;
+
+/// Threads A and B, created with the arguments 1 and 2, and locks that they can take.
+fn guest(a: &str, b: &str) -> Program {
+    let text = format!(
+        r#"(module
+        (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+        (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
+        (import "threadlink" "start_lock" (func $start_lock (param i32)))
+        (import "threadlink" "finish_lock" (func $finish_lock (param i32)))
+        (import "threadlink" "start_unlock" (func $start_unlock (param i32)))
+        (import "threadlink" "finish_unlock" (func $finish_unlock (param i32)))
+        (memory (export "memory") 1 1 shared)
+        (func $lock (param $l i32)
+            (call $start_lock (local.get $l))
+            (block $have (loop $again
+                (br_if $have (i32.eqz (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1))))
+                (drop (memory.atomic.wait32 (local.get $l) (i32.const 1) (i64.const -1)))
+                (br $again)))
+            (call $finish_lock (local.get $l)))
+        (func $unlock (param $l i32)
+            (call $start_unlock (local.get $l))
+            (i32.atomic.store (local.get $l) (i32.const 0))
+            (drop (memory.atomic.notify (local.get $l) (i32.const 1)))
+            (call $finish_unlock (local.get $l)))
+        (func $write (param $at i32) (i32.store (local.get $at) (i32.const 7)))
+        (func $read (param $at i32) (drop (i32.load (local.get $at))))
+        (func $a {a})
+        (func $b {b})
+        (func (export "thread_start") (param i32)
+            (if (i32.eq (local.get 0) (i32.const 1)) (then (call $a)) (else (call $b))))
+        (func (export "_start")
+            (drop (call $create (i32.const 8) (i32.const 1)))
+            (drop (call $create (i32.const 12) (i32.const 2)))
+            (drop (call $join (i32.load (i32.const 8))))
+            (drop (call $join (i32.load (i32.const 12))))))"#
+    );
+    Program::new(&wat::parse_str(text).unwrap()).unwrap()
+}
+
+fn calls(list: &[(&str, u32)]) -> String {
+    list.iter()
+        .map(|(function, at)| format!("(call ${function} (i32.const {at}))"))
+        .collect()
+}
+
+const LOCKS: [u32; 2] = [128, 192];
+const X: u32 = 1024;
+
+/// The trace of a run in which nothing was found.
+fn quiet_run(program: &Program, detail: Detail) -> Vec<u8> {
+    let runs = (0..200).filter_map(|seed| {
+        let options = RunOptions {
+            seed,
+            ..RunOptions::default()
+        };
+        let (outcome, bytes) = record(program, &options, detail).unwrap();
+        outcome.analysis.diagnoses.is_empty().then_some(bytes)
+    });
+    let mut runs = runs;
+    runs.next().expect("a schedule that shows nothing")
+}
+
+fn analyze(bytes: &[u8], wanted: &[Analysis]) -> Analyzed {
+    offline::analyze(|| open(bytes), wanted, |_| ControlFlow::Continue(())).unwrap()
+}
+
+/// Which of the predictions happened; the traces of those show them again.
+fn confirm(program: &Program, bytes: &[u8], predicted: &[Predicted]) -> Vec<bool> {
+    let mut files = vec![Memory::default(); predicted.len()];
+    let confirmed = host::confirm(
+        program,
+        || open(bytes),
+        predicted,
+        |index| {
+            files[index] = Memory::default();
+            Ok(Box::new(files[index].clone()) as TraceOutput)
+        },
+        |_, _| Ok(()),
+    );
+    let confirmed = confirmed.unwrap();
+    for (file, _) in files
+        .iter()
+        .zip(&confirmed)
+        .filter(|(_, happened)| **happened)
+    {
+        let bytes = file.bytes();
+        let replayed = host::replay(
+            program,
+            || open(&bytes),
+            ReplayOptions::default(),
+            Box::new(NullIo),
+        );
+        assert!(!replayed.unwrap().outcome.analysis.diagnoses.is_empty());
+    }
+    confirmed
+}
+
+#[test]
+fn a_race_that_a_lock_happened_to_order() {
+    let [lock, _] = LOCKS;
+    // Ordered if A's section comes first; not, if B's does.
+    let a = calls(&[("write", X), ("lock", lock), ("unlock", lock)]);
+    let b = calls(&[("lock", lock), ("unlock", lock), ("read", X)]);
+    let program = guest(&a, &b);
+    let bytes = quiet_run(&program, Detail::Full);
+    let analyzed = analyze(&bytes, &[Analysis::Hb, Analysis::Shb, Analysis::Syncp]);
+    let [predicted] = &analyzed.predicted[..] else {
+        panic!("{:?}", analyzed.predicted)
+    };
+    assert_eq!(predicted.analyses, [Analysis::Syncp]);
+    assert_eq!(confirm(&program, &bytes, &analyzed.predicted), [true]);
+}
+
+#[test]
+fn its_twin_keeps_the_data_under_the_lock() {
+    let [lock, _] = LOCKS;
+    let a = calls(&[("lock", lock), ("write", X), ("unlock", lock)]);
+    let b = calls(&[("lock", lock), ("read", X), ("unlock", lock)]);
+    let program = guest(&a, &b);
+    let bytes = quiet_run(&program, Detail::Full);
+    assert_eq!(analyze(&bytes, &Analysis::ALL).predicted, []);
+}
+
+#[test]
+fn a_deadlock_that_did_not_happen() {
+    let [one, other] = LOCKS;
+    let sections = |first, second| {
+        calls(&[
+            ("lock", first),
+            ("lock", second),
+            ("unlock", second),
+            ("unlock", first),
+        ])
+    };
+    let program = guest(&sections(one, other), &sections(other, one));
+    // The lock-order inversion is found live, and is no deadlock yet.
+    let options = RunOptions {
+        seed: 3,
+        ..RunOptions::default()
+    };
+    for detail in [Detail::Light, Detail::Full] {
+        let (outcome, bytes) = record(&program, &options, detail).unwrap();
+        assert_eq!(outcome.analysis.diagnoses.len(), 1);
+        let analyzed = analyze(&bytes, &[Analysis::Deadlock]);
+        assert_eq!(analyzed.predicted.len(), 1);
+        assert_eq!(
+            confirm(&program, &bytes, &analyzed.predicted),
+            [true],
+            "{detail:?}"
+        );
+    }
+    let twin = guest(&sections(one, other), &sections(one, other));
+    let bytes = quiet_run(&twin, Detail::Light);
+    assert_eq!(analyze(&bytes, &[Analysis::Deadlock]).predicted, []);
+}
+
+#[test]
+fn a_prediction_that_the_data_forbid_is_not_confirmed() {
+    // The lockset sees no lock; the creation orders the accesses all the same.
+    let wat = format!(
+        r#"(module
+        (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+        (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
+        (memory (export "memory") 1 1 shared)
+        (func (export "thread_start") (param i32) (i32.store (i32.const {X}) (local.get 0)))
+        (func (export "_start")
+            (drop (call $create (i32.const 8) (i32.const 1)))
+            (drop (call $join (i32.load (i32.const 8))))
+            (i32.store (i32.const {X}) (i32.const 5))
+            (drop (call $create (i32.const 12) (i32.const 2)))
+            (drop (call $join (i32.load (i32.const 12))))))"#
+    );
+    let program = Program::new(&wat::parse_str(wat).unwrap()).unwrap();
+    let bytes = quiet_run(&program, Detail::Full);
+    let analyzed = analyze(&bytes, &[Analysis::Lockset]);
+    assert!(!analyzed.predicted.is_empty());
+    let confirmed = confirm(&program, &bytes, &analyzed.predicted);
+    assert!(confirmed.iter().all(|happened| !happened), "{confirmed:?}");
+}
+
+#[test]
+fn locks_that_do_not_nest_are_named_where_it_matters() {
+    let [one, other] = LOCKS;
+    let hand_over_hand = calls(&[
+        ("lock", one),
+        ("lock", other),
+        ("unlock", one),
+        ("unlock", other),
+    ]);
+    let program = guest(&hand_over_hand, "");
+    let (_, bytes) = record(&program, &RunOptions::default(), Detail::Full).unwrap();
+    let analyze = |wanted| offline::analyze(|| open(&bytes), wanted, |_| ControlFlow::Continue(()));
+    let error = analyze(&[Analysis::Shb, Analysis::Syncp])
+        .unwrap_err()
+        .to_string();
+    let words = format!("releases lock {one} before lock {other}");
+    assert!(error.contains(&words), "{error}");
+    assert_eq!(
+        analyze(&[Analysis::Shb, Analysis::Lockset])
+            .unwrap()
+            .predicted,
+        []
+    );
+}
+
+#[test]
+fn a_thread_beyond_all_numbers_is_refused() {
+    let program = guest("", "");
+    let file = Memory::default();
+    let options = RunOptions::default();
+    let header = recording::header(&program, &options, Detail::Full);
+    let mut writer = TraceWriter::create(file.clone(), &header, program.sites(), None).unwrap();
+    let (thread, child) = (ThreadId(0), ThreadId(u32::MAX));
+    let kind = EventKind::ThreadCreate { child };
+    writer.event(&Event { thread, kind }, &[]);
+    writer
+        .finish(&host::run(&program, options, NullIo).unwrap().footer(0, 0))
+        .unwrap();
+    let bytes = file.bytes();
+    let analyzed = offline::analyze(
+        || open(&bytes),
+        &[Analysis::Shb],
+        |_| ControlFlow::Continue(()),
+    );
+    let error = analyzed.unwrap_err().to_string();
+    assert!(error.contains("more than 4096 threads"), "{error}");
+}
+
+#[test]
+fn a_budget_ends_the_reading() {
+    let loops = "(local $n i32) (loop $again (call $write (i32.const 1024))
+        (local.set $n (i32.add (local.get $n) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $n) (i32.const 50000))))";
+    let program = guest(loops, loops);
+    let (_, bytes) = record(&program, &RunOptions::default(), Detail::Full).unwrap();
+    let mut asked = 0;
+    let analyzed = offline::analyze(
+        || open(&bytes),
+        &[Analysis::Shb],
+        |progress| {
+            asked += 1;
+            assert!(progress.events > 0 && progress.position > 0);
+            ControlFlow::Break(())
+        },
+    );
+    let analyzed = analyzed.unwrap();
+    assert!(analyzed.stopped && asked == 1);
+    assert!(analyzed.totals[0].1.events < 100_000);
+    assert_eq!(analyzed.predicted.len(), 1, "what was found until then");
+}
