@@ -13,9 +13,9 @@ const FLAG: u32 = 0x2000;
 const LOCK: u32 = 0x3000;
 const OTHER: u32 = 0x3008;
 
-fn histories(outcome: &AnalysisOutcome) -> Vec<&History> {
-    let of = |diagnosis| match diagnosis {
-        &Diagnosis::DataRace { ref history, .. } => history.as_ref(),
+fn histories<'a>(outcome: &'a AnalysisOutcome) -> Vec<&'a History> {
+    let of = |diagnosis: &'a Diagnosis| match diagnosis {
+        Diagnosis::DataRace { history, .. } => history.as_ref(),
         _ => None,
     };
     (outcome.diagnoses.iter())
@@ -116,17 +116,17 @@ fn an_atomic_access_is_its_own_release_or_acquire() {
 #[test]
 fn only_the_nearest_steps_are_kept_and_the_others_counted() {
     let mut script = Script::with_children(2);
-    for n in 0..10 {
+    for n in 0..20 {
         script.load(1, FLAG + n * 8);
     }
     script.write(1, X, 4);
-    for n in 0..10 {
+    for n in 0..20 {
         script.load(1, FLAG + n * 8);
     }
     script.lock(1, LOCK);
     script.unlock(1, LOCK);
     script.load(2, FLAG);
-    for n in 0..10 {
+    for n in 0..20 {
         script.store(2, OTHER + n * 8);
     }
     script.write(2, X, 4);
@@ -135,28 +135,19 @@ fn only_the_nearest_steps_are_kept_and_the_others_counted() {
     let counts: Vec<_> = (history.steps.iter())
         .map(|step| (step.thread.0, step.did, step.left_out))
         .collect();
-    let load = (1, Deed::Load, 0);
-    let store = (2, Deed::Store, 0);
-    assert_eq!(
-        counts,
-        [
-            load,
-            load,
-            load,
-            (1, Deed::FirstAccess, 0),
-            load,
-            load,
-            load,
-            // The other seven loads, and the lock.
-            (1, Deed::Unlock, 8),
-            (2, Deed::Load, 0),
-            (2, Deed::Store, 7),
-            store,
-            store,
-            (2, Deed::SecondAccess, 0),
-        ]
-    );
-    assert_eq!((history.released, history.acquired), (Some(7), Some(8)));
+    let loads = [(1, Deed::Load, 0); 16];
+    let access = [(1, Deed::FirstAccess, 0)];
+    // After the other four loads, and the lock; after the other four stores.
+    let rest = [
+        (1, Deed::Unlock, 5),
+        (2, Deed::Load, 0),
+        (2, Deed::Store, 4),
+    ];
+    let stores = [(2, Deed::Store, 0); 15];
+    let second = [(2, Deed::SecondAccess, 0)];
+    let wanted = [&loads[..], &access, &loads, &rest, &stores, &second].concat();
+    assert_eq!(counts, wanted);
+    assert_eq!((history.released, history.acquired), (Some(33), Some(34)));
 }
 
 #[test]

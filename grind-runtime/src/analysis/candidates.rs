@@ -6,7 +6,7 @@
 //! with a count; they are bounded by [`Limits::candidates`](super::Limits::candidates), and others are
 //! counted.
 
-use super::diagnosis::{Access, AccessKind, Diagnosed, Diagnosis, HeapBlock};
+use super::diagnosis::{Access, AccessKind, Diagnosed, Diagnosis, HeapBlock, StackPlace};
 use super::history::History;
 use crate::trace::ThreadId;
 use rustc_hash::FxHashMap;
@@ -28,7 +28,7 @@ pub(super) struct Earlier {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub(super) block: Option<HeapBlock>,
-    pub(super) stack_of: Option<ThreadId>,
+    pub(super) stack: Option<StackPlace>,
 }
 
 /// A race with one stack.
@@ -140,7 +140,7 @@ impl Candidate {
         };
         firsts.into_iter().map(move |(first, history)| {
             let second = later.clone();
-            let Place { block, stack_of } = place.clone();
+            let Place { block, stack } = place.clone();
             (
                 position,
                 Diagnosed {
@@ -148,7 +148,7 @@ impl Candidate {
                         first,
                         second,
                         block,
-                        stack_of,
+                        stack_place: stack,
                         history,
                     },
                     count,

@@ -10,7 +10,7 @@
 //!
 //! **Cost**: a push or a pop per call. Stacks are copied when a lock is taken or a thread created.
 
-use super::diagnosis::{HeapBlock, HeldLock, Misuse, Stack, ThreadInfo, TrappedThread};
+use super::diagnosis::{HeapBlock, HeldLock, Misuse, Stack, StackPlace, ThreadInfo, TrappedThread};
 use super::limits::Limits;
 use crate::program::sites::SiteId;
 use crate::trace::{Event, EventKind, LockMode, ThreadEnd, ThreadId};
@@ -123,6 +123,12 @@ impl ThreadContext {
             .chain(self.calls.iter().rev().copied())
             .take(self.max_frames)
             .collect()
+    }
+
+    /// All calls, innermost first, if no limit cut them.
+    fn whole_stack(&self) -> Option<Stack> {
+        let whole = self.deeper == 0 && self.calls.len() < self.max_frames;
+        whole.then(|| self.stack(None))
     }
 
     /// Hash of what [`ThreadContext::stack`] returns.
@@ -465,16 +471,21 @@ impl Contexts {
             .unwrap_or_default()
     }
 
-    /// The thread on whose stack this address is, in a heap block or not. None if that is not certain.
-    pub(super) fn stack_of(&self, addr: u32, block: Option<&HeapBlock>) -> Option<ThreadId> {
+    /// Where on a thread's stack this address is, in a heap block or not. None if that is not certain.
+    pub(super) fn stack_place(&self, addr: u32, block: Option<&HeapBlock>) -> Option<StackPlace> {
         let within = |memory: &Range<u32>| {
             memory.contains(&addr)
                 // A stack that a thread switched to may lie anywhere, and other blocks between.
                 && block.is_none_or(|block| memory.end - block.addr <= block.size)
         };
         let mut threads = self.iter().filter(|(_, context)| within(&context.memory));
-        let (thread, _) = threads.next()?;
-        threads.next().is_none().then_some(thread)
+        let (thread, context) = threads.next()?;
+        let place = StackPlace {
+            thread,
+            top: context.memory.end,
+            calls: context.whole_stack().unwrap_or_default(),
+        };
+        threads.next().is_none().then_some(place)
     }
 
     /// Who holds the lock, in what mode and where it was taken, by thread id.

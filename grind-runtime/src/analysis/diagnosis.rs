@@ -166,6 +166,17 @@ pub enum Misuse {
     },
 }
 
+/// A place on a thread's stack in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StackPlace {
+    /// Whose stack it is.
+    pub thread: ThreadId,
+    /// Where the stack begins: behind its last byte, for it grows downwards.
+    pub top: u32,
+    /// All calls the thread is in, innermost first; empty if not all are known.
+    pub calls: Stack,
+}
+
 /// A defect of the guest, found by a detector.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Diagnosis {
@@ -178,8 +189,8 @@ pub enum Diagnosis {
         second: Access,
         /// The heap block they fall into, if known.
         block: Option<HeapBlock>,
-        /// The thread on whose stack they are, if it is known to be one.
-        stack_of: Option<ThreadId>,
+        /// Where on a thread's stack they are, if it is known to be one.
+        stack_place: Option<StackPlace>,
         /// What led to it, if this execution was seen twice.
         history: Option<History>,
     },

@@ -406,8 +406,8 @@ impl HappensBefore {
                             mask,
                         };
                         let block = heap.find(first);
-                        let stack_of = contexts.stack_of(first, block.as_ref());
-                        let place = Place { block, stack_of };
+                        let stack = contexts.stack_place(first, block.as_ref());
+                        let place = Place { block, stack };
                         (earlier, doing.describe(contexts), place)
                     });
                 }

@@ -13,8 +13,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Steps kept before each access, and after the first.
-const KEPT: usize = 3;
+/// Steps kept before each access, and after the first: more than a report shows, which leaves out what libraries do for
+/// themselves.
+const KEPT: usize = 16;
 
 /// What a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

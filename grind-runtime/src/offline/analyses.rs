@@ -337,7 +337,7 @@ impl Pair {
                 first: earlier.access()?,
                 second: later.access()?,
                 block: None,
-                stack_of: None,
+                stack_place: None,
                 history: None,
             },
             Some((earlier_wants, later_wants)) => {

@@ -268,7 +268,7 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
     let exported = info
         .exports
         .iter()
-        .find(|export| export.kind == ExternalKind::Global && export.name == STACK_POINTER);
+        .find(|export| is_stack_pointer(export.kind, &export.name));
     let stack_pointer = exported.map(|export| export.index).or(info.stack_pointer);
     info.stack_pointer = stack_pointer.filter(|&index| {
         let global = (index, ValType::I32);
@@ -355,7 +355,13 @@ fn constant(expr: &wasmparser::ConstExpr<'_>, globals: &[Option<i32>]) -> Option
 /// What linkers call the stack pointer.
 const STACK_POINTER: &str = "__stack_pointer";
 
-fn stack_pointer(names: wasmparser::NameSectionReader<'_>) -> Option<u32> {
+/// Whether it is the global that holds the stack pointer of C and Rust code.
+pub(super) fn is_stack_pointer(kind: ExternalKind, name: &str) -> bool {
+    kind == ExternalKind::Global && name == STACK_POINTER
+}
+
+/// The same global, in the name section.
+pub(super) fn stack_pointer(names: wasmparser::NameSectionReader<'_>) -> Option<u32> {
     names.into_iter().flatten().find_map(|subsection| {
         let wasmparser::Name::Global(map) = subsection else {
             return None;

@@ -8,9 +8,11 @@ use super::finding::{
 use super::fingerprint::Fingerprint;
 use super::history::{History, Step};
 use super::text;
-use crate::analysis::{self, AccessKind, Diagnosed, Diagnosis, Misuse, ThreadInfo, Wanted};
-use crate::program::sites::{SiteId, SiteTable};
-use crate::program::symbols::{Frame, Symbolizer};
+use crate::analysis::{
+    self, AccessKind, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted,
+};
+use crate::program::sites::{Site, SiteId, SiteTable};
+use crate::program::symbols::{Frame, StackFrame, Symbolizer};
 use crate::trace::{BlockedOn, LockMode, ThreadId};
 use std::collections::BTreeSet;
 
@@ -49,10 +51,10 @@ impl Builder<'_> {
                 first,
                 second,
                 block,
-                stack_of,
+                stack_place,
                 history,
             } => {
-                let mut race = self.race([first, second], block.as_ref(), *stack_of);
+                let mut race = self.race([first, second], block.as_ref(), stack_place.as_ref());
                 race.history = history.as_ref().map(|history| self.history(history));
                 (FindingKind::DataRace, Evidence::Race(race))
             }
@@ -201,7 +203,7 @@ impl Builder<'_> {
         &mut self,
         [first, second]: [&analysis::Access; 2],
         block: Option<&analysis::HeapBlock>,
-        stack_of: Option<ThreadId>,
+        stack: Option<&StackPlace>,
     ) -> Race {
         let end = |a: &analysis::Access| u64::from(a.addr) + u64::from(a.len);
         let address = first.addr.max(second.addr);
@@ -211,16 +213,41 @@ impl Builder<'_> {
             size: u32::try_from(size).unwrap_or(u32::MAX),
             accesses: [self.access(first), self.access(second)],
             heap_block: block.map(|block| self.block(block)),
-            memory: match (self.symbolizer.global(address), stack_of) {
+            memory: match (self.symbolizer.global(address), stack) {
                 // The heap begins where variables end: one of them says so wrongly.
                 (Some(global), _) if block.is_none() => Some(Memory::Global(global)),
-                (_, Some(thread)) => Some(Memory::Stack {
-                    thread: self.name(thread),
+                (_, Some(place)) => Some(Memory::Stack {
+                    thread: self.name(place.thread),
+                    frame: self.stack_frame(place, address, [first, second]),
                 }),
                 _ => None,
             },
             history: None,
         }
+    }
+
+    /// Which call's frame the address is in: at the access, if it is by the stack's thread.
+    fn stack_frame(
+        &self,
+        place: &StackPlace,
+        address: u32,
+        accesses: [&analysis::Access; 2],
+    ) -> Option<StackFrame> {
+        let sites = |calls: &[SiteId]| -> Vec<Site> {
+            let known = calls.iter().filter(|id| (id.0 as usize) < self.sites.len());
+            known.map(|id| self.sites.get(*id)).collect()
+        };
+        let mut calls = sites(&place.calls);
+        if let Some(own) = accesses.iter().find(|access| access.thread == place.thread) {
+            let own = sites(&own.stack);
+            // A stack that a limit cut begins elsewhere.
+            let outermost = |calls: &[Site]| calls.last().map(|site| site.func);
+            if outermost(&own) != outermost(&calls) {
+                return None;
+            }
+            calls = own;
+        }
+        self.symbolizer.stack_frame(&calls, place.top, address)
     }
 
     fn history(&self, history: &analysis::History) -> History {
@@ -233,11 +260,8 @@ impl Builder<'_> {
             stack: self.stack(&step.stack),
             left_out: step.left_out,
         };
-        History {
-            steps: history.steps.iter().map(step).collect(),
-            released: history.released,
-            acquired: history.acquired,
-        }
+        let steps = history.steps.iter().map(step).collect();
+        History::select(steps, history.released, history.acquired)
     }
 
     fn block(&mut self, block: &analysis::HeapBlock) -> HeapBlock {

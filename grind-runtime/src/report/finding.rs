@@ -7,7 +7,7 @@ use super::fingerprint::Fingerprint;
 use super::frames::place;
 use super::history::History;
 use super::text;
-use crate::program::symbols::{Frame, Global};
+use crate::program::symbols::{Frame, StackFrame, Variable};
 use crate::trace::ThreadId;
 use serde::{Deserialize, Serialize};
 
@@ -242,11 +242,14 @@ pub struct Race {
 #[non_exhaustive]
 pub enum Memory {
     /// A variable with a fixed address.
-    Global(Global),
+    Global(Variable),
     /// The stack of a thread, which may lie in a heap block.
     Stack {
         /// Whose.
         thread: ThreadId,
+        /// Which call's, if known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        frame: Option<StackFrame>,
     },
 }
 
@@ -520,6 +523,19 @@ impl Finding {
     /// `T1 `worker``.
     pub(crate) fn label(&self, id: ThreadId) -> String {
         text::thread_label(id, self.thread(id).and_then(|t| t.name.as_deref()))
+    }
+
+    /// `global `STATE` (8 bytes) + 4`, `local `sum` (4 bytes), stack of thread T0 main`.
+    pub(crate) fn place(&self, memory: &Memory, address: u32) -> String {
+        match memory {
+            Memory::Global(global) => text::variable("global", global, address),
+            Memory::Stack { thread, frame } => {
+                let local = frame.as_ref().and_then(|frame| frame.variable.as_ref());
+                let local = local.map(|local| text::variable("local", local, address) + ", ");
+                let local = local.unwrap_or_default();
+                format!("{local}stack of thread {}", self.label(*thread))
+            }
+        }
     }
 
     /// The stacks that make up the finding, most important first.

@@ -1,12 +1,16 @@
 //! What led to a race, step by step, and why the two accesses are not ordered.
 
 use super::finding::{Finding, Race};
-use super::frames::place;
+use super::frames::{is_library, place};
 use super::text::{address_label, hex};
 use crate::analysis::Deed;
 use crate::program::symbols::Frame;
 use crate::trace::ThreadId;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Steps shown before each access, and after the first.
+const SHOWN: usize = 3;
 
 /// What the two threads of a race did to order themselves with others, around their accesses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +77,13 @@ impl Step {
         }
     }
 
+    /// Whether it is the program's own, or a library's that no code of the program called for.
+    fn is_own(&self) -> bool {
+        matches!(self.did, Deed::Start | Deed::End)
+            || self.stack.is_empty()
+            || !self.stack.iter().all(is_library)
+    }
+
     fn object(&self, race: &Race) -> Option<Object> {
         let other = self.other.unwrap_or(self.thread);
         let of = |object: fn(u32) -> Object| self.address.map(object);
@@ -112,6 +123,66 @@ pub(super) struct Line<'a> {
 }
 
 impl History {
+    /// Of the steps that are known, those that explain: the program's own that are nearest to the accesses.
+    pub(super) fn select(
+        steps: Vec<Step>,
+        released: Option<usize>,
+        acquired: Option<usize>,
+    ) -> History {
+        let access = |number| steps.iter().position(|step| step.access() == Some(number));
+        let (Some(first), Some(second)) = (access(0), access(1)) else {
+            return History {
+                steps,
+                released,
+                acquired,
+            };
+        };
+        let own = |of: usize| {
+            let thread = steps[of].thread;
+            let all = steps.iter().enumerate();
+            all.filter(move |(index, step)| step.thread == thread && step.is_own() && *index != of)
+        };
+        let before = |of: usize| own(of).rev().skip_while(move |(index, _)| *index > of);
+        let after = || own(first).skip_while(|(index, _)| *index < first);
+        let index = |(index, _): (usize, &Step)| index;
+        let released = match released {
+            Some(step) if step != first => after().find(|(_, step)| step.did.releases()).map(index),
+            itself => itself,
+        };
+        let acquired = match acquired {
+            Some(step) if step != second => before(second)
+                .find(|(_, step)| step.did.acquires())
+                .map(index),
+            itself => itself,
+        };
+        let shown: BTreeSet<usize> = [first, second]
+            .into_iter()
+            .chain(released)
+            .chain(acquired)
+            .chain(before(first).take(SHOWN).map(index))
+            .chain(after().take(SHOWN).map(index))
+            .chain(before(second).take(SHOWN).map(index))
+            .collect();
+        let place = |step: Option<usize>| step.map(|step| shown.range(..step).count());
+        let (released, acquired) = (place(released), place(acquired));
+        // Of each thread that was shown: the steps since.
+        let mut since: BTreeMap<ThreadId, u64> = BTreeMap::new();
+        let mut selected = Vec::new();
+        for (index, mut step) in steps.into_iter().enumerate() {
+            if shown.contains(&index) {
+                step.left_out += since.insert(step.thread, 0).unwrap_or(0);
+                selected.push(step);
+            } else if let Some(since) = since.get_mut(&step.thread) {
+                *since += step.left_out + u64::from(step.is_own());
+            }
+        }
+        History {
+            steps: selected,
+            released,
+            acquired,
+        }
+    }
+
     /// The interleaving, to be read.
     pub(super) fn lines<'a>(&'a self, race: &'a Race) -> impl Iterator<Item = Line<'a>> {
         self.steps.iter().enumerate().map(move |(index, step)| {
@@ -164,10 +235,16 @@ impl History {
                 "what {one} released (step {number_released}) is not what {two} acquired (step {number_acquired})"
             );
         }
+        let released = match release.did {
+            Deed::End => "nothing before its end".to_owned(),
+            _ => noun(release, race),
+        };
+        let acquired = match acquire.did {
+            Deed::Start => "nothing after its start".to_owned(),
+            _ => noun(acquire, race),
+        };
         format!(
-            "{one} released {} (step {number_released}), {two} acquired {} (step {number_acquired})",
-            noun(release, race),
-            noun(acquire, race)
+            "{one} released {released} (step {number_released}), {two} acquired {acquired} (step {number_acquired})"
         )
     }
 }
@@ -205,14 +282,134 @@ fn did(step: &Step) -> String {
 fn noun(step: &Step, race: &Race) -> String {
     let thread = step.other.unwrap_or(step.thread);
     match step.object(race) {
-        Some(Object::Creation(_)) if step.did == Deed::Start => "its creation".to_owned(),
         Some(Object::Creation(_)) => format!("the creation of {thread}"),
-        Some(Object::Life(_)) if step.did == Deed::End => "its end".to_owned(),
         Some(Object::Life(_)) => format!("the end of {thread}"),
         Some(Object::Lock(lock)) => format!("lock {}", address_label(lock, step.name.as_deref())),
         Some(Object::Atomic(address)) => format!("the atomic at {}", hex(address)),
         Some(Object::Waiters(address)) => format!("the waiters at {}", hex(address)),
         Some(Object::Other(address)) => address_label(address, step.name.as_deref()),
         Some(Object::Fence) | None => "a fence".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::symbols::SymbolSource;
+
+    fn frame(file: &str) -> Frame {
+        Frame {
+            function: None,
+            file: Some(file.into()),
+            line: Some(1),
+            column: None,
+            inlined: false,
+            func_index: 0,
+            offset: 0,
+            source: SymbolSource::Dwarf,
+        }
+    }
+
+    const LIBRARY: &str = "/rustc/1/library/core/src/sync/atomic.rs";
+
+    fn step(thread: u32, did: Deed, file: &str) -> Step {
+        Step {
+            thread: ThreadId(thread),
+            did,
+            address: Some(8),
+            name: None,
+            other: None,
+            stack: vec![frame(file)],
+            left_out: 0,
+        }
+    }
+
+    /// Threads, deeds, and how many steps are left out before.
+    fn selected(history: &History) -> Vec<(u32, Deed, u64)> {
+        (history.steps.iter())
+            .map(|step| (step.thread.0, step.did, step.left_out))
+            .collect()
+    }
+
+    #[test]
+    fn what_libraries_do_for_themselves_is_left_out() {
+        let steps = vec![
+            step(1, Deed::Start, LIBRARY),
+            step(1, Deed::Load, LIBRARY),
+            step(1, Deed::FirstAccess, "src/main.rs"),
+            step(1, Deed::Update, LIBRARY),
+            step(1, Deed::End, LIBRARY),
+            step(2, Deed::Start, LIBRARY),
+            step(2, Deed::Load, LIBRARY),
+            step(2, Deed::SecondAccess, "src/main.rs"),
+        ];
+        let history = History::select(steps, Some(3), Some(6));
+        assert_eq!(
+            selected(&history),
+            [
+                (1, Deed::Start, 0),
+                (1, Deed::FirstAccess, 0),
+                (1, Deed::End, 0),
+                (2, Deed::Start, 0),
+                (2, Deed::SecondAccess, 0),
+            ]
+        );
+        assert_eq!((history.released, history.acquired), (Some(2), Some(3)));
+    }
+
+    #[test]
+    fn without_steps_of_its_own_the_program_released_and_acquired_nothing() {
+        let steps = vec![
+            step(1, Deed::FirstAccess, "src/main.rs"),
+            step(1, Deed::Update, LIBRARY),
+            step(2, Deed::Load, LIBRARY),
+            step(2, Deed::SecondAccess, "src/main.rs"),
+        ];
+        let history = History::select(steps, Some(1), Some(2));
+        assert_eq!(history.steps.len(), 2);
+        assert_eq!((history.released, history.acquired), (None, None));
+    }
+
+    #[test]
+    fn an_access_that_releases_or_acquires_is_its_own() {
+        let steps = vec![
+            step(1, Deed::FirstAccess, "src/main.rs"),
+            step(1, Deed::Unlock, "src/main.rs"),
+            step(2, Deed::Lock, "src/main.rs"),
+            step(2, Deed::SecondAccess, "src/main.rs"),
+        ];
+        let history = History::select(steps, Some(0), Some(3));
+        assert_eq!((history.released, history.acquired), (Some(0), Some(3)));
+    }
+
+    #[test]
+    fn steps_beyond_those_shown_are_counted() {
+        let mut steps = vec![step(1, Deed::Lock, "src/main.rs")];
+        steps.push(step(1, Deed::FirstAccess, "src/main.rs"));
+        steps.extend((0..5).map(|_| step(1, Deed::Load, "src/main.rs")));
+        let mut unlock = step(1, Deed::Unlock, "src/main.rs");
+        unlock.left_out = 4;
+        steps.push(unlock);
+        steps.extend((0..5).map(|_| step(2, Deed::Store, "src/main.rs")));
+        steps.push(step(2, Deed::SecondAccess, "src/main.rs"));
+        let history = History::select(steps, Some(7), None);
+        let load = (1, Deed::Load, 0);
+        let store = (2, Deed::Store, 0);
+        assert_eq!(
+            selected(&history),
+            [
+                (1, Deed::Lock, 0),
+                (1, Deed::FirstAccess, 0),
+                load,
+                load,
+                load,
+                (1, Deed::Unlock, 6),
+                store,
+                store,
+                store,
+                (2, Deed::SecondAccess, 0),
+            ]
+        );
+        assert_eq!((history.released, history.acquired), (Some(5), None));
     }
 }

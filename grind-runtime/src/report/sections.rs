@@ -131,17 +131,18 @@ impl<'a> List<'a> {
 
     /// What the bytes belong to, besides a heap block.
     fn place(&mut self, race: &'a Race) {
-        let (thread, what) = match &race.memory {
-            None => return,
-            Some(Memory::Global(global)) => {
-                (race.accesses[0].thread, text::global(global, race.address))
-            }
-            Some(Memory::Stack { thread }) => {
-                let label = self.finding.label(*thread);
-                (*thread, format!("stack of thread {label}"))
+        let Some(memory) = &race.memory else {
+            return;
+        };
+        let (thread, stack): (_, &[Frame]) = match memory {
+            Memory::Global(_) => (race.accesses[0].thread, &[]),
+            Memory::Stack { thread, frame } => {
+                let stack = frame.as_ref().map(|frame| &*frame.stack);
+                (*thread, stack.unwrap_or_default())
             }
         };
-        self.push(Role::Context, thread, format!("memory: {what}"), &[]);
+        let what = self.finding.place(memory, race.address);
+        self.push(Role::Context, thread, format!("memory: {what}"), stack);
     }
 
     fn block(&mut self, address: u32, block: &'a HeapBlock) {

@@ -1,6 +1,6 @@
 //! Words and guest text: everything a guest can name passes through here on its way to a terminal.
 
-use crate::program::symbols::Global;
+use crate::program::symbols::Variable;
 use crate::trace::ThreadId;
 use std::fmt::Write as _;
 
@@ -73,15 +73,15 @@ pub(crate) fn address_label(address: u32, name: Option<&str>) -> String {
     }
 }
 
-/// `global `STATE` (8 bytes) + 4`, of an address in it.
-pub(crate) fn global(global: &Global, address: u32) -> String {
-    let size = (global.size).map(|size| format!(" ({})", count(size.into(), "byte", "bytes")));
-    let offset = match address.saturating_sub(global.address) {
+/// `global `STATE` (8 bytes) + 4`, of an address in a variable that is a `what`.
+pub(crate) fn variable(what: &str, variable: &Variable, address: u32) -> String {
+    let size = (variable.size).map(|size| format!(" ({})", count(size.into(), "byte", "bytes")));
+    let offset = match address.saturating_sub(variable.address) {
         0 => String::new(),
         offset => format!(" + {offset}"),
     };
-    let name = shorten(&global.name, NAME_CHARS);
-    format!("global `{name}`{}{offset}", size.unwrap_or_default())
+    let name = shorten(&variable.name, NAME_CHARS);
+    format!("{what} `{name}`{}{offset}", size.unwrap_or_default())
 }
 
 /// `0x00101c40`.

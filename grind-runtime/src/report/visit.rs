@@ -1,6 +1,6 @@
 //! Every stack of a report, wherever it is.
 
-use super::finding::{Access, Evidence, Finding, HeapBlock, HeldLock};
+use super::finding::{Access, Evidence, Finding, HeapBlock, HeldLock, Memory};
 use super::{GuestExit, Report};
 use crate::program::symbols::Frame;
 
@@ -27,6 +27,9 @@ impl Finding {
                 }
                 if let Some(block) = &mut race.heap_block {
                     of_block(block, visit);
+                }
+                if let Some(Memory::Stack { frame, .. }) = &mut race.memory {
+                    frame.iter_mut().for_each(|frame| visit(&mut frame.stack));
                 }
                 for step in race.history.iter_mut().flat_map(|h| &mut h.steps) {
                     visit(&mut step.stack);

@@ -55,7 +55,7 @@ impl Race {
                 first,
                 second,
                 block: None,
-                stack_of: None,
+                stack_place: None,
                 history: None,
             },
             count: 1,

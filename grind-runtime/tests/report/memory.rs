@@ -4,7 +4,8 @@ use crate::support::fixture;
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::NullIo;
 use grind_runtime::program::Program;
-use grind_runtime::program::symbols::{Global, Symbolizer};
+use grind_runtime::program::sites::{Site, SiteKind};
+use grind_runtime::program::symbols::{StackFrame, Symbolizer, Variable};
 use grind_runtime::report::finding::{Evidence, Memory};
 use grind_runtime::report::{Report, human, json};
 use grind_runtime::trace::ThreadId;
@@ -19,7 +20,7 @@ const BASE: u32 = 0x0010_0000;
 fn statics_have_their_paths_and_sizes() {
     for name in ["race-full", "race-v0"] {
         let symbolizer = Symbolizer::new(fixture(name));
-        let found: Vec<Global> = (BASE - 16..BASE + 64)
+        let found: Vec<Variable> = (BASE - 16..BASE + 64)
             .filter_map(|address| symbolizer.global(address))
             .collect();
         let [counter, ..] = &found[..] else {
@@ -174,13 +175,111 @@ fn races_on_a_stack_say_whose_it_is() {
                 .map(|memory| match memory {
                     Some(Memory::Stack {
                         thread: ThreadId(thread),
+                        ..
                     }) => *thread,
                     other => panic!("{guest}: {other:?}"),
                 })
                 .collect();
             assert!(owners.iter().eq(wanted), "{guest}: {owners:?}");
-            let text = human::render(&report, &human::Options::default());
-            assert!(text.contains("memory: stack of thread T0 main\n"), "{text}");
+        }
+    }
+}
+
+/// Memory as the reports of a guest name it, over several schedules.
+fn places(guest: &str) -> BTreeSet<String> {
+    let mut places = BTreeSet::new();
+    for seed in 0..10 {
+        let text = human::render(&report(guest, seed), &human::Options::default());
+        let lines = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("memory: "));
+        places.extend(lines.map(str::to_owned));
+    }
+    places
+}
+
+#[test]
+fn races_on_a_stack_name_the_variable_and_the_call_whose_it_is() {
+    let wanted = [
+        "local `own` (4 bytes), stack of thread T0 main, in main (src/race_stack.c:31:9)",
+        "local `own` (4 bytes), stack of thread T1, in lend (src/race_stack.c:21:9)",
+    ];
+    let found = places("c/wasm/race_stack.wasm");
+    let heap = |place: &str| place.contains("heap block");
+    let found: Vec<&String> = found.iter().filter(|place| !heap(place)).collect();
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn without_variables_the_call_is_named() {
+    let found = places("wasip1-threads/wasm/race_scoped.wasm");
+    let wanted = "stack of thread T0 main, in race_scoped::main (src/bin/race_scoped.rs:9:5)";
+    assert!(found.iter().eq([wanted]), "{found:?}");
+}
+
+/// A module with one function of this code, whose frame is asked for.
+fn frame_of(code: &str, address: u32) -> Option<StackFrame> {
+    let symbolizer = of_text(&format!(
+        r#"(module
+            (memory 1)
+            (global $__stack_pointer (mut i32) (i32.const 1024))
+            (func $outer (param $size i32) (local $frame i32) {code})
+            (func $inner
+                (global.set $__stack_pointer (i32.sub (global.get $__stack_pointer) (i32.const 16)))))"#
+    ));
+    let site = |func| Site {
+        kind: SiteKind::Call,
+        width: 0,
+        func,
+        offset: 0,
+        displacement: 0,
+    };
+    symbolizer.stack_frame(&[site(1), site(0)], 1024, address)
+}
+
+#[test]
+fn frames_are_read_off_the_code() {
+    let prologue = "global.get $__stack_pointer i32.const 32 i32.sub local.tee $frame";
+    let epilogue = "local.get $frame i32.const 32 i32.add global.set $__stack_pointer";
+    let set = "global.set $__stack_pointer";
+    let get = "global.get $__stack_pointer";
+    for code in [
+        format!(
+            "{prologue} {set} (block (br_if 0 (local.get $size)) {epilogue} return) {epilogue}"
+        ),
+        // A leaf, a frame that is restored, an addition of a negative number, unoptimised code.
+        format!("{prologue} drop"),
+        format!("{prologue} {set} local.get $frame {set} {epilogue}"),
+        format!("{get} i32.const -32 i32.add {set}"),
+        format!(
+            "{get} local.set $frame i32.const 32 local.set $size local.get $frame local.get $size i32.sub {set}"
+        ),
+        // The first function of a thread.
+        format!("local.get $size {set} {prologue} {set}"),
+    ] {
+        let function = |address| {
+            let frame = frame_of(&code, address)?;
+            frame.stack[0].function.clone()
+        };
+        for (address, wanted) in [
+            (1024, None),
+            (1023, Some("outer")),
+            (1024 - 32, Some("outer")),
+            (1024 - 33, Some("inner")),
+            (1024 - 48, Some("inner")),
+            (1024 - 49, None),
+        ] {
+            assert_eq!(function(address).as_deref(), wanted, "{code}: {address}");
+        }
+    }
+    for code in [
+        // alloca, an aligned frame, and a tail call.
+        format!("{prologue} {set} {get} local.get $size i32.sub {set}"),
+        format!("{get} i32.const 32 i32.sub i32.const -64 i32.and local.tee $frame {set}"),
+        format!("{prologue} {set} {epilogue} return_call $inner"),
+    ] {
+        for address in 1024 - 64..1024 {
+            assert_eq!(frame_of(&code, address), None, "{code}");
         }
     }
 }

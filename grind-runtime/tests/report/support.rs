@@ -184,7 +184,7 @@ impl Program {
                 stack: self.call.clone(),
                 freed: None,
             }),
-            stack_of: None,
+            stack_place: None,
             history: Some(self.history()),
         }
     }

@@ -2,7 +2,7 @@
 //! names of data segments that are one for each variable.
 
 use super::demangle::demangle;
-use super::globals::Global;
+use super::variable::Variable;
 use wasmparser::{
     DataKind, KnownCustom, Linking, Name, Operator, Parser, Payload, SymbolInfo, TypeRef,
 };
@@ -10,7 +10,7 @@ use wasmparser::{
 /// Where symbols of data are, by address.
 #[derive(Debug, Default)]
 pub(super) struct DataNames {
-    symbols: Vec<Global>,
+    symbols: Vec<Variable>,
 }
 
 /// What linkers put before a variable's name when it has a segment of its own. A segment of this name alone has many.
@@ -58,10 +58,10 @@ impl DataNames {
             let (address, len) = place(segment)?;
             Some((name, address, len))
         });
-        let mut symbols: Vec<Global> = symbols
+        let mut symbols: Vec<Variable> = symbols
             .chain(segments)
             .filter(|(name, _, size)| !name.is_empty() && *size > 0)
-            .map(|(name, address, size)| Global {
+            .map(|(name, address, size)| Variable {
                 name: demangle(name),
                 address,
                 size: Some(size),
@@ -72,7 +72,7 @@ impl DataNames {
     }
 
     /// The symbol that this byte belongs to.
-    pub(super) fn find(&self, address: u32) -> Option<Global> {
+    pub(super) fn find(&self, address: u32) -> Option<Variable> {
         let end = (self.symbols).partition_point(|symbol| symbol.address <= address);
         let nearest = self.symbols[..end].last()?;
         nearest.contains(address).then(|| nearest.clone())

@@ -10,54 +10,26 @@
 use super::data_names::DataNames;
 use super::demangle::{demangle, shorten};
 use super::dwarf::MAX_DEPTH;
+use super::entries::{self, Bytes, Described, Entry, Sections, Unit, referenced, text};
 use super::layout::Layout;
-use gimli::{AttributeValue, DebugInfoOffset, EndianSlice, LittleEndian, UnitOffset};
-use serde::{Deserialize, Serialize};
-
-type Bytes<'m> = EndianSlice<'m, LittleEndian>;
-type Sections<'m> = gimli::Dwarf<Bytes<'m>>;
-type Unit<'m> = gimli::Unit<Bytes<'m>>;
-type Entry<'m> = gimli::DebuggingInformationEntry<Bytes<'m>>;
-
-/// Longest chain of references between entries that is followed: `typedef` of `const` of `volatile` and so on.
-const MAX_CHAIN: usize = 32;
+use super::variable::Variable;
+use gimli::{AttributeValue, DebugInfoOffset, UnitOffset};
 
 /// Variables that begin at or before an address and are looked at, the nearest first: several can share an address,
 /// and one can lie within another.
 const MAX_NEAR: usize = 8;
 
-/// A variable with a fixed address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Global {
-    /// Its name, demangled and with the namespaces and functions around it.
-    pub name: String,
-    /// First byte.
-    pub address: u32,
-    /// Number of bytes; none if its type does not tell.
-    pub size: Option<u32>,
-}
-
-impl Global {
-    /// Whether it is known that this byte is a part of it.
-    pub(super) fn contains(&self, address: u32) -> bool {
-        match address.checked_sub(self.address) {
-            Some(offset) => offset < self.size.unwrap_or(1),
-            None => false,
-        }
-    }
-}
-
 /// Where the variables are.
 #[derive(Debug, Default)]
 pub(super) struct Globals {
     /// By address.
-    variables: Vec<Variable>,
+    variables: Vec<Definition>,
     symbols: DataNames,
 }
 
 /// An entry of the debug information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Variable {
+struct Definition {
     address: u32,
     unit: DebugInfoOffset,
     entry: UnitOffset,
@@ -67,7 +39,7 @@ impl Globals {
     /// Finds all variables. Without `dwarf`, the debug information is not to be trusted.
     pub(super) fn read(module: &[u8], layout: &Layout, dwarf: bool) -> Globals {
         let mut variables = Vec::new();
-        if dwarf && let Ok(sections) = sections(module, layout) {
+        if dwarf && let Ok(sections) = entries::sections(module, layout) {
             let mut units = sections.units();
             while let Ok(Some(header)) = units.next() {
                 let Some(unit) = header.debug_info_offset() else {
@@ -75,7 +47,7 @@ impl Globals {
                 };
                 // What was found before an error stays.
                 let _ = read_unit(&sections, header, |entry, address| {
-                    variables.push(Variable {
+                    variables.push(Definition {
                         address,
                         unit,
                         entry,
@@ -91,7 +63,7 @@ impl Globals {
     }
 
     /// The variable that this byte belongs to.
-    pub(super) fn find(&self, module: &[u8], layout: &Layout, address: u32) -> Option<Global> {
+    pub(super) fn find(&self, module: &[u8], layout: &Layout, address: u32) -> Option<Variable> {
         let end = (self.variables).partition_point(|variable| variable.address <= address);
         let near = self.variables[..end].iter().rev().take(MAX_NEAR);
         let described = near
@@ -99,13 +71,6 @@ impl Globals {
             .find(|global| global.contains(address));
         described.or_else(|| self.symbols.find(address))
     }
-}
-
-fn sections<'m>(module: &'m [u8], layout: &Layout) -> gimli::Result<Sections<'m>> {
-    gimli::Dwarf::load(|id| {
-        let bytes = &module[layout.debug_section(id.name())];
-        Ok(EndianSlice::new(bytes, LittleEndian))
-    })
 }
 
 /// Calls `found` for every variable of a unit that has a fixed address.
@@ -163,61 +128,27 @@ fn fixed_address<'m>(
     (address != 0 && address < u32::MAX - 1).then_some(address)
 }
 
-impl Variable {
-    fn describe(&self, module: &[u8], layout: &Layout) -> Option<Global> {
-        let sections = sections(module, layout).ok()?;
+impl Definition {
+    fn describe(&self, module: &[u8], layout: &Layout) -> Option<Variable> {
+        let sections = entries::sections(module, layout).ok()?;
         let unit = sections.unit(sections.unit_header(self.unit).ok()?).ok()?;
-        let entry = unit.entry(self.entry).ok()?;
-        // The declaration has what the definition does not repeat.
-        let mut entries = vec![entry];
-        while let Some(last) = entries.last()
-            && entries.len() < MAX_CHAIN
-            && let Some(next) = (last.attr_value(gimli::DW_AT_specification))
-                .or_else(|| last.attr_value(gimli::DW_AT_abstract_origin))
-            && let Some(entry) = referenced(&unit, next)
-        {
-            entries.push(entry);
-        }
-        let any = |name| entries.iter().find_map(|entry| entry.attr_value(name));
-        let text = |value| text(&sections, &unit, value);
-        let linkage = any(gimli::DW_AT_linkage_name).and_then(text);
+        let described = Described::of(&unit, unit.entry(self.entry).ok()?);
+        let linkage = described.text(&sections, &unit, gimli::DW_AT_linkage_name);
         let name = match linkage.filter(|name| super::demangle::mangled(name).is_some()) {
             Some(linkage) => demangle(&linkage),
             None => {
-                let name = any(gimli::DW_AT_name).and_then(text)?;
+                let name = described.text(&sections, &unit, gimli::DW_AT_name)?;
                 let mut path = around(&sections, &unit, self.entry).unwrap_or_default();
                 path.push(name);
                 shorten(&path.join("::"))
             }
         };
-        let size = any(gimli::DW_AT_type).and_then(|ty| size_of_type(&unit, ty));
-        Some(Global {
+        Some(Variable {
             name,
             address: self.address,
-            size: size.and_then(|size| u32::try_from(size).ok()),
+            size: described.size(&unit),
         })
     }
-}
-
-/// Text that is there and not empty.
-fn text<'m>(
-    sections: &Sections<'m>,
-    unit: &Unit<'m>,
-    value: AttributeValue<Bytes<'m>>,
-) -> Option<String> {
-    let bytes = sections.attr_string(unit, value).ok()?;
-    let text = shorten(&String::from_utf8_lossy(bytes.slice()));
-    (!text.is_empty()).then_some(text)
-}
-
-/// The entry that an attribute refers to, if that is in the same unit.
-fn referenced<'m>(unit: &Unit<'m>, value: AttributeValue<Bytes<'m>>) -> Option<Entry<'m>> {
-    let offset = match value {
-        AttributeValue::UnitRef(offset) => offset,
-        AttributeValue::DebugInfoRef(offset) => offset.to_unit_offset(&unit.header)?,
-        _ => return None,
-    };
-    unit.entry(offset).ok()
 }
 
 /// Names of the namespaces, types and functions that an entry is in, outermost first.
@@ -261,50 +192,4 @@ fn around<'m>(
     let depth = entries.next_depth();
     let outer = path.into_iter().filter(|(outer, _)| *outer < depth);
     Ok(outer.map(|(_, name)| name).collect())
-}
-
-/// Bytes of a type.
-fn size_of_type<'m>(unit: &Unit<'m>, ty: AttributeValue<Bytes<'m>>) -> Option<u64> {
-    let mut ty = ty;
-    let mut times: u64 = 1;
-    for _ in 0..MAX_CHAIN {
-        let entry = referenced(unit, ty)?;
-        let size = entry.attr(gimli::DW_AT_byte_size);
-        if let Some(size) = size.and_then(gimli::Attribute::udata_value) {
-            return times.checked_mul(size);
-        }
-        match entry.tag() {
-            gimli::DW_TAG_array_type => times = times.checked_mul(elements(unit, &entry)?)?,
-            gimli::DW_TAG_pointer_type
-            | gimli::DW_TAG_reference_type
-            | gimli::DW_TAG_rvalue_reference_type => {
-                return times.checked_mul(unit.encoding().address_size.into());
-            }
-            _ => {}
-        }
-        ty = entry.attr_value(gimli::DW_AT_type)?;
-    }
-    None
-}
-
-/// Elements of an array type, over all its dimensions.
-fn elements<'m>(unit: &Unit<'m>, array: &Entry<'m>) -> Option<u64> {
-    let mut entries = unit.entries_raw(Some(array.offset())).ok()?;
-    let mut entry = Entry::null();
-    let depth = entries.next_depth();
-    entries.read_entry(&mut entry).ok()?;
-    let mut elements: u64 = 1;
-    for _ in 0..MAX_CHAIN {
-        if entries.is_empty() || entries.next_depth() <= depth {
-            break;
-        }
-        if !entries.read_entry(&mut entry).ok()? || entry.tag() != gimli::DW_TAG_subrange_type {
-            continue;
-        }
-        let value = |name| entry.attr(name).and_then(gimli::Attribute::udata_value);
-        let count = value(gimli::DW_AT_count)
-            .or_else(|| value(gimli::DW_AT_upper_bound)?.checked_add(1))?;
-        elements = elements.checked_mul(count)?;
-    }
-    Some(elements)
 }

@@ -1,8 +1,11 @@
 //! One pass over a module's sections: where its code, names and debug sections are.
 
+use crate::program::module::{is_stack_pointer, stack_pointer};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-use wasmparser::{ExternalKind, KnownCustom, Name, Parser, Payload, TypeRef};
+use wasmparser::{
+    BinaryReader, ExternalKind, FunctionBody, KnownCustom, Name, Parser, Payload, TypeRef,
+};
 
 /// Where a function's name was found, the best place first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,8 +21,12 @@ pub(super) enum NameOrigin {
 pub(super) struct Layout {
     /// File offset of the code section's contents: address 0 of the module's DWARF.
     pub(super) code_start: Option<u64>,
-    /// Address of each function's body, relative to the code section's contents, ascending.
-    bodies: Vec<u64>,
+    /// Addresses of each function's body, relative to the code section's contents, ascending.
+    bodies: Vec<Range<u64>>,
+    /// Functions before those with bodies.
+    imported: u32,
+    /// The global that holds the stack pointer of C and Rust code, if it has its name.
+    pub(super) stack_pointer: Option<u32>,
     /// Names as they stand in the module, by function index.
     names: FxHashMap<u32, (NameOrigin, Box<str>)>,
     /// Whether there is a name section that names at least one function.
@@ -51,13 +58,27 @@ impl Layout {
             .map(|(origin, name)| (*origin, &**name))
     }
 
+    /// The address, relative to the code section's contents, of what is at this offset of the file.
+    pub(super) fn address(&self, offset: u32) -> Option<u64> {
+        u64::from(offset).checked_sub(self.code_start?)
+    }
+
+    /// The code of a function that is not imported.
+    pub(super) fn body<'m>(&self, module: &'m [u8], func: u32) -> Option<FunctionBody<'m>> {
+        let body = self.bodies.get(func.checked_sub(self.imported)? as usize)?;
+        let start = self.code_start?;
+        let range = (start + body.start) as usize..(start + body.end) as usize;
+        let reader = BinaryReader::new(module.get(range)?, start + body.start);
+        Some(FunctionBody::new(reader))
+    }
+
     /// Whether a function begins at this address, relative to the code section's contents. Some tools
     /// count the body's size, of up to 5 bytes, as a part of it.
     pub(super) fn is_function_start(&self, address: u64) -> bool {
-        let next = self.bodies.partition_point(|body| *body < address);
+        let next = self.bodies.partition_point(|body| body.start < address);
         self.bodies
             .get(next)
-            .is_some_and(|body| body - address <= 5)
+            .is_some_and(|body| body.start - address <= 5)
     }
 
     /// The contents of a debug section; empty if there is none of this name.
@@ -69,7 +90,6 @@ impl Layout {
     }
 
     fn read(&mut self, module: &[u8]) -> wasmparser::Result<()> {
-        let mut imported = 0;
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
                 Payload::ImportSection(reader) => {
@@ -77,8 +97,8 @@ impl Layout {
                         let import = import?;
                         if matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)) {
                             let name = format!("{}.{}", import.module, import.name);
-                            self.offer(imported, NameOrigin::ImportOrExport, &name);
-                            imported += 1;
+                            self.offer(self.imported, NameOrigin::ImportOrExport, &name);
+                            self.imported += 1;
                         }
                     }
                 }
@@ -87,6 +107,8 @@ impl Layout {
                         let export = export?;
                         if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
                             self.offer(export.index, NameOrigin::ImportOrExport, export.name);
+                        } else if is_stack_pointer(export.kind, export.name) {
+                            self.stack_pointer = Some(export.index);
                         }
                     }
                 }
@@ -95,10 +117,13 @@ impl Layout {
                 } => self.code_start = Some(unchecked_range.start),
                 Payload::CodeSectionEntry(body) => {
                     let start = self.code_start.unwrap_or_default();
-                    self.bodies.push(body.range().start.saturating_sub(start));
+                    let Range { start: first, end } = body.range();
+                    let address = |offset: u64| offset.saturating_sub(start);
+                    self.bodies.push(address(first)..address(end));
                 }
                 Payload::CustomSection(section) => {
                     if let KnownCustom::Name(names) = section.as_known() {
+                        self.stack_pointer = (self.stack_pointer).or(stack_pointer(names.clone()));
                         if let Err(error) = self.read_names(names) {
                             self.warnings
                                 .push(format!("the name section is malformed: {error}"));

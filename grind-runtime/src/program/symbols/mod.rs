@@ -5,21 +5,26 @@
 //! [`Frame`] says which it was. Everything is read from the *original* bytes, on the first question, and
 //! none of it is trusted: what is malformed yields a [warning](Symbolizer::warnings) and the next source.
 //!
-//! Variables with a fixed address are named as well, see [`Global`].
+//! Variables are named as well: those with a fixed address, and those in the frames of a call stack.
 
 mod data_names;
 mod demangle;
 mod dwarf;
+mod entries;
 mod globals;
 mod layout;
+mod prologue;
+mod stack_variables;
+mod variable;
 
 pub use demangle::demangle;
-pub use globals::Global;
+pub use variable::Variable;
 
 use crate::program::sites::Site;
 use dwarf::{Dwarf, DwarfFrame};
 use globals::Globals;
 use layout::{Layout, NameOrigin};
+use prologue::Prologue;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -77,6 +82,17 @@ impl std::fmt::Display for Frame {
             _ => write!(f, " (+0x{:x})", self.offset),
         }
     }
+}
+
+/// What a byte of a thread's stack belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StackFrame {
+    /// Where the function was whose frame it is, or the function inlined into it whose variable; and what that one was
+    /// inlined into.
+    pub stack: Vec<Frame>,
+    /// The variable, if the debug information tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<Variable>,
 }
 
 /// Answers questions about the code of one module. See the [module's documentation](self).
@@ -185,11 +201,56 @@ impl Symbolizer {
 
     /// The variable with a fixed address that this byte of memory belongs to, if the module's symbols tell.
     #[must_use]
-    pub fn global(&self, address: u32) -> Option<Global> {
+    pub fn global(&self, address: u32) -> Option<Variable> {
         let dwarf = matches!(*self.dwarf(), DwarfState::Loaded(..));
         let read = || Globals::read(&self.module, self.layout(), dwarf);
         let globals = self.globals.get_or_init(read);
         globals.find(&self.module, self.layout(), address)
+    }
+
+    /// The frame of a call stack that this byte belongs to. `calls` are the sites of all its calls, innermost first, and
+    /// `top` is where the stack begins, behind its last byte. None if the size of a frame on the way is not known.
+    #[must_use]
+    pub fn stack_frame(&self, calls: &[Site], top: u32, address: u32) -> Option<StackFrame> {
+        let mut high = top;
+        for site in calls.iter().rev() {
+            let prologue = self.prologue(site.func)?;
+            let low = high.checked_sub(prologue.size)?;
+            if (low..high).contains(&address) {
+                return Some(self.variable_in_frame(*site, &prologue, low, address));
+            }
+            high = low;
+        }
+        None
+    }
+
+    fn prologue(&self, func: u32) -> Option<Prologue> {
+        let layout = self.layout();
+        let body = layout.body(&self.module, func)?;
+        Prologue::read(&body, layout.stack_pointer?)
+    }
+
+    fn variable_in_frame(
+        &self,
+        site: Site,
+        prologue: &Prologue,
+        low: u32,
+        address: u32,
+    ) -> StackFrame {
+        let layout = self.layout();
+        let dwarf = matches!(*self.dwarf(), DwarfState::Loaded(..));
+        let pc = layout.address(site.offset).filter(|_| dwarf);
+        let found = pc.zip(prologue.pointer).and_then(|(pc, pointer)| {
+            stack_variables::find(&self.module, layout, pc, (pointer, low), address)
+        });
+        let (inlined, variable) = found.map_or((0, None), |(depth, found)| (depth, Some(found)));
+        let mut frames = self.frames(site);
+        // Innermost first, and there is at least one.
+        let inner = frames.len().saturating_sub(inlined + 1);
+        StackFrame {
+            stack: frames.split_off(inner),
+            variable,
+        }
     }
 
     /// The best source this module has. Says nothing about a particular function: a library in it may
@@ -247,11 +308,7 @@ impl Symbolizer {
     }
 
     fn dwarf_frames(&self, offset: u32) -> Vec<DwarfFrame> {
-        let Some(address) = self
-            .layout()
-            .code_start
-            .and_then(|start| u64::from(offset).checked_sub(start))
-        else {
+        let Some(address) = self.layout().address(offset) else {
             return Vec::new();
         };
         let DwarfState::Loaded(dwarf, warnings) = &mut *self.dwarf() else {

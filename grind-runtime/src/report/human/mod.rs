@@ -129,12 +129,16 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// `memory: global `STATE` (8 bytes) + 4`
+    /// `memory: global `STATE` (8 bytes) + 4`, `memory: stack of thread T0 main, in main (src/main.rs:3:5)`
     fn memory(&mut self, address: u32, memory: &Memory) {
-        let what = match memory {
-            Memory::Global(global) => text::global(global, address),
-            Memory::Stack { thread } => format!("stack of thread {}", self.label(*thread)),
-        };
+        let mut what = self.finding.place(memory, address);
+        if let Memory::Stack { frame, .. } = memory
+            && let Some(at) = frame.as_ref().and_then(|frame| frame.stack.first())
+        {
+            let function = stack::function(at, self.options);
+            let location = stack::location(at, self.options);
+            what.push_str(&format!(", in {function} ({location})"));
+        }
         self.page.blank();
         let spans = [
             (Ink::Strong, "memory".into()),

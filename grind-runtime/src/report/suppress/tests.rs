@@ -1,5 +1,5 @@
 use super::*;
-use crate::program::symbols::{Global, SymbolSource};
+use crate::program::symbols::{SymbolSource, Variable};
 use crate::report::Fingerprint;
 use crate::report::finding::{Access, AccessMeans, Creator, LockMisuse, Race, Thread};
 use crate::trace::ThreadId;
@@ -189,7 +189,7 @@ fn a_race_is_known_by_its_variable() {
             locks: Vec::new(),
         }),
         heap_block: None,
-        memory: Some(Memory::Global(Global {
+        memory: Some(Memory::Global(Variable {
             name: "app::STATE".to_owned(),
             address: 8,
             size: Some(8),
