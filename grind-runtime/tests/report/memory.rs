@@ -1,6 +1,7 @@
 //! What an address belongs to: variables by name, stacks by thread.
 
 use crate::support::fixture;
+use crate::symbols::rewrite;
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::NullIo;
 use grind_runtime::program::Program;
@@ -215,6 +216,47 @@ fn without_variables_the_call_is_named() {
     let found = places("wasip1-threads/wasm/race_scoped.wasm");
     let wanted = "stack of thread T0 main, in race_scoped::main (src/bin/race_scoped.rs:9:5)";
     assert!(found.iter().eq([wanted]), "{found:?}");
+}
+
+#[test]
+fn flipped_bits_of_debug_information_cost_the_variables_name_at_most() {
+    let guest = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../test-programs/c/wasm/race_stack.wasm"
+    );
+    let module = std::fs::read(guest).expect("the guest is there");
+    // Where `_start` calls `main`, and `main` stores into its variable.
+    let calls = [(9, 816), (8, 588)].map(|(func, offset)| Site {
+        kind: SiteKind::Call,
+        width: 0,
+        func,
+        offset,
+        displacement: 0,
+    });
+    let frame =
+        |module: Vec<u8>| Symbolizer::new(module.into()).stack_frame(&calls, 0x10000, 0xfffc);
+    let whole = frame(module.clone()).expect("it is in a frame");
+    assert_eq!(whole.variable.expect("it is one").name, "own");
+    for victim in [".debug_info", ".debug_abbrev"] {
+        let mut size = 0;
+        rewrite(&module, |name, data| {
+            if name == victim {
+                size = data.len();
+            }
+            None
+        });
+        for byte in 0..size {
+            let broken = rewrite(&module, |name, data| {
+                let mut data = data.to_vec();
+                if name == victim {
+                    data[byte] ^= 1 << (byte % 8);
+                }
+                Some(data)
+            });
+            let found = frame(broken).expect("code tells the frame");
+            assert_eq!(found.stack[0].func_index, 9);
+        }
+    }
 }
 
 /// A module with one function of this code, whose frame is asked for.

@@ -197,7 +197,10 @@ fn strip(module: &[u8], drop: impl Fn(&str) -> bool) -> Vec<u8> {
 }
 
 /// The module with each custom section's contents replaced; the others stay where they are.
-fn rewrite(module: &[u8], mut change: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
+pub(crate) fn rewrite(
+    module: &[u8],
+    mut change: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>,
+) -> Vec<u8> {
     let mut out = Module::new();
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload.expect("the module is right");

@@ -213,8 +213,11 @@ impl Symbolizer {
     #[must_use]
     pub fn stack_frame(&self, calls: &[Site], top: u32, address: u32) -> Option<StackFrame> {
         let mut high = top;
+        // Recursion meets the same function again and again.
+        let mut known: FxHashMap<u32, Option<Prologue>> = FxHashMap::default();
         for site in calls.iter().rev() {
-            let prologue = self.prologue(site.func)?;
+            let prologue = known.entry(site.func);
+            let prologue = (*prologue.or_insert_with(|| self.prologue(site.func)))?;
             let low = high.checked_sub(prologue.size)?;
             if (low..high).contains(&address) {
                 return Some(self.variable_in_frame(*site, &prologue, low, address));

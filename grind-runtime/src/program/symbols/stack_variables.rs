@@ -9,6 +9,10 @@ use super::entries::{self, Bytes, Described, Entry, Sections, Unit};
 use super::layout::Layout;
 use super::variable::Variable;
 use gimli::{AttributeValue, Operation};
+use std::cell::Cell;
+
+/// Ranges of instructions that one search reads: entries of a hostile module can all refer to the same long list.
+const MAX_RANGES: u32 = 1 << 20;
 
 /// The variable that this byte belongs to, and how many functions were inlined into each other around it. The frame is
 /// that of the function at `pc`, relative to the code section's contents; `base` is the local that holds its
@@ -21,6 +25,7 @@ pub(super) fn find(
     address: u32,
 ) -> Option<(usize, Variable)> {
     let sections = entries::sections(module, layout).ok()?;
+    let ranges = Cell::new(MAX_RANGES);
     let mut units = sections.units();
     while let Ok(Some(header)) = units.next() {
         let Ok(unit) = sections.unit(header) else {
@@ -32,6 +37,7 @@ pub(super) fn find(
             pc,
             base,
             address,
+            ranges: &ranges,
         };
         // What is malformed is passed over: the frames' reader has told of it.
         if let Ok(Some(found)) = search.run() {
@@ -47,6 +53,8 @@ struct Search<'a, 'm> {
     pc: u64,
     base: (u32, u32),
     address: u32,
+    /// Those that may still be read.
+    ranges: &'a Cell<u32>,
 }
 
 impl<'m> Search<'_, 'm> {
@@ -97,7 +105,10 @@ impl<'m> Search<'_, 'm> {
 
     fn has_pc(&self, entry: &Entry<'m>) -> gimli::Result<bool> {
         let mut ranges = self.sections.die_ranges(self.unit, entry)?;
-        while let Some(range) = ranges.next()? {
+        while let Some(left) = self.ranges.get().checked_sub(1)
+            && let Some(range) = ranges.next()?
+        {
+            self.ranges.set(left);
             if (range.begin..range.end).contains(&self.pc) {
                 return Ok(true);
             }
