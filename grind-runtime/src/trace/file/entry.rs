@@ -1,5 +1,6 @@
 //! What happened, as bytes: a tag and its fields. Numbers are LEB128 varints, signed ones zigzagged before.
 
+use super::known::{Known, Numbers};
 use super::regions::Predictor;
 use super::stacks::{Interner, Thread, Told, Tree};
 use crate::program::sites::{SiteId, SiteTable};
@@ -55,9 +56,11 @@ enum Tag {
     NewStack,
     /// An [`EventKind`] as postcard has it.
     Event,
+    /// number: an event that was there, and the thread's stack from here on. See [`super::known`].
+    Known,
 }
 
-const TAGS: [Tag; 10] = [
+const TAGS: [Tag; 11] = [
     Tag::Thread,
     Tag::Slice,
     Tag::Random,
@@ -68,6 +71,7 @@ const TAGS: [Tag; 10] = [
     Tag::Stack,
     Tag::NewStack,
     Tag::Event,
+    Tag::Known,
 ];
 
 /// Appends a varint.
@@ -158,6 +162,7 @@ pub(super) struct Encoder {
     current: ThreadId,
     told: PerThread<Told>,
     interner: Interner,
+    known: Numbers,
     kept: u64,
     last_input: Arc<[u8]>,
 }
@@ -169,6 +174,7 @@ impl Encoder {
             current: ThreadId::default(),
             told: PerThread(Vec::new()),
             interner: Interner::default(),
+            known: Numbers::default(),
             kept: 0,
             last_input: Arc::default(),
         }
@@ -250,17 +256,30 @@ impl Encoder {
     /// `calls` are those of the event's thread, outermost first. A full trace has them already.
     pub(super) fn event(&mut self, out: &mut Vec<u8>, event: &Event, calls: &[SiteId]) {
         self.switch(out, event.thread);
-        if self.predictor.is_none() {
-            self.place(out, event.thread, calls);
+        let (node, moved) = match self.predictor {
+            Some(_) => (0, false),
+            None => self.place(out, event.thread, calls),
+        };
+        if let Some(number) = self.known.find(node, &event.kind) {
+            self.tag(out, Tag::Known);
+            put(out, number.into());
+            return;
+        }
+        if moved {
+            self.tag(out, Tag::Stack);
+            put(out, node.into());
         }
         self.tag(out, Tag::Event);
+        let start = out.len();
         let taken = std::mem::take(out);
         // It fails only where a value has no serial form, and every event has one.
         *out = postcard::to_extend(&event.kind, taken).unwrap_or_default();
+        let len = out.len().saturating_sub(start);
+        self.known.add(node, &event.kind, len);
     }
 
-    /// Where the thread is, if that is not what was last written.
-    fn place(&mut self, out: &mut Vec<u8>, thread: ThreadId, calls: &[SiteId]) {
+    /// Where the thread is, and whether that has yet to be written: not if it is a new place.
+    fn place(&mut self, out: &mut Vec<u8>, thread: ThreadId, calls: &[SiteId]) -> (u32, bool) {
         let told = self.told.of(thread);
         let before = told.node;
         let mut made = false;
@@ -271,12 +290,12 @@ impl Encoder {
             made = true;
         });
         let node = told.node;
-        if made && node != 0 {
+        if made {
             self.kept = 0;
-        } else if made || node != before {
-            self.tag(out, Tag::Stack);
-            put(out, node.into());
         }
+        // At the limit of nodes, the last one made is not where the thread is.
+        let moved = if made { node == 0 } else { node != before };
+        (node, moved)
     }
 }
 
@@ -288,6 +307,7 @@ pub(super) struct Decoder {
     current: ThreadId,
     threads: PerThread<Thread>,
     tree: Tree,
+    known: Known,
     input: Arc<[u8]>,
     /// Pieces of an input that is not yet whole.
     parts: Vec<u8>,
@@ -305,6 +325,7 @@ impl Decoder {
             current: ThreadId::default(),
             threads: PerThread(Vec::new()),
             tree: Tree::default(),
+            known: Known::default(),
             input: Arc::default(),
             parts: Vec::new(),
             words: Vec::new(),
@@ -391,17 +412,31 @@ impl Decoder {
                 }
                 Tag::Event => {
                     let (kind, rest) = postcard::take_from_bytes(bytes.0).ok()?;
+                    let len = bytes.len() - rest.len();
                     *bytes = Bytes(rest);
                     if !sites_of(&kind).all(|site| (site.0 as usize) < self.sites.len()) {
                         return None;
                     }
-                    if matches!(kind, EventKind::ThreadExit(_)) {
-                        self.threads.of(thread).end();
-                    }
-                    return Some(Entry::Event(Event { thread, kind }));
+                    let node = self.threads.of(thread).told;
+                    self.known.add(node, &kind, len);
+                    return Some(self.event(kind));
+                }
+                Tag::Known => {
+                    let (node, kind) = self.known.get(bytes.varint()?)?;
+                    let kind = kind.clone();
+                    self.threads.of(thread).told = *node;
+                    return Some(self.event(kind));
                 }
             }
         }
+    }
+
+    fn event(&mut self, kind: EventKind) -> Entry {
+        let thread = self.current;
+        if matches!(kind, EventKind::ThreadExit(_)) {
+            self.threads.of(thread).end();
+        }
+        Entry::Event(Event { thread, kind })
     }
 }
 

@@ -18,6 +18,7 @@
 
 mod chunk;
 mod entry;
+mod known;
 pub mod reader;
 mod regions;
 mod sites;
