@@ -115,6 +115,31 @@ fn the_same_seed_gives_the_same_events() {
     });
 }
 
+/// Several groups of threads at once, of one program: each has its memory, its globals, its numbers of threads and its
+/// clock, and sees what it sees alone.
+#[test]
+fn runs_at_once_do_not_know_of_each_other() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs/wasm/clean_nested_spawn.wasm");
+    let program = load(&path);
+    let seeds = [1, 2, 3, 4, 1];
+    let alone = seeds.map(|seed| run(&program, Strategy::Random, seed));
+    let at_once = std::thread::scope(|scope| {
+        let group = |seed| {
+            scope.spawn({
+                let program = &program;
+                move || run(program, Strategy::Random, seed)
+            })
+        };
+        seeds
+            .map(group)
+            .map(|group| group.join().expect("a run does not panic"))
+    });
+    assert_eq!(at_once, alone);
+    assert_eq!(at_once[0], at_once[4]);
+    assert_ne!(at_once[0].hash, at_once[1].hash);
+}
+
 #[test]
 fn another_seed_gives_other_events() {
     // Two threads that race for an atomic counter: their order is the scheduler's choice.

@@ -13,6 +13,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A run is a group of threads with a memory, thread ids, a clock and a scheduler of its own. Nothing is shared between
+//! runs but the [`Program`], so that a host has as many isolated groups at once as it has threads to run them on.
 
 mod confirm;
 mod exit_code;
