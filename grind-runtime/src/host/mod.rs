@@ -252,6 +252,10 @@ fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passe
     })
 }
 
+/// What is said of findings in a module without names.
+const NAMELESS: &str = "the module has no names, so that libc's and std's own locks and allocators cannot be told from the \
+    program: what they do within shows as races; keep the names (no strip, or only of debug information)";
+
 fn downcast<T: Any>(given: Box<dyn Any>) -> Box<T> {
     given
         .downcast()
@@ -339,6 +343,9 @@ impl<Io> Outcome<Io> {
             .extend(self.analysis.limits.iter().map(ToString::to_string));
         if !report.findings.is_empty() {
             report.set_symbols(symbolizer);
+            if program.info().function_names.is_empty() && program.interceptors().is_empty() {
+                report.warnings.push(NAMELESS.to_owned());
+            }
         }
         report
     }

@@ -6,8 +6,8 @@
 
 use super::state::State;
 use super::thread::Thread;
-use crate::program::interceptors::Role;
-use crate::trace::{EventKind, LockMode, ThreadId};
+use crate::program::interceptors::{Role, TextEnd};
+use crate::trace::{EventKind, LockMode, RangeOrigin, ThreadId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// An intercepted function that a thread is in.
@@ -232,6 +232,19 @@ fn left(state: &mut State, memory: &[u8], role: Role, args: [u32; 4], result: u3
                 object: arg(object),
             });
         }
+        Role::Text {
+            reads,
+            writes,
+            end,
+            limit,
+        } => {
+            let (from, to) = (arg(reads), writes.map(arg));
+            let (read, written) = text_bytes(end, from, to, limit.map(arg), result);
+            accessed(state, memory, from, read, false);
+            if let Some(to) = to {
+                accessed(state, memory, to, written, true);
+            }
+        }
         Role::Acquire { object } if success => state.emit(EventKind::HappensAfter {
             object: arg(object),
         }),
@@ -262,6 +275,47 @@ fn left(state: &mut State, memory: &[u8], role: Role, args: [u32; 4], result: u3
             }
         }
         _ => {}
+    }
+}
+
+/// How many bytes of a string were read, and written if it was copied.
+fn text_bytes(
+    end: TextEnd,
+    from: u32,
+    to: Option<u32>,
+    limit: Option<u32>,
+    result: u32,
+) -> (u32, u32) {
+    let most = limit.unwrap_or(u32::MAX);
+    let base = to.unwrap_or(from);
+    let found = |behind: u32| match result {
+        0 => most,
+        _ => result.wrapping_sub(base).saturating_add(behind).min(most),
+    };
+    match end {
+        TextEnd::Length => {
+            let all = result.saturating_add(1);
+            // A copy's length is that of the whole string, wherever the limit is.
+            let read = if to.is_some() { all } else { all.min(most) };
+            (read, all.min(most))
+        }
+        TextEnd::Last => (found(1), found(1)),
+        TextEnd::Padded => (found(1), most),
+        TextEnd::Behind => (found(0), found(0)),
+    }
+}
+
+/// The part of these bytes that is in memory: a guest's own function can have the name and mean something else.
+fn accessed(state: &mut State, memory: &[u8], addr: u32, len: u32, write: bool) {
+    let room = memory.len().saturating_sub(addr as usize);
+    let len = len.min(u32::try_from(room).unwrap_or(u32::MAX));
+    if len > 0 {
+        state.emit(EventKind::Range {
+            origin: RangeOrigin::Host,
+            addr,
+            len,
+            write,
+        });
     }
 }
 

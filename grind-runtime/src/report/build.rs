@@ -280,11 +280,14 @@ impl Builder<'_> {
     fn blocked(&mut self, blocked: &[analysis::BlockedThread], cycle: &[ThreadId]) -> Blocked {
         let mut threads: Vec<BlockedThread> = blocked
             .iter()
-            .map(|blocked| BlockedThread {
-                thread: self.name(blocked.thread),
-                waits_for: self.waits_for(blocked),
-                stack: self.stack(&blocked.stack),
-                locks: self.locks(&blocked.locks),
+            .map(|blocked| {
+                let stack = self.stack(&blocked.stack);
+                BlockedThread {
+                    thread: self.name(blocked.thread),
+                    waits_for: self.waits_for(blocked, &stack),
+                    stack,
+                    locks: self.locks(&blocked.locks),
+                }
             })
             .collect();
         threads.sort_by_key(|blocked| blocked.thread);
@@ -294,7 +297,7 @@ impl Builder<'_> {
         }
     }
 
-    fn waits_for(&mut self, blocked: &analysis::BlockedThread) -> WaitsFor {
+    fn waits_for(&mut self, blocked: &analysis::BlockedThread, stack: &[Frame]) -> WaitsFor {
         match (&blocked.wants, blocked.on) {
             (
                 Some(Wanted::Lock {
@@ -309,6 +312,9 @@ impl Builder<'_> {
                 holders: holders.iter().map(|id| self.name(*id)).collect(),
             },
             (Some(Wanted::Condvar { condvar }), _) => WaitsFor::Condvar { address: *condvar },
+            (None, BlockedOn::Futex { addr, .. }) if stack.iter().any(takes_lock) => {
+                WaitsFor::LibraryLock { address: addr }
+            }
             (None, BlockedOn::Futex { addr, .. }) => WaitsFor::Futex { address: addr },
             (None, BlockedOn::Join { thread }) => WaitsFor::Join {
                 thread: self.name(thread),
@@ -333,14 +339,32 @@ impl Builder<'_> {
     }
 }
 
-/// Without a circle, a notification is missing, unless a thread waits for a lock whose holder has ended:
-/// that one will never be released.
+/// Where locks of libraries wait when they are held by others: it is inlined nowhere.
+const LIBRARY_LOCKS: [&str; 6] = [
+    "sync::mutex::futex::Mutex::lock_contended",
+    "sync::rwlock::futex::RwLock::read_contended",
+    "sync::rwlock::futex::RwLock::write_contended",
+    "raw_mutex::RawMutex::lock_slow",
+    "raw_rwlock::RawRwLock::lock_exclusive_slow",
+    "raw_rwlock::RawRwLock::lock_shared_slow",
+];
+
+fn takes_lock(frame: &Frame) -> bool {
+    let function = frame.function.as_deref().unwrap_or_default();
+    // `<std::sys::sync::mutex::futex::Mutex>::lock_contended`
+    let function = function.replace(['<', '>'], "");
+    LIBRARY_LOCKS.iter().any(|lock| function.ends_with(lock))
+}
+
+/// Without a circle, a notification is missing, unless a thread waits for a lock whose holder has ended or waits as
+/// well: that one will never be released.
 fn blocked_kind(blocked: &Blocked) -> FindingKind {
     let orphaned = blocked.threads.iter().any(|thread| {
         matches!(&thread.waits_for, WaitsFor::Lock { holders, .. }
             if holders.iter().any(|holder| !blocked.contains(*holder)))
     });
-    if orphaned || !blocked.cycle.is_empty() {
+    let library = blocked.waits_for_library_lock();
+    if orphaned || library || !blocked.cycle.is_empty() {
         FindingKind::Deadlock
     } else {
         FindingKind::LostWakeup
@@ -386,7 +410,12 @@ fn title(finding: &Finding) -> String {
                 }
                 _ if blocked.cycle.len() == 1 => format!("deadlock: {who} waits for itself"),
                 _ if blocked.cycle.is_empty() => {
-                    format!("deadlock: {who} {waits} for a lock whose holder has ended")
+                    let (locks, why) = match (blocked.waits_for_library_lock(), principals.len()) {
+                        (false, _) => ("a lock", "whose holder has ended"),
+                        (true, 1) => ("a lock", "that nobody is left to release"),
+                        (true, _) => ("locks", "that nobody is left to release"),
+                    };
+                    format!("deadlock: {who} {waits} for {locks} {why}")
                 }
                 _ if principals.len() > 3 => format!("deadlock of {who}"),
                 _ => format!("deadlock between {who}"),

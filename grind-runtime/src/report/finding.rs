@@ -264,7 +264,7 @@ pub enum AccessMeans {
     Atomic,
     /// `memory.copy`, `memory.fill` or `memory.init`.
     Bulk,
-    /// A host function that the thread called.
+    /// A host function that the thread called, or a function of a library whose inside is hidden.
     Host,
     /// The end of a heap block's life.
     Free,
@@ -299,7 +299,7 @@ impl Access {
             AccessMeans::Plain => format!("{what} of {size}"),
             AccessMeans::Atomic => format!("atomic {what} of {size}"),
             AccessMeans::Bulk => format!("bulk {what} of {size}"),
-            AccessMeans::Host => format!("{what} of {size} by a host function"),
+            AccessMeans::Host => format!("{what} of {size} in the call"),
             AccessMeans::Free if self.size == 0 => "free".to_owned(),
             AccessMeans::Free => format!("free of {size}"),
         }
@@ -385,20 +385,28 @@ pub struct Blocked {
 }
 
 impl Blocked {
-    /// The threads that are to blame: those of the circle; without one, those that wait for anything but
-    /// the end of another blocked thread. All of them if that leaves none.
+    /// The threads that are to blame: those of the circle; without one, those that wait for locks of libraries; without
+    /// these, those that wait for anything but the end of another blocked thread. All of them if that leaves none.
     pub fn principals(&self) -> impl Iterator<Item = &BlockedThread> {
-        let is_principal = |thread: &BlockedThread| {
-            if self.cycle.is_empty() {
-                !matches!(thread.waits_for, WaitsFor::Join { .. })
-            } else {
+        let library = self.waits_for_library_lock();
+        let is_principal = move |thread: &BlockedThread| {
+            if !self.cycle.is_empty() {
                 self.cycle.contains(&thread.thread)
+            } else if library {
+                matches!(thread.waits_for, WaitsFor::LibraryLock { .. })
+            } else {
+                !matches!(thread.waits_for, WaitsFor::Join { .. })
             }
         };
         let none = !self.threads.iter().any(is_principal);
         self.threads
             .iter()
             .filter(move |thread| none || is_principal(thread))
+    }
+
+    /// Whether some thread waits for a lock of a library.
+    pub(crate) fn waits_for_library_lock(&self) -> bool {
+        (self.threads.iter()).any(|thread| matches!(thread.waits_for, WaitsFor::LibraryLock { .. }))
     }
 
     /// Whether this thread is among the blocked ones.
@@ -434,6 +442,11 @@ pub enum WaitsFor {
         name: Option<String>,
         /// Who holds it.
         holders: Vec<ThreadId>,
+    },
+    /// A lock of a library whose holders are not known, for it is seen as the atomics it is made of.
+    LibraryLock {
+        /// Its address.
+        address: u32,
     },
     /// A notification of a condition variable.
     Condvar {

@@ -198,8 +198,8 @@ impl History {
                 access: access.map(|access| access + 1),
                 frame: place(stack),
                 role: match (Some(index) == self.released, Some(index) == self.acquired) {
-                    (true, _) => Some("first release after (1)"),
-                    (_, true) => Some("last acquire before (2)"),
+                    (true, _) => Some("first own release after (1)"),
+                    (_, true) => Some("last own acquire before (2)"),
                     _ => None,
                 },
                 left_out: step.left_out,
@@ -214,8 +214,8 @@ impl History {
         let (released, acquired) = (step(self.released), step(self.acquired));
         let [number_released, number_acquired] =
             [self.released, self.acquired].map(|index| index.map_or(0, |index| index + 1));
-        let no_release = format!("{one} released nothing between (1) and (2)");
-        let no_acquire = format!("{two} acquired nothing before (2)");
+        let no_release = format!("{one} released nothing of its own between (1) and (2)");
+        let no_acquire = format!("{two} acquired nothing of its own before (2)");
         let (Some(release), Some(acquire)) = (released, acquired) else {
             return match (released, acquired) {
                 (None, None) => format!("{no_release}, and {no_acquire}"),
@@ -229,18 +229,24 @@ impl History {
                 "{two} acquired (step {number_acquired}) before {one} released (step {number_released})"
             );
         }
+        if same && acquire.did == Deed::LockShared {
+            return format!(
+                "{one} released {} (step {number_released}) and {two} acquired it (step {number_acquired}), both to share it, which orders nothing",
+                noun(release, race)
+            );
+        }
         if same {
-            // An atomic is ordered by its bytes, a shared lock by its modes: the steps touch, and do not fit.
+            // An atomic is ordered by its bytes: the steps touch, and do not fit.
             return format!(
                 "what {one} released (step {number_released}) is not what {two} acquired (step {number_acquired})"
             );
         }
         let released = match release.did {
-            Deed::End => "nothing before its end".to_owned(),
+            Deed::End => "nothing of its own before its end".to_owned(),
             _ => noun(release, race),
         };
         let acquired = match acquire.did {
-            Deed::Start => "nothing after its start".to_owned(),
+            Deed::Start => "nothing of its own after its start".to_owned(),
             _ => noun(acquire, race),
         };
         format!(

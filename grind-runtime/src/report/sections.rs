@@ -249,6 +249,14 @@ pub(crate) fn waits(finding: &Finding, waits_for: &WaitsFor, in_full: bool) -> S
                 format!("waits for lock {lock}, held by {}", text::list(&holders))
             }
         }
+        WaitsFor::LibraryLock { address } => {
+            let nobody = if in_full {
+                "; no thread is left that could release it"
+            } else {
+                ""
+            };
+            format!("waits for the lock at {}{nobody}", hex(*address))
+        }
         WaitsFor::Condvar { address } => {
             let nobody = if in_full {
                 "; no thread is left that could notify it"

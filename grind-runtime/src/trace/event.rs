@@ -121,7 +121,8 @@ pub enum BlockedOn {
 pub enum RangeOrigin {
     /// `memory.copy`, `memory.fill` or `memory.init` at this site.
     Bulk(SiteId),
-    /// A host function, on behalf of the thread; its call is on top of the thread's stack.
+    /// A host function, on behalf of the thread, or a function of a library whose inside is hidden; its call is on top of
+    /// the thread's stack.
     Host,
 }
 

@@ -53,6 +53,19 @@ pub enum Role {
         #[serde(default)]
         callbacks: bool,
     },
+    /// Reads a string, and may copy it: words at a time, beyond its end, which concerns nobody else.
+    Text {
+        /// Parameter that holds the string's address.
+        reads: u8,
+        /// Parameter that says where it goes.
+        #[serde(default)]
+        writes: Option<u8>,
+        /// What the result tells of the string's end.
+        end: TextEnd,
+        /// Parameter that holds the most bytes that are accessed.
+        #[serde(default)]
+        limit: Option<u8>,
+    },
     /// Takes a lock, if it succeeds.
     Lock {
         /// Parameter that holds its address.
@@ -128,6 +141,21 @@ pub enum Role {
     },
 }
 
+/// What a function of strings returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextEnd {
+    /// The number of bytes before the last one (`strlen`).
+    Length,
+    /// The address of the last byte, in the copy if there is one (`strchrnul`, `stpcpy`); 0 if the limit came first
+    /// (`memchr`).
+    Last,
+    /// The same, and what is left of the limit is filled with zeros (`stpncpy`).
+    Padded,
+    /// The address behind the last byte, or 0 if the limit came first (`memccpy`).
+    Behind,
+}
+
 impl Role {
     /// Whether what the function calls through a table is visible.
     pub(crate) fn has_callbacks(self) -> bool {
@@ -144,30 +172,42 @@ impl Role {
     }
 
     /// The parameters it reads.
-    fn parameters(self) -> [Option<u8>; 2] {
-        match self {
-            Role::Allocate { size, times } => [Some(size), times],
-            Role::AllocateInto { out, size } => [Some(out), Some(size)],
-            Role::Free { block } => [Some(block), None],
-            Role::Reallocate { block, size } => [Some(block), Some(size)],
-            Role::Hide { .. } => [None, None],
+    fn parameters(self) -> [Option<u8>; 3] {
+        let (first, second, third) = match self {
+            Role::Allocate { size, times } => (Some(size), times, None),
+            Role::AllocateInto { out, size } => (Some(out), Some(size), None),
+            Role::Free { block } => (Some(block), None, None),
+            Role::Reallocate { block, size } => (Some(block), Some(size), None),
+            Role::Hide { .. } => (None, None, None),
+            Role::Text {
+                reads,
+                writes,
+                limit,
+                ..
+            } => (Some(reads), writes, limit),
             Role::Lock { lock, .. } | Role::Unlock { lock } | Role::DestroyLock { lock } => {
-                [Some(lock), None]
+                (Some(lock), None, None)
             }
-            Role::CondvarWait { condvar, lock } => [Some(condvar), Some(lock)],
-            Role::CondvarNotify { condvar, .. } => [Some(condvar), None],
+            Role::CondvarWait { condvar, lock } => (Some(condvar), Some(lock), None),
+            Role::CondvarNotify { condvar, .. } => (Some(condvar), None, None),
             Role::Barrier { barrier: object }
             | Role::Release { object }
             | Role::Acquire { object }
-            | Role::Once { control: object } => [Some(object), None],
-            Role::CreateThread { handle, attributes } => [Some(handle), Some(attributes)],
-            Role::JoinThread { handle } | Role::DetachThread { handle } => [Some(handle), None],
-        }
+            | Role::Once { control: object } => (Some(object), None, None),
+            Role::CreateThread { handle, attributes } => (Some(handle), Some(attributes), None),
+            Role::JoinThread { handle } | Role::DetachThread { handle } => {
+                (Some(handle), None, None)
+            }
+        };
+        [first, second, third]
     }
 
     /// Whether it says something by its result.
     fn reads_result(self) -> bool {
-        matches!(self, Role::Allocate { .. } | Role::Reallocate { .. })
+        matches!(
+            self,
+            Role::Allocate { .. } | Role::Reallocate { .. } | Role::Text { .. }
+        )
     }
 
     /// Whether a function of this type can have the role.

@@ -1,6 +1,6 @@
 //! The built-in interceptors.
 
-use super::Role;
+use super::{Role, TextEnd};
 use wasmparser::{FuncType, ValType};
 
 const fn allocate(size: u8) -> Role {
@@ -16,6 +16,25 @@ const fn lock(shared: bool, fallible: bool) -> Role {
         lock: 0,
         shared,
         fallible,
+    }
+}
+
+const fn text(reads: u8, end: TextEnd, limit: Option<u8>) -> Role {
+    Role::Text {
+        reads,
+        writes: None,
+        end,
+        limit,
+    }
+}
+
+/// From the second parameter to the first.
+const fn copy(end: TextEnd, limit: Option<u8>) -> Role {
+    Role::Text {
+        reads: 1,
+        writes: Some(0),
+        end,
+        limit,
     }
 }
 
@@ -79,6 +98,16 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     // Wasmgrind guests: (size, align), (ptr, size, align).
     ("__wasmgrind_malloc", 2, true, allocate(0)),
     ("__wasmgrind_free", 3, false, FREE),
+
+    // Functions of strings in wasi-libc that read whole words. What they share a word with may be another thread's.
+    ("strlen", 1, true, text(0, TextEnd::Length, None)),
+    ("strnlen", 2, true, text(0, TextEnd::Length, Some(1))),
+    ("memchr", 3, true, text(0, TextEnd::Last, Some(2))),
+    ("strchrnul", 2, true, text(0, TextEnd::Last, None)),
+    ("stpcpy", 2, true, copy(TextEnd::Last, None)),
+    ("stpncpy", 3, true, copy(TextEnd::Padded, Some(2))),
+    ("strlcpy", 3, true, copy(TextEnd::Length, Some(2))),
+    ("memccpy", 4, true, copy(TextEnd::Behind, Some(3))),
 
     // POSIX threads.
     ("pthread_create", 4, true, Role::CreateThread { handle: 0, attributes: 1 }),
@@ -221,10 +250,12 @@ const HIDDEN: &[&str] = &[
 /// What a function with this name and type means, if it is known.
 pub(super) fn role(name: &str, ty: &FuncType) -> Option<Role> {
     let i32s = |types: &[ValType]| types.iter().all(|&ty| ty == ValType::I32);
-    // The linker may keep either of two names for a function: `pthread_join` or `__pthread_join`.
-    let alias = name
-        .strip_prefix("__")
-        .filter(|name| name.starts_with("pthread_"));
+    // The linker may keep either of two names for a function: `pthread_join` or `__pthread_join`, `stpcpy` or `__stpcpy`.
+    let alias = name.strip_prefix("__").filter(|name| {
+        ["pthread_", "st"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    });
     let known = TABLE.iter().find(|&&(known, params, returns, _)| {
         (known == name || Some(known) == alias)
             && ty.params().len() == params

@@ -203,7 +203,7 @@ impl<'a> Writer<'a> {
         );
         if access.locks.is_empty() {
             self.page
-                .line(4, 2, &[(Ink::Faint, "holding no lock".into())]);
+                .line(4, 2, &[(Ink::Faint, "holding no traced lock".into())]);
         }
         for lock in &access.locks {
             self.lock("while holding", lock);
