@@ -101,6 +101,7 @@ impl<'a> Bytes<'a> {
         self.0.len()
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -113,6 +114,7 @@ impl<'a> Bytes<'a> {
         Some(taken)
     }
 
+    #[inline]
     pub(super) fn varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
@@ -292,6 +294,9 @@ pub(super) struct Decoder {
     /// Pieces of an input that is not yet whole.
     parts: Vec<u8>,
     words: Vec<u32>,
+    entry: Entry,
+    /// Whether [`Decoder::stack`] is asked for in a full trace.
+    follows: bool,
 }
 
 /// Bytes of an input at most; a guest's memory is no larger.
@@ -308,7 +313,24 @@ impl Decoder {
             input: Arc::default(),
             parts: Vec::new(),
             words: Vec::new(),
+            entry: Entry::Random(0),
+            follows: true,
         }
+    }
+
+    /// Calls of a full trace are not followed from here on.
+    pub(super) fn ignore_calls(&mut self) {
+        self.follows = false;
+    }
+
+    /// The last entry.
+    pub(super) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The last entry, if this is asked once.
+    pub(super) fn take_entry(&mut self) -> Entry {
+        std::mem::replace(&mut self.entry, Entry::Random(0))
     }
 
     pub(super) fn sites(&self) -> &Arc<SiteTable> {
@@ -336,8 +358,8 @@ impl Decoder {
         }
     }
 
-    /// The next entry of these bytes; none where they make no sense.
-    pub(super) fn next(&mut self, bytes: &mut Bytes<'_>) -> Option<Entry> {
+    /// Reads the next entry of these bytes into [`Decoder::entry`]; none where they make no sense.
+    pub(super) fn next(&mut self, bytes: &mut Bytes<'_>) -> Option<()> {
         loop {
             let thread = self.current;
             match TAGS.get(usize::from(bytes.byte()?))? {
@@ -351,17 +373,20 @@ impl Decoder {
                         thread: ThreadId(bytes.u32()?),
                         words: bytes.u32()?,
                     };
-                    return Some(Entry::Slice { kept, slice });
+                    self.entry = Entry::Slice { kept, slice };
+                    return Some(());
                 }
                 Tag::Random => {
                     let bits = bytes.take(8)?.try_into().ok()?;
-                    return Some(Entry::Random(u64::from_le_bytes(bits)));
+                    self.entry = Entry::Random(u64::from_le_bytes(bits));
+                    return Some(());
                 }
                 Tag::Input => {
                     let len = bytes.varint()?;
                     self.parts.extend(bytes.take(len)?);
                     self.input = std::mem::take(&mut self.parts).into();
-                    return Some(Entry::Input(Arc::clone(&self.input)));
+                    self.entry = Entry::Input(Arc::clone(&self.input));
+                    return Some(());
                 }
                 Tag::InputPart => {
                     let len = bytes.varint()?;
@@ -370,13 +395,19 @@ impl Decoder {
                         return None;
                     }
                 }
-                Tag::InputAgain => return Some(Entry::Input(Arc::clone(&self.input))),
+                Tag::InputAgain => {
+                    self.entry = Entry::Input(Arc::clone(&self.input));
+                    return Some(());
+                }
                 Tag::Records => {
                     let predictor = self.predictor.as_mut()?;
                     predictor.decode(bytes, thread, &mut self.words)?;
-                    let records = Records::new(&self.words, &self.sites);
-                    self.threads.of(thread).records(records, &self.sites);
-                    return Some(Entry::Records(thread));
+                    if self.follows {
+                        let records = Records::new(&self.words, &self.sites);
+                        self.threads.of(thread).records(records, &self.sites);
+                    }
+                    self.entry = Entry::Records(thread);
+                    return Some(());
                 }
                 Tag::Stack => {
                     let node = bytes.u32().filter(|&node| self.tree.contains(node))?;
@@ -398,7 +429,8 @@ impl Decoder {
                     if matches!(kind, EventKind::ThreadExit(_)) {
                         self.threads.of(thread).end();
                     }
-                    return Some(Entry::Event(Event { thread, kind }));
+                    self.entry = Entry::Event(Event { thread, kind });
+                    return Some(());
                 }
             }
         }
