@@ -55,7 +55,7 @@ impl Shape {
         Ok(shape)
     }
 
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, thread: ThreadId, step: Step) {
         match step {
             Step::Access { addr, len, write } => {
@@ -73,7 +73,7 @@ impl Shape {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn access(&mut self, thread: ThreadId, addr: u32, len: u32, flags: u8) {
         let end = u64::from(addr) + u64::from(len);
         let thread = u16::try_from(thread.0 + 1).unwrap_or(u16::MAX);
@@ -126,5 +126,33 @@ impl Shape {
                 starts &= starts - 1;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_the_cells_that_it_touches() {
+        let mut shape = Shape::default();
+        for thread in [0, 1].map(ThreadId) {
+            for (addr, len) in [(8, 4), (13, 1), (22, 4)] {
+                let write = true;
+                shape.step(thread, Step::Access { addr, len, write });
+            }
+        }
+        let cells = |addr, len| {
+            let mut cells = Vec::new();
+            shape.cells(addr, len, |cell| cells.push(cell.addr));
+            cells
+        };
+        assert_eq!(cells(8, 4), [8]);
+        assert_eq!(cells(22, 4), [22, 24]);
+        assert_eq!(cells(10, 1), [8], "from within a cell");
+        assert_eq!(cells(9, 5), [8, 12, 13]);
+        assert_eq!(cells(0, 8), [0; 0]);
+        assert_eq!(cells(0, 64), [8, 12, 13, 14, 16, 22, 24, 26]);
+        assert_eq!(cells(u32::MAX, 1), [0; 0], "the last byte of all");
     }
 }

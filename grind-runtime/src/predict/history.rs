@@ -42,8 +42,10 @@ fn unordered(kept: &[Access], clock: &Clock) -> Option<Place> {
 /// Drops what is before `clock`, and says what is left first.
 #[inline]
 fn prune(kept: &mut SmallVec<[Access; 1]>, clock: &Clock) -> Option<Place> {
-    if !kept.is_empty() {
-        kept.retain(|access| !access.before(clock));
+    match kept.as_slice() {
+        [] => {}
+        [only] if only.before(clock) => kept.clear(),
+        _ => kept.retain(|access| !access.before(clock)),
     }
     kept.first().map(|access| access.place)
 }

@@ -70,6 +70,13 @@ const TAGS: [Tag; 10] = [
     Tag::Event,
 ];
 
+/// A tag with this bit is a [`Tag::Slice`] of few `kept` (bits 4 to 6) and a low thread (bits 0 to 3), of which the
+/// records and events that follow are as well. Half of the entries of a run with many locks are slices, at random: each
+/// byte of one is a byte in the file.
+const SHORT: u8 = 1 << 7;
+const SHORT_KEPT: u64 = 1 << 3;
+const SHORT_THREAD: u32 = 1 << 4;
+
 /// Appends a varint.
 pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -195,10 +202,16 @@ impl Encoder {
     }
 
     pub(super) fn slice(&mut self, out: &mut Vec<u8>, slice: Slice) {
-        let kept = self.kept;
-        self.tag(out, Tag::Slice);
-        put(out, kept);
-        put(out, slice.thread.0.into());
+        let (kept, thread) = (self.kept, slice.thread);
+        if kept < SHORT_KEPT && thread.0 < SHORT_THREAD {
+            self.kept = 0;
+            self.current = thread;
+            out.push(SHORT | (kept as u8) << 4 | thread.0 as u8);
+        } else {
+            self.tag(out, Tag::Slice);
+            put(out, kept);
+            put(out, thread.0.into());
+        }
         put(out, slice.words.into());
     }
 
@@ -362,7 +375,18 @@ impl Decoder {
     pub(super) fn next(&mut self, bytes: &mut Bytes<'_>) -> Option<()> {
         loop {
             let thread = self.current;
-            match TAGS.get(usize::from(bytes.byte()?))? {
+            let tag = bytes.byte()?;
+            if tag & SHORT != 0 {
+                self.current = ThreadId(u32::from(tag) & (SHORT_THREAD - 1));
+                let kept = u64::from(tag >> 4) & (SHORT_KEPT - 1);
+                let slice = Slice {
+                    thread: self.current,
+                    words: bytes.u32()?,
+                };
+                self.entry = Entry::Slice { kept, slice };
+                return Some(());
+            }
+            match TAGS.get(usize::from(tag))? {
                 Tag::Thread => {
                     let thread = bytes.varint().filter(|&thread| thread < MAX_THREADS)?;
                     self.current = ThreadId(thread as u32);

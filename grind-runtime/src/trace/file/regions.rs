@@ -146,10 +146,6 @@ impl Predictor {
             (false, 0) => return None,
             (false, &size) => size.into(),
         };
-        let start = words.len();
-        words.resize(start + size, 0);
-        let words = &mut words[start..];
-        words[HEADER] = if single { first.0 } else { header(first, size) };
         let places = &mut self.addresses[first.0 as usize..][..size - 1];
         for (operand, place) in places.iter_mut().enumerate() {
             let (before, step) = *place;
@@ -158,7 +154,10 @@ impl Predictor {
                 _ => before.wrapping_add_signed(i32::try_from(bytes.signed()?).ok()?),
             };
             *place = (now, now.wrapping_sub(before));
-            words[operand + usize::from(operand >= HEADER)] = now;
+            words.push(now);
+            if operand + 1 == HEADER {
+                words.push(if single { first.0 } else { header(first, size) });
+            }
         }
         Some(first)
     }
