@@ -1,14 +1,17 @@
 //! What the offline analyses cost per event, on one generated trace, and on one that was recorded.
 //!
-//! `cargo bench -p grind-runtime --bench predict`; criterion's throughput is events per second.
+//! `cargo bench -p grind-runtime --bench predict`; criterion's throughput is events per second of CPU time.
 //! 10 million events of 8 threads: critical sections of 64 locks, some nested, with accesses of variables that the
 //! lock protects; stretches of accesses of a thread's own variables; and now and then an unprotected access of a
 //! shared variable. The recorded one is `kernels/locks.wat` with every access: read, translated and analysed.
 
+#[path = "support/cpu_time.rs"]
+mod cpu_time;
 #[path = "../tests/support/recording.rs"]
 #[expect(dead_code, reason = "shared with tests")]
 mod recording;
 
+use cpu_time::CpuTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grind_runtime::host::RunOptions;
 use grind_runtime::offline::{self, Analysis};
@@ -109,7 +112,7 @@ fn races(mut analysis: impl RaceAnalysis, events: &[Event]) -> u32 {
     analysis.finish().racy
 }
 
-fn predict(criterion: &mut Criterion) {
+fn predict(criterion: &mut Criterion<CpuTime>) {
     let events = trace(EVENTS);
     let mut group = criterion.benchmark_group("predict");
     group.throughput(Throughput::Elements(events.len() as u64));
@@ -157,7 +160,7 @@ fn record() -> Vec<u8> {
         .1
 }
 
-fn recorded(criterion: &mut Criterion) {
+fn recorded(criterion: &mut Criterion<CpuTime>) {
     let bytes = record();
     let analyze = |analysis: Analysis| {
         let open = || TraceReader::open(&bytes[..]);
@@ -173,5 +176,9 @@ fn recorded(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, predict, recorded);
+criterion_group!(
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = predict, recorded
+);
 criterion_main!(benches);

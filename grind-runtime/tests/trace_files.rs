@@ -11,8 +11,10 @@ mod recording;
 use grind_runtime::host::{self, ReplayError, ReplayOptions, RunOptions, TraceInput};
 use grind_runtime::machine::{BufferIo, Limits, NullIo};
 use grind_runtime::program::Program;
-use grind_runtime::schedule::Strategy;
-use grind_runtime::trace::file::{Detail, Entry, TraceEnd, TraceError, TraceReader, TraceWriter};
+use grind_runtime::schedule::{Slice, Strategy};
+use grind_runtime::trace::file::{
+    Detail, Entry, TraceEnd, TraceError, TraceReader, TraceWriter, VERSION,
+};
 use grind_runtime::trace::{Event, EventKind, LockMode, ThreadId};
 use recording::{Memory, header, open, record};
 use std::path::Path;
@@ -122,13 +124,21 @@ fn a_flipped_byte_is_never_taken_for_good() {
 
 #[test]
 fn another_version_is_named_with_ours() {
-    let mut bytes = recorded(Detail::Light);
-    bytes[8] = 9;
-    let message = open(&bytes).unwrap_err().to_string();
-    assert!(
-        message.contains("9.0") && message.contains("1.0"),
-        "{message}"
-    );
+    let (major, minor) = VERSION;
+    let ours = format!("reads {major}.{minor};");
+    // Another major version, and a newer minor one.
+    for (byte, value, theirs) in [
+        (8, 9, format!("format 9.{minor},")),
+        (10, 99, format!("format {major}.99,")),
+    ] {
+        let mut bytes = recorded(Detail::Light);
+        bytes[byte] = value;
+        let message = open(&bytes).unwrap_err().to_string();
+        assert!(
+            message.contains(&theirs) && message.contains(&ours),
+            "{message}"
+        );
+    }
 }
 
 #[test]
@@ -210,6 +220,34 @@ fn stacks_are_known_with_either_detail() {
     let (light, full) = (stacks(Detail::Light), stacks(Detail::Full));
     assert_eq!(light, full);
     assert!(light.iter().any(|stack| stack.len() > 5));
+}
+
+#[test]
+fn decisions_come_back_whatever_their_size() {
+    let program = program(GUEST);
+    let file = Memory::default();
+    let header = header(&program, &RunOptions::default(), Detail::Light);
+    let mut writer = TraceWriter::create(file.clone(), &header, program.sites(), None).unwrap();
+    let mut written = Vec::new();
+    for kept in [0, 1, 7, 8, 200] {
+        for thread in [0, 1, 15, 16, 1 << 19].map(ThreadId) {
+            let slice = Slice { thread, words: 300 };
+            (0..kept).for_each(|_| writer.kept());
+            writer.slice(slice);
+            written.push(Entry::Slice { kept, slice });
+            // Of the thread that runs, and of one that does not.
+            for thread in [thread, ThreadId(1)] {
+                let kind = EventKind::HideBegin;
+                let event = Event { thread, kind };
+                writer.event(&event, &[]);
+                written.push(Entry::Event(event));
+            }
+        }
+    }
+    writer.finish(&footer()).unwrap();
+    let (entries, _) = read(&file.bytes());
+    let entries: Vec<Entry> = entries.into_iter().map(|(entry, _)| entry).collect();
+    assert_eq!(entries, written);
 }
 
 #[test]

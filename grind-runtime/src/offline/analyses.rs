@@ -6,8 +6,8 @@ use super::source::SyncSource;
 use super::visible::Visible;
 use crate::analysis::{Diagnosis, ThreadInfo};
 use crate::predict::{
-    Checked, Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
-    ReadError, Shb, Source, SyncPreserving, Totals, Wcp, WellFormed,
+    Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
+    ReadError, Shb, SyncPreserving, Totals, Wcp, WellFormed,
 };
 use crate::trace::file::{Detail, TraceError, TraceReader};
 use serde::{Deserialize, Serialize};
@@ -109,13 +109,18 @@ enum Running {
 
 /// [`RaceAnalysis`] as an object.
 trait Feed {
-    fn feed(&mut self, event: Event) -> Option<Race>;
+    /// Takes the next events, and appends the races to `found`, with `index`.
+    fn feed(&mut self, events: &[Event], index: usize, found: &mut Vec<(usize, Race)>);
     fn finish(&self) -> Totals;
 }
 
 impl<A: RaceAnalysis> Feed for A {
-    fn feed(&mut self, event: Event) -> Option<Race> {
-        RaceAnalysis::feed(self, event)
+    fn feed(&mut self, events: &[Event], index: usize, found: &mut Vec<(usize, Race)>) {
+        for &event in events {
+            if let Some(race) = RaceAnalysis::feed(self, event) {
+                found.push((index, race));
+            }
+        }
     }
 
     fn finish(&self) -> Totals {
@@ -212,12 +217,11 @@ pub fn analyze<R: Read>(
     }
     let shape = Arc::new(Shape::of(Visible::new(reader, false))?);
 
-    let checker = match wanted.iter().any(|analysis| analysis.wants_nesting()) {
+    let mut checker = match wanted.iter().any(|analysis| analysis.wants_nesting()) {
         true => WellFormed::default(),
         false => WellFormed::any_nesting(),
     };
-    let source = SyncSource::new(open()?, Arc::clone(&shape), false);
-    let mut source = Checked::with(source, checker);
+    let mut source = SyncSource::new(open()?, Arc::clone(&shape), false);
     let mut running: Vec<(Analysis, Running, u64)> = (wanted.iter())
         .map(|&analysis| (analysis, analysis.start(), 0))
         .collect();
@@ -225,29 +229,39 @@ pub fn analyze<R: Read>(
     let mut deadlocks = Found::new();
     let mut analyzed = Analyzed::default();
     let mut events = 0;
-    while let Some(event) = (source.next_event()).map_err(|error| source.get_ref().named(error))? {
-        events += 1;
-        for (analysis, running, left_out) in &mut running {
+    let mut batch_races = Vec::new();
+    while let Some(batch) = source.next_events()? {
+        if let Err(error) = batch.iter().try_for_each(|&event| checker.admit(event)) {
+            return Err(source.named(error).into());
+        }
+        for (index, (analysis, running, left_out)) in running.iter_mut().enumerate() {
             match running {
-                Running::Races(one) => {
-                    if let Some(race) = one.feed(event)
-                        && !add_race(&mut races, *analysis, &race)
-                    {
-                        *left_out += 1;
+                Running::Races(one) => one.feed(batch, index, &mut batch_races),
+                Running::Deadlocks(one) => {
+                    for &event in batch {
+                        one.feed(event, |deadlock| {
+                            if !add_deadlock(&mut deadlocks, *analysis, &deadlock) {
+                                *left_out += 1;
+                            }
+                        });
                     }
                 }
-                Running::Deadlocks(one) => one.feed(event, |deadlock| {
-                    if !add_deadlock(&mut deadlocks, *analysis, &deadlock) {
-                        *left_out += 1;
-                    }
-                }),
             }
         }
-        if events % TICK == 0 {
-            let position = source.get_ref().position();
+        // As if each event had been given to all analyses before the next.
+        batch_races.sort_by_key(|(_, race): &(usize, Race)| race.at.number);
+        for (index, race) in batch_races.drain(..) {
+            let (analysis, _, left_out) = &mut running[index];
+            if !add_race(&mut races, *analysis, &race) {
+                *left_out += 1;
+            }
+        }
+        let before = events;
+        events += batch.len() as u64;
+        if before / TICK != events / TICK {
             let now = Progress {
                 reading: 2,
-                position,
+                position: source.position(),
                 events,
             };
             if progress(now).is_break() {
@@ -256,9 +270,7 @@ pub fn analyze<R: Read>(
             }
         }
     }
-    let locks: Vec<Option<u32>> = (0..)
-        .map_while(|lock| source.get_ref().known_lock(lock))
-        .collect();
+    let locks: Vec<Option<u32>> = (0..).map_while(|lock| source.known_lock(lock)).collect();
     drop(source);
     analyzed.totals = (running.iter())
         .map(|(analysis, running, left_out)| {
@@ -311,26 +323,30 @@ fn add(
     events: (u32, u32),
     wants: Option<(u32, u32)>,
 ) -> bool {
-    if found.len() >= MOST && !found.contains_key(&key) {
+    if let Some(pair) = found.get_mut(&key) {
+        pair.count += u64::from(pair.analyses.first() == Some(&analysis));
+        if !pair.analyses.contains(&analysis) {
+            pair.analyses.push(analysis);
+        }
+        return true;
+    }
+    if found.len() >= MOST {
         return false;
     }
-    let pair = found.entry(key).or_insert_with(|| Pair {
-        analyses: Vec::new(),
-        count: 0,
+    let pair = Pair {
+        analyses: vec![analysis],
+        count: 1,
         events,
         wants,
-    });
-    pair.count += u64::from(pair.analyses.first().is_none_or(|&first| first == analysis));
-    if !pair.analyses.contains(&analysis) {
-        pair.analyses.push(analysis);
-    }
+    };
+    found.insert(key, pair);
     true
 }
 
 impl Pair {
     fn predicted(&self, collected: &Collected, locks: &[Option<u32>]) -> Option<Predicted> {
         let events = (u64::from(self.events.0), u64::from(self.events.1));
-        let get = |number: u64| collected.events.get(&number)?.as_ref();
+        let get = |number: u64| collected.events.get(&number);
         let (earlier, later) = (get(events.0)?, get(events.1)?);
         let diagnosis = match self.wants {
             None => Diagnosis::DataRace {

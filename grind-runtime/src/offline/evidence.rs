@@ -6,7 +6,7 @@ use crate::analysis::{Access, AccessKind, HeldLock, LockOrderEdge, Stack, Thread
 use crate::predict::ReadError;
 use crate::predict::event::MAX_THREADS;
 use crate::trace::{AtomicKind, LockMode, ThreadId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 /// What is known of an event.
@@ -87,7 +87,7 @@ impl Evidence {
 /// Evidence by number, and the threads of the trace.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
-    pub(super) events: BTreeMap<u64, Option<Evidence>>,
+    pub(super) events: BTreeMap<u64, Evidence>,
     pub(super) threads: Vec<ThreadInfo>,
 }
 
@@ -96,17 +96,15 @@ pub(super) fn collect<R: Read>(
     mut source: SyncSource<R>,
     wanted: impl IntoIterator<Item = u64>,
 ) -> Result<Collected, ReadError> {
-    let mut events: BTreeMap<u64, Option<Evidence>> =
-        wanted.into_iter().map(|number| (number, None)).collect();
-    let last = events.last_key_value().map_or(0, |(&last, _)| last);
+    let wanted: BTreeSet<u64> = wanted.into_iter().collect();
+    let mut wanted = wanted.into_iter().peekable();
+    let mut events = BTreeMap::new();
     let mut threads = Threads::default();
-    let mut at_event = 0;
-    while at_event < last {
+    while wanted.peek().is_some() {
         let went = source.advance(|at, step, first, count| {
-            for (_, slot) in events.range_mut(first..first + count) {
-                *slot = Some(Evidence::new(at, step));
+            while let Some(number) = wanted.next_if(|&number| number < first + count) {
+                events.insert(number, Evidence::new(at, step));
             }
-            at_event = first + count - 1;
             // Others are refused.
             if let Step::Fork(child) = step
                 && child.0 < MAX_THREADS

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `visible` | what of a trace orders and conflicts |
 //! | `shape` | which bytes are accessed as one, and which of them matter |
+//! | `paged` | tables by address |
 //! | [`Translation`] | a trace as the events of [`crate::predict`] |
 //! | [`analyses`] | which analyses there are; runs them |
 //! | `plan` | schedules that lead a run to it |
@@ -14,6 +15,7 @@
 
 pub mod analyses;
 mod evidence;
+mod paged;
 mod plan;
 mod shape;
 mod source;

@@ -6,12 +6,12 @@
 //!
 //! **Cost**: 4 bytes per 8 bytes of guest memory that are accessed, whatever the length of the trace.
 
+use super::paged::Paged;
 use super::visible::{Step, Visible};
 use crate::trace::file::TraceError;
 use crate::trace::{AtomicKind, ThreadId};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use std::io::Read;
-use std::ops::Range;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Granule {
@@ -27,14 +27,13 @@ const WRITTEN: u8 = 2;
 const PLAIN: u8 = 4;
 const ATOMIC: u8 = 8;
 
-/// Bits of the address within a page, and granules of a page.
-const PAGE_BITS: u32 = 12;
-const GRANULES: usize = 1 << (PAGE_BITS - 3);
+/// Granules of a page of 4 KiB.
+const GRANULES: usize = 512;
 
 /// What is accessed as one, and how.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
-    pages: FxHashMap<u32, Box<[Granule; GRANULES]>>,
+    granules: Paged<Granule, GRANULES>,
     shared_locks: FxHashSet<u32>,
 }
 
@@ -42,7 +41,6 @@ pub(super) struct Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) addr: u32,
-    pub(super) len: u8,
     /// Accesses of it can race.
     pub(super) variable: bool,
     /// Atomics access it as well.
@@ -57,6 +55,7 @@ impl Shape {
         Ok(shape)
     }
 
+    #[inline(always)]
     fn step(&mut self, thread: ThreadId, step: Step) {
         match step {
             Step::Access { addr, len, write } => {
@@ -74,12 +73,13 @@ impl Shape {
         }
     }
 
+    #[inline(always)]
     fn access(&mut self, thread: ThreadId, addr: u32, len: u32, flags: u8) {
         let end = u64::from(addr) + u64::from(len);
         let thread = u16::try_from(thread.0 + 1).unwrap_or(u16::MAX);
         let mut at = u64::from(addr);
         while at < end {
-            let granule = self.granule(at as u32);
+            let granule = self.granules.get_mut(at as u32 >> 3);
             granule.cuts |= 1 << (at & 7);
             let next = (at | 7) + 1;
             if end < next {
@@ -94,61 +94,65 @@ impl Shape {
         }
     }
 
-    fn granule(&mut self, addr: u32) -> &mut Granule {
-        let page = self.pages.entry(addr >> PAGE_BITS);
-        let page = page.or_insert_with(|| Box::new([Granule::default(); GRANULES]));
-        &mut page[(addr >> 3) as usize % GRANULES]
-    }
-
     /// Whether someone takes the lock together with others.
     pub(super) fn is_shared(&self, lock: u32) -> bool {
         self.shared_locks.contains(&lock)
     }
 
-    /// The cells of an access that matter.
-    pub(super) fn cells(&self, addr: u32, len: u32) -> impl Iterator<Item = Cell> {
+    /// Gives `take` the cells of an access that matter.
+    #[inline]
+    pub(super) fn cells(&self, addr: u32, len: u32, mut take: impl FnMut(Cell)) {
         let end = (u64::from(addr) + u64::from(len)).min(1 << 32);
         let first = u64::from(addr) & !7;
-        (first..end).step_by(8).flat_map(move |base| {
-            let granule = self.get(base as u32);
+        for base in (first..end).step_by(8) {
+            let granule = self.granules.get((base >> 3) as u32);
             let variable = granule.flags & (SHARED | WRITTEN | PLAIN) == SHARED | WRITTEN | PLAIN;
             let atomic = granule.flags & (SHARED | ATOMIC) == SHARED | ATOMIC;
-            let cuts = if variable || atomic {
-                granule.cuts | 1
-            } else {
-                0
-            };
-            ranges(cuts).filter_map(move |bytes| {
-                let range = base + u64::from(bytes.start)..base + u64::from(bytes.end);
-                (range.start < end && u64::from(addr) < range.end).then_some(Cell {
-                    addr: range.start as u32,
-                    len: bytes.len() as u8,
+            if !variable && !atomic {
+                continue;
+            }
+            // Those that begin within the access, and the one that it begins in.
+            let low = u64::from(addr).saturating_sub(base) as u32;
+            let high = (end - base).min(8) as u32;
+            let cuts = u32::from(granule.cuts) | 1;
+            let from = (cuts & ((2 << low) - 1)).ilog2();
+            let mut starts = cuts & ((1 << high) - (1 << from));
+            while starts != 0 {
+                take(Cell {
+                    addr: base as u32 + starts.trailing_zeros(),
                     variable,
                     atomic,
-                })
-            })
-        })
-    }
-
-    fn get(&self, addr: u32) -> Granule {
-        let page = self.pages.get(&(addr >> PAGE_BITS));
-        page.map_or_else(Granule::default, |page| {
-            page[(addr >> 3) as usize % GRANULES]
-        })
+                });
+                starts &= starts - 1;
+            }
+        }
     }
 }
 
-/// The cells of a granule.
-fn ranges(cuts: u8) -> impl Iterator<Item = Range<u8>> {
-    (0..8u8)
-        .filter(move |byte| cuts & 1 << byte != 0)
-        .map(move |start| {
-            let later = cuts.checked_shr(u32::from(start) + 1).unwrap_or(0);
-            let len = if later == 0 {
-                8 - start
-            } else {
-                later.trailing_zeros() as u8 + 1
-            };
-            start..start + len
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_the_cells_that_it_touches() {
+        let mut shape = Shape::default();
+        for thread in [0, 1].map(ThreadId) {
+            for (addr, len) in [(8, 4), (13, 1), (22, 4)] {
+                let write = true;
+                shape.step(thread, Step::Access { addr, len, write });
+            }
+        }
+        let cells = |addr, len| {
+            let mut cells = Vec::new();
+            shape.cells(addr, len, |cell| cells.push(cell.addr));
+            cells
+        };
+        assert_eq!(cells(8, 4), [8]);
+        assert_eq!(cells(22, 4), [22, 24]);
+        assert_eq!(cells(10, 1), [8], "from within a cell");
+        assert_eq!(cells(9, 5), [8, 12, 13]);
+        assert_eq!(cells(0, 8), [0; 0]);
+        assert_eq!(cells(0, 64), [8, 12, 13, 14, 16, 22, 24, 26]);
+        assert_eq!(cells(u32::MAX, 1), [0; 0], "the last byte of all");
+    }
 }

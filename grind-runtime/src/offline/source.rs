@@ -13,19 +13,20 @@
 //! **Misses** races with the end of a heap block, which is no access here. Conditions order more than the live
 //! analysis does: between two readers' releases, from a notification to whoever it woke.
 //!
-//! **Cost**: memory by cells, locks and conditions, not by the length of the trace.
+//! **Cost**: memory by locks and conditions, and 4 bytes per byte of each 256 that have variables; not by the length of the
+//! trace.
 
 use super::analyses::OfflineError;
+use super::paged::Paged;
 use super::shape::{Cell, Shape};
 use super::visible::{At, Condition, Step, Visible};
 use crate::predict::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES};
 use crate::predict::well_formed::Problem;
-use crate::predict::{Event, Op, Operand, ReadError, Source};
+use crate::predict::{Event, Op, ReadError, Source};
 use crate::program::sites::SiteId;
 use crate::trace::file::{Detail, TraceError, TraceReader};
 use crate::trace::{AtomicKind, ThreadId};
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
 use std::hash::Hash;
 use std::io::Read;
 use std::sync::Arc;
@@ -48,7 +49,40 @@ enum ConditionKey {
     Readers(u32),
 }
 
-/// Dense numbers in order of first occurrence.
+/// Dense numbers of variables, in order of first occurrence.
+#[derive(Debug, Default)]
+struct Variables {
+    /// By address of the first byte: the number, plus 1.
+    numbers: Paged<u32, PAGE>,
+    next: u32,
+}
+
+/// Addresses of a page. Variables come in clusters, but few of a guest's pages of 4 KiB are full of them.
+const PAGE: usize = 1 << 8;
+
+impl Variables {
+    #[inline]
+    fn of(&mut self, addr: u32) -> Result<u32, (u32, &'static str)> {
+        let number = self.numbers.get_mut(addr);
+        if *number == 0 {
+            if self.next >= MAX_VARIABLES {
+                return Err((MAX_VARIABLES, "variables"));
+            }
+            self.next += 1;
+            *number = self.next;
+        }
+        Ok(*number - 1)
+    }
+
+    /// What is there gets another number from here on.
+    fn renew(&mut self, addr: u32) {
+        if self.numbers.get(addr) != 0 {
+            *self.numbers.get_mut(addr) = 0;
+        }
+    }
+}
+
+/// Dense numbers of what is rarer, in order of first occurrence.
 #[derive(Debug)]
 struct Numbers<K> {
     numbers: FxHashMap<K, u32>,
@@ -87,7 +121,7 @@ impl<K: Eq + Hash + Copy> Numbers<K> {
 /// What the events' operands are.
 #[derive(Debug)]
 struct Names {
-    variables: Numbers<(u32, u8)>,
+    variables: Variables,
     locks: Numbers<LockKey>,
     conditions: Numbers<ConditionKey>,
 }
@@ -121,41 +155,49 @@ impl<R: Read> Source for Translation<R> {
 /// A trace as events.
 pub(super) struct SyncSource<R: Read> {
     trace: Visible<R>,
-    translator: Translator,
-    failed: bool,
+    shape: Arc<Shape>,
+    output: Output,
+    /// Events of the output that [`Source::next_event`] gave.
+    given: usize,
+    /// What comes after the events of the output, if not more of them.
+    end: Option<Result<(), ReadError>>,
 }
 
-struct Translator {
-    shape: Arc<Shape>,
+/// What was translated.
+struct Output {
     names: Names,
-    queue: VecDeque<Event>,
-    /// Events given so far and queued.
-    number: u64,
+    events: Vec<Event>,
+    /// Events that were dropped from `events`.
+    dropped: u64,
     too_many: Option<ReadError>,
 }
+
+/// Events that are worth looking at together.
+const BATCH: usize = 1 << 10;
 
 impl<R: Read> SyncSource<R> {
     pub(super) fn new(reader: TraceReader<R>, shape: Arc<Shape>, stacks: bool) -> Self {
         SyncSource {
             trace: Visible::new(reader, stacks),
-            translator: Translator {
-                shape,
+            shape,
+            output: Output {
                 names: Names {
-                    variables: Numbers::new(MAX_VARIABLES, "variables"),
+                    variables: Variables::default(),
                     locks: Numbers::new(MAX_LOCKS, "locks"),
                     conditions: Numbers::new(MAX_LOCKS, "conditions"),
                 },
-                queue: VecDeque::new(),
-                number: 0,
+                events: Vec::new(),
+                dropped: 0,
                 too_many: None,
             },
-            failed: false,
+            given: 0,
+            end: None,
         }
     }
 
     /// The address of a lock, none if it is none of the guest's; nothing beyond the locks that are known.
     pub(super) fn known_lock(&self, number: u32) -> Option<Option<u32>> {
-        let key = self.translator.names.locks.keys.get(number as usize)?;
+        let key = self.output.names.locks.keys.get(number as usize)?;
         Some(match key {
             LockKey::Lock(addr) => Some(*addr),
             LockKey::Cell(_) => None,
@@ -194,20 +236,25 @@ impl<R: Read> SyncSource<R> {
         self.trace.reader().position()
     }
 
-    /// Translates the next entry that has steps. `look` sees each step, the number of its first event, and how many it
-    /// has. False at the end.
+    /// Translates the next entry. `look` sees each step, the number of its first event, and how many it has. False at
+    /// the end.
     pub(super) fn advance(
         &mut self,
         mut look: impl FnMut(&At<'_>, &Step, u64, u64),
     ) -> Result<bool, ReadError> {
-        let translator = &mut self.translator;
-        let went = self.trace.next(|at, step| {
-            let first = translator.number + 1;
-            translator.step(at.thread, at.site, step);
-            look(&at, &step, first, translator.number + 1 - first);
+        let SyncSource {
+            trace,
+            shape,
+            output,
+            ..
+        } = self;
+        let went = trace.next(|at, step| {
+            let first = output.next_number();
+            output.step(shape, at.thread, at.site, step);
+            look(&at, &step, first, output.next_number() - first);
         });
         let went = went.map_err(read_error)?;
-        match self.translator.too_many.take() {
+        match output.too_many.take() {
             Some(error) => Err(error),
             None => Ok(went),
         }
@@ -215,7 +262,27 @@ impl<R: Read> SyncSource<R> {
 
     /// Drops translated events that nobody reads.
     pub(super) fn skip(&mut self) {
-        self.translator.queue.clear();
+        self.output.dropped += self.output.events.len() as u64;
+        self.output.events.clear();
+        self.given = 0;
+    }
+
+    /// The next events; none at the end, also when asked again. An error comes after the events before it.
+    pub(super) fn next_events(&mut self) -> Result<Option<&[Event]>, ReadError> {
+        self.skip();
+        while self.output.events.len() < BATCH && self.end.is_none() {
+            match self.advance(|_, _, _, _| {}) {
+                Ok(true) => {}
+                Ok(false) => self.end = Some(Ok(())),
+                Err(error) => self.end = Some(Err(error)),
+            }
+        }
+        if self.output.events.is_empty()
+            && let Some(end) = self.end.replace(Ok(()))
+        {
+            return end.map(|()| None);
+        }
+        Ok(Some(&self.output.events))
     }
 }
 
@@ -228,37 +295,32 @@ fn read_error(error: TraceError) -> ReadError {
 
 impl<R: Read> Source for SyncSource<R> {
     fn next_event(&mut self) -> Result<Option<Event>, ReadError> {
-        loop {
-            if let Some(event) = self.translator.queue.pop_front() {
-                return Ok(Some(event));
-            }
-            if self.failed {
-                return Ok(None);
-            }
-            match self.advance(|_, _, _, _| {}) {
-                Ok(true) => {}
-                Ok(false) => self.failed = true,
-                Err(error) => {
-                    self.failed = true;
-                    return Err(error);
-                }
-            }
+        if self.given == self.output.events.len() && self.next_events()?.is_none() {
+            return Ok(None);
         }
+        self.given += 1;
+        Ok(Some(self.output.events[self.given - 1]))
     }
 }
 
-impl Translator {
-    fn push(&mut self, op: Op, thread: ThreadId, site: Option<SiteId>, operand: u32) {
-        let other = if op.operand() == Operand::Thread {
-            operand
-        } else {
-            0
+/// By whom, and where.
+type Doer = (ThreadId, Option<SiteId>);
+
+impl Output {
+    fn next_number(&self) -> u64 {
+        self.dropped + self.events.len() as u64 + 1
+    }
+
+    #[inline]
+    fn push(&mut self, op: Op, (thread, site): Doer, operand: u32) {
+        let other = match op {
+            Op::Fork | Op::Join => operand,
+            _ => 0,
         };
         if thread.0.max(other) >= MAX_THREADS {
             return self.refuse((MAX_THREADS, "threads"));
         }
-        self.number += 1;
-        self.queue.push_back(Event {
+        self.events.push(Event {
             op,
             thread: thread.0,
             operand,
@@ -266,58 +328,60 @@ impl Translator {
         });
     }
 
-    fn number<K>(&mut self, of: impl FnOnce(&mut Names) -> &mut Numbers<K>, key: K) -> Option<u32>
-    where
-        K: Eq + Hash + Copy,
-    {
-        match of(&mut self.names).of(key) {
-            Ok(number) => Some(number),
-            Err(limit) => {
-                self.refuse(limit);
-                None
-            }
+    #[inline]
+    fn numbered(&mut self, op: Op, at: Doer, number: Result<u32, (u32, &'static str)>) {
+        match number {
+            Ok(number) => self.push(op, at, number),
+            Err(limit) => self.refuse(limit),
         }
     }
 
     /// There is too much of something.
+    #[cold]
     fn refuse(&mut self, (limit, what): (u32, &'static str)) {
-        let event = self.number + 1;
+        let event = self.next_number();
         self.too_many = Some(ReadError::TooMany { event, what, limit });
     }
 
-    fn condition(&mut self, op: Op, at: (ThreadId, Option<SiteId>), key: ConditionKey) {
-        if let Some(number) = self.number(|names| &mut names.conditions, key) {
-            self.push(op, at.0, at.1, number);
-        }
+    fn condition(&mut self, op: Op, at: Doer, key: ConditionKey) {
+        let number = self.names.conditions.of(key);
+        self.numbered(op, at, number);
     }
 
-    fn lock(&mut self, op: Op, at: (ThreadId, Option<SiteId>), key: LockKey) {
-        if let Some(number) = self.number(|names| &mut names.locks, key) {
-            self.push(op, at.0, at.1, number);
-        }
+    fn lock(&mut self, op: Op, at: Doer, key: LockKey) {
+        let number = self.names.locks.of(key);
+        self.numbered(op, at, number);
     }
 
-    fn variable(&mut self, op: Op, at: (ThreadId, Option<SiteId>), cell: Cell) {
-        let key = (cell.addr, cell.len);
-        if let Some(number) = self.number(|names| &mut names.variables, key) {
-            self.push(op, at.0, at.1, number);
-        }
+    #[inline]
+    fn variable(&mut self, op: Op, at: Doer, cell: Cell) {
+        let number = self.names.variables.of(cell.addr);
+        self.numbered(op, at, number);
     }
 
-    fn step(&mut self, thread: ThreadId, site: Option<SiteId>, step: Step) {
+    #[inline(always)]
+    fn step(&mut self, shape: &Shape, thread: ThreadId, site: Option<SiteId>, step: Step) {
         let at = (thread, site);
-        let shape = Arc::clone(&self.shape);
-        match step {
-            Step::Access { addr, len, write } => {
-                let op = if write { Op::Write } else { Op::Read };
-                for cell in shape.cells(addr, len).filter(|cell| cell.variable) {
-                    self.variable(op, at, cell);
-                }
+        let Step::Access { addr, len, write } = step else {
+            return self.other(shape, at, step);
+        };
+        let op = if write { Op::Write } else { Op::Read };
+        shape.cells(addr, len, |cell| {
+            if cell.variable {
+                self.variable(op, at, cell);
             }
+        });
+    }
+
+    /// What is no plain access: not worth to be inlined where those are.
+    fn other(&mut self, shape: &Shape, at: Doer, step: Step) {
+        match step {
             Step::Atomic { addr, len, kind } => {
-                for cell in shape.cells(addr, len).filter(|cell| cell.atomic) {
-                    self.atomic(at, cell, kind);
-                }
+                shape.cells(addr, len, |cell| {
+                    if cell.atomic {
+                        self.atomic(at, cell, kind);
+                    }
+                });
             }
             Step::Acquire { lock, shared } => {
                 if !shared {
@@ -344,19 +408,19 @@ impl Translator {
             }
             Step::Signal(condition) => self.condition(Op::Notify, at, ConditionKey::Of(condition)),
             Step::Await(condition) => self.condition(Op::Wait, at, ConditionKey::Of(condition)),
-            Step::Fork(child) => self.push(Op::Fork, thread, site, child.0),
-            Step::Join(child) => self.push(Op::Join, thread, site, child.0),
+            Step::Fork(child) => self.push(Op::Fork, at, child.0),
+            Step::Join(child) => self.push(Op::Join, at, child.0),
             Step::New { addr, len } => {
-                for cell in shape.cells(addr, len) {
-                    self.names.variables.renew((cell.addr, cell.len));
+                shape.cells(addr, len, |cell| {
+                    self.names.variables.renew(cell.addr);
                     self.names.conditions.renew(ConditionKey::Atomic(cell.addr));
-                }
+                });
             }
-            Step::End => {}
+            Step::Access { .. } | Step::End => {}
         }
     }
 
-    fn atomic(&mut self, at: (ThreadId, Option<SiteId>), cell: Cell, kind: AtomicKind) {
+    fn atomic(&mut self, at: Doer, cell: Cell, kind: AtomicKind) {
         let key = ConditionKey::Atomic(cell.addr);
         if cell.variable {
             self.lock(Op::Acquire, at, LockKey::Cell(cell.addr));

@@ -11,8 +11,8 @@ use crate::trace::{
     AtomicKind, Event, EventKind, LockMode, RangeOrigin, Records, ThreadId, WaitOutcome,
 };
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::io::Read;
-use std::sync::Arc;
 
 /// Something that orders or conflicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,21 @@ struct Thread {
 /// Frames that are followed per thread.
 const MAX_FRAMES: usize = 1 << 16;
 
+impl Thread {
+    /// Follows a record that is no access.
+    fn follow(&mut self, site: SiteId, kind: u8) {
+        const CALL: u8 = SiteKind::Call as u8;
+        const RETURN: u8 = SiteKind::Return as u8;
+        match kind {
+            CALL if self.calls.len() < MAX_FRAMES => self.calls.push(site),
+            CALL => self.deeper += 1,
+            RETURN if self.deeper > 0 => self.deeper -= 1,
+            RETURN => drop(self.calls.pop()),
+            _ => {}
+        }
+    }
+}
+
 /// Follows threads, and says what can be seen of them.
 pub(crate) struct Tracker {
     threads: Vec<Thread>,
@@ -143,7 +158,10 @@ pub(super) struct Visible<R: Read> {
 }
 
 impl<R: Read> Visible<R> {
-    pub(super) fn new(reader: TraceReader<R>, stacks: bool) -> Self {
+    pub(super) fn new(mut reader: TraceReader<R>, stacks: bool) -> Self {
+        if reader.header().detail == Detail::Full {
+            reader.ignore_calls();
+        }
         let tracker = Tracker::new(stacks);
         Visible { reader, tracker }
     }
@@ -159,21 +177,21 @@ impl<R: Read> Visible<R> {
 
     /// Gives `take` the visible steps of the next entry. False at the end.
     pub(super) fn next(&mut self, mut take: impl FnMut(At<'_>, Step)) -> Result<bool, TraceError> {
-        match self.reader.next_entry()? {
-            None => return Ok(false),
-            Some(Entry::Records(thread)) => {
-                let sites = Arc::clone(self.reader.sites());
-                let records = self.reader.records();
-                self.tracker.records(&sites, thread, records, &mut take);
+        let Visible { reader, tracker } = self;
+        if !reader.advance()? {
+            return Ok(false);
+        }
+        match reader.entry() {
+            Entry::Records(thread) => {
+                tracker.records(reader.sites(), *thread, reader.records(), &mut take);
             }
-            Some(Entry::Event(event)) => {
-                let reader = &self.reader;
+            Entry::Event(event) => {
                 let calls = || reader.stack(event.thread);
                 let light = reader.header().detail == Detail::Light;
                 let known = light.then_some(&calls as Known<'_>);
-                self.tracker.event(&event, known, &mut take);
+                tracker.event(event, known, &mut take);
             }
-            Some(_) => {}
+            _ => {}
         }
         Ok(true)
     }
@@ -221,31 +239,27 @@ impl Tracker {
         records: Records<'_>,
         take: &mut impl FnMut(At<'_>, Step),
     ) {
-        const CALL: u8 = SiteKind::Call as u8;
-        const RETURN: u8 = SiteKind::Return as u8;
         const WRITE: u8 = SiteKind::Write as u8;
-        for record in records.iter() {
-            let id = record.site();
-            let site = sites.packed(id);
-            let state = self.thread(thread);
-            match site.kind() {
-                CALL if state.calls.len() < MAX_FRAMES => state.calls.push(id),
-                CALL => state.deeper += 1,
-                RETURN if state.deeper > 0 => state.deeper -= 1,
-                RETURN => drop(state.calls.pop()),
-                kind if kind <= WRITE && state.hide == 0 && state.hooks.is_empty() => {
+        let visible = !self.hidden(thread);
+        for region in records.regions() {
+            for index in 0..region.len {
+                let id = SiteId(region.first.0 + index as u32);
+                let site = sites.packed(id);
+                if site.kind() > WRITE {
+                    self.thread(thread).follow(id, site.kind());
+                } else if visible {
                     let step = Step::Access {
-                        addr: record.base().wrapping_add(site.displacement()),
+                        addr: region.operand(site).wrapping_add(site.displacement()),
                         len: site.width(),
-                        write: kind == WRITE,
+                        write: site.kind() == WRITE,
                     };
                     take(self.at(thread, Some(id), None), step);
                 }
-                _ => {}
             }
         }
     }
 
+    #[inline]
     fn at<'a>(
         &'a self,
         thread: ThreadId,
@@ -275,7 +289,7 @@ impl Tracker {
         let site = event.kind.site();
         let hidden = self.hidden(thread);
         let outermost = self.thread(thread).hooks.is_empty();
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps: SmallVec<[Step; 4]> = SmallVec::new();
         match event.kind {
             EventKind::ThreadName { of, ref name } if self.thread_names.len() < MAX_NAMES => {
                 self.thread_names.insert(of, name.clone());

@@ -39,15 +39,29 @@ fn unordered(kept: &[Access], clock: &Clock) -> Option<Place> {
         .map(|access| access.place)
 }
 
-fn replace(kept: &mut SmallVec<[Access; 1]>, clock: &Clock, by: Access) {
+/// Drops what is before `clock`, and says what is left first.
+#[inline]
+fn prune(kept: &mut SmallVec<[Access; 1]>, clock: &Clock) -> Option<Place> {
+    match kept.as_slice() {
+        [] => {}
+        [only] if only.before(clock) => kept.clear(),
+        _ => kept.retain(|access| !access.before(clock)),
+    }
+    kept.first().map(|access| access.place)
+}
+
+/// Adds an access that knows `clock`, in place of those before it. Says what is left first of the others.
+#[inline]
+fn replace(kept: &mut SmallVec<[Access; 1]>, clock: &Clock, by: Access) -> Option<Place> {
     if let [only] = kept.as_mut_slice()
         && only.before(clock)
     {
         *only = by;
-        return;
+        return None;
     }
-    kept.retain(|access| !access.before(clock));
+    let left = prune(kept, clock);
     kept.push(by);
+    left
 }
 
 impl History {
@@ -65,8 +79,8 @@ impl History {
             time: clock.get(thread),
             place,
         };
-        let racing = unordered(&self.writes, clock);
         if op == Op::Read {
+            let racing = unordered(&self.writes, clock);
             if let [last] = self.reads.as_slice()
                 && (last.thread, last.time) == (thread, now.time)
             {
@@ -75,11 +89,7 @@ impl History {
             replace(&mut self.reads, clock, now);
             return racing;
         }
-        let racing = racing.or_else(|| unordered(&self.reads, clock));
-        if !self.reads.is_empty() {
-            self.reads.retain(|access| !access.before(clock));
-        }
-        replace(&mut self.writes, clock, now);
-        racing
+        let read = prune(&mut self.reads, clock);
+        replace(&mut self.writes, clock, now).or(read)
     }
 }

@@ -134,6 +134,7 @@ impl WellFormed {
     ///
     /// # Errors
     /// What is wrong with it. Later events are not to be checked then.
+    #[inline]
     pub fn check(&mut self, event: Event) -> Result<(), Violation> {
         self.number += 1;
         let number = self.number;
@@ -146,6 +147,23 @@ impl WellFormed {
         })
     }
 
+    /// Checks the next event, and that there are not too many.
+    ///
+    /// # Errors
+    /// [`ReadError::Malformed`], [`ReadError::TooMany`]. Later events are not to be checked then.
+    #[inline]
+    pub fn admit(&mut self, event: Event) -> Result<(), ReadError> {
+        if self.number >= u64::from(MAX_EVENTS) {
+            return Err(ReadError::TooMany {
+                event: self.number + 1,
+                what: "events",
+                limit: MAX_EVENTS,
+            });
+        }
+        Ok(self.check(event)?)
+    }
+
+    #[inline]
     fn problem(&mut self, event: Event) -> Option<Problem> {
         let thread = slot(&mut self.threads, event.thread);
         if thread.joined {
@@ -240,14 +258,7 @@ impl<S: Source> Source for Checked<S> {
         let Some(event) = self.source.next_event()? else {
             return Ok(None);
         };
-        if self.checker.number >= u64::from(MAX_EVENTS) {
-            return Err(ReadError::TooMany {
-                event: self.checker.number + 1,
-                what: "events",
-                limit: MAX_EVENTS,
-            });
-        }
-        self.checker.check(event)?;
+        self.checker.admit(event)?;
         Ok(Some(event))
     }
 }

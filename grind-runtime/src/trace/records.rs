@@ -15,7 +15,7 @@
 //! `benches/slowdown.rs` a region has four records on average, which take three words.
 
 use super::Record;
-use crate::program::sites::{Extent, HEADER, SiteId, SiteKind, SiteTable};
+use crate::program::sites::{Extent, HEADER, PackedSite, SiteId, SiteKind, SiteTable};
 
 /// In a header: these are the records of a whole region.
 const REGION: u32 = 1 << 31;
@@ -67,6 +67,12 @@ impl Region<'_> {
         self.single
     }
 
+    /// The address operand of an access of it.
+    #[inline]
+    pub(crate) fn operand(&self, site: PackedSite) -> u32 {
+        self.words[if self.single { 0 } else { site.word() }]
+    }
+
     /// A record of it, by index.
     pub(crate) fn record(&self, sites: &SiteTable, index: usize) -> Record {
         let site = SiteId(self.first.0 + index as u32);
@@ -75,7 +81,7 @@ impl Region<'_> {
         }
         let packed = sites.packed(site);
         let access = packed.kind() <= SiteKind::Write as u8;
-        Record::new(if access { self.words[packed.word()] } else { 0 }, site)
+        Record::new(if access { self.operand(packed) } else { 0 }, site)
     }
 }
 

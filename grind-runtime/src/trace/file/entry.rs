@@ -74,6 +74,13 @@ const TAGS: [Tag; 11] = [
     Tag::Known,
 ];
 
+/// A tag with this bit is a [`Tag::Slice`] of few `kept` (bits 4 to 6) and a low thread (bits 0 to 3), of which the
+/// records and events that follow are as well. Half of the entries of a run with many locks are slices, at random: each
+/// byte of one is a byte in the file.
+const SHORT: u8 = 1 << 7;
+const SHORT_KEPT: u64 = 1 << 3;
+const SHORT_THREAD: u32 = 1 << 4;
+
 /// Appends a varint.
 pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -105,6 +112,7 @@ impl<'a> Bytes<'a> {
         self.0.len()
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -117,6 +125,7 @@ impl<'a> Bytes<'a> {
         Some(taken)
     }
 
+    #[inline]
     pub(super) fn varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
@@ -199,10 +208,16 @@ impl Encoder {
     }
 
     pub(super) fn slice(&mut self, out: &mut Vec<u8>, slice: Slice) {
-        let kept = self.kept;
-        self.tag(out, Tag::Slice);
-        put(out, kept);
-        put(out, slice.thread.0.into());
+        let (kept, thread) = (self.kept, slice.thread);
+        if kept < SHORT_KEPT && thread.0 < SHORT_THREAD {
+            self.kept = 0;
+            self.current = thread;
+            out.push(SHORT | (kept as u8) << 4 | thread.0 as u8);
+        } else {
+            self.tag(out, Tag::Slice);
+            put(out, kept);
+            put(out, thread.0.into());
+        }
         put(out, slice.words.into());
     }
 
@@ -312,6 +327,9 @@ pub(super) struct Decoder {
     /// Pieces of an input that is not yet whole.
     parts: Vec<u8>,
     words: Vec<u32>,
+    entry: Entry,
+    /// Whether [`Decoder::stack`] is asked for in a full trace.
+    follows: bool,
 }
 
 /// Bytes of an input at most; a guest's memory is no larger.
@@ -329,7 +347,24 @@ impl Decoder {
             input: Arc::default(),
             parts: Vec::new(),
             words: Vec::new(),
+            entry: Entry::Random(0),
+            follows: true,
         }
+    }
+
+    /// Calls of a full trace are not followed from here on.
+    pub(super) fn ignore_calls(&mut self) {
+        self.follows = false;
+    }
+
+    /// The last entry.
+    pub(super) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The last entry, if this is asked once.
+    pub(super) fn take_entry(&mut self) -> Entry {
+        std::mem::replace(&mut self.entry, Entry::Random(0))
     }
 
     pub(super) fn sites(&self) -> &Arc<SiteTable> {
@@ -357,11 +392,22 @@ impl Decoder {
         }
     }
 
-    /// The next entry of these bytes; none where they make no sense.
-    pub(super) fn next(&mut self, bytes: &mut Bytes<'_>) -> Option<Entry> {
+    /// Reads the next entry of these bytes into [`Decoder::entry`]; none where they make no sense.
+    pub(super) fn next(&mut self, bytes: &mut Bytes<'_>) -> Option<()> {
         loop {
             let thread = self.current;
-            match TAGS.get(usize::from(bytes.byte()?))? {
+            let tag = bytes.byte()?;
+            if tag & SHORT != 0 {
+                self.current = ThreadId(u32::from(tag) & (SHORT_THREAD - 1));
+                let kept = u64::from(tag >> 4) & (SHORT_KEPT - 1);
+                let slice = Slice {
+                    thread: self.current,
+                    words: bytes.u32()?,
+                };
+                self.entry = Entry::Slice { kept, slice };
+                return Some(());
+            }
+            match TAGS.get(usize::from(tag))? {
                 Tag::Thread => {
                     let thread = bytes.varint().filter(|&thread| thread < MAX_THREADS)?;
                     self.current = ThreadId(thread as u32);
@@ -372,17 +418,20 @@ impl Decoder {
                         thread: ThreadId(bytes.u32()?),
                         words: bytes.u32()?,
                     };
-                    return Some(Entry::Slice { kept, slice });
+                    self.entry = Entry::Slice { kept, slice };
+                    return Some(());
                 }
                 Tag::Random => {
                     let bits = bytes.take(8)?.try_into().ok()?;
-                    return Some(Entry::Random(u64::from_le_bytes(bits)));
+                    self.entry = Entry::Random(u64::from_le_bytes(bits));
+                    return Some(());
                 }
                 Tag::Input => {
                     let len = bytes.varint()?;
                     self.parts.extend(bytes.take(len)?);
                     self.input = std::mem::take(&mut self.parts).into();
-                    return Some(Entry::Input(Arc::clone(&self.input)));
+                    self.entry = Entry::Input(Arc::clone(&self.input));
+                    return Some(());
                 }
                 Tag::InputPart => {
                     let len = bytes.varint()?;
@@ -391,13 +440,19 @@ impl Decoder {
                         return None;
                     }
                 }
-                Tag::InputAgain => return Some(Entry::Input(Arc::clone(&self.input))),
+                Tag::InputAgain => {
+                    self.entry = Entry::Input(Arc::clone(&self.input));
+                    return Some(());
+                }
                 Tag::Records => {
                     let predictor = self.predictor.as_mut()?;
                     predictor.decode(bytes, thread, &mut self.words)?;
-                    let records = Records::new(&self.words, &self.sites);
-                    self.threads.of(thread).records(records, &self.sites);
-                    return Some(Entry::Records(thread));
+                    if self.follows {
+                        let records = Records::new(&self.words, &self.sites);
+                        self.threads.of(thread).records(records, &self.sites);
+                    }
+                    self.entry = Entry::Records(thread);
+                    return Some(());
                 }
                 Tag::Stack => {
                     let node = bytes.u32().filter(|&node| self.tree.contains(node))?;
@@ -419,24 +474,26 @@ impl Decoder {
                     }
                     let node = self.threads.of(thread).told;
                     self.known.add(node, &kind, len);
-                    return Some(self.event(kind));
+                    self.event(kind);
+                    return Some(());
                 }
                 Tag::Known => {
                     let (node, kind) = self.known.get(bytes.varint()?)?;
                     let kind = kind.clone();
                     self.threads.of(thread).told = *node;
-                    return Some(self.event(kind));
+                    self.event(kind);
+                    return Some(());
                 }
             }
         }
     }
 
-    fn event(&mut self, kind: EventKind) -> Entry {
+    fn event(&mut self, kind: EventKind) {
         let thread = self.current;
         if matches!(kind, EventKind::ThreadExit(_)) {
             self.threads.of(thread).end();
         }
-        Entry::Event(Event { thread, kind })
+        self.entry = Entry::Event(Event { thread, kind });
     }
 }
 

@@ -135,28 +135,49 @@ impl<R: Read> TraceReader<R> {
     /// # Errors
     /// [`TraceError`]. The rest is not to be read then.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, TraceError> {
+        let more = self.advance()?;
+        Ok(more.then(|| self.decoder.take_entry()))
+    }
+
+    /// Reads what happened next, for [`TraceReader::entry`]; false at the end, also when asked again.
+    ///
+    /// # Errors
+    /// [`TraceError`]. The rest is not to be read then.
+    pub(crate) fn advance(&mut self) -> Result<bool, TraceError> {
         while self.at == self.raw.len() {
             if self.end.is_some() || !self.next_chunk()? {
-                return Ok(None);
+                return Ok(false);
             }
         }
         let mut bytes = Bytes::new(&self.raw[self.at..]);
-        let entry = self.decoder.next(&mut bytes);
+        let read = self.decoder.next(&mut bytes);
         self.at = self.raw.len() - bytes.len();
-        // An input can go on in the next chunk.
-        if entry.is_none() && bytes.is_empty() && self.decoder.within_input() {
-            return self.next_entry();
+        if read.is_none() {
+            // An input can go on in the next chunk.
+            if bytes.is_empty() && self.decoder.within_input() {
+                return self.advance();
+            }
+            return Err(TraceError::Corrupt {
+                offset: self.chunk,
+                problem: "an entry does not decode",
+            });
         }
-        let entry = entry.ok_or(TraceError::Corrupt {
-            offset: self.chunk,
-            problem: "an entry does not decode",
-        })?;
-        match &entry {
+        match self.decoder.entry() {
             Entry::Event(_) => self.counted.1 += 1,
             Entry::Records(_) => self.counted.0 += self.records().words().len() as u64,
             _ => {}
         }
-        Ok(Some(entry))
+        Ok(true)
+    }
+
+    /// What happened last, where [`TraceReader::advance`] left it. To move an entry takes as long as to decode it.
+    pub(crate) fn entry(&self) -> &Entry {
+        self.decoder.entry()
+    }
+
+    /// [`TraceReader::stack`] of a full trace means nothing from here on: whoever reads it follows the calls.
+    pub(crate) fn ignore_calls(&mut self) {
+        self.decoder.ignore_calls();
     }
 
     /// Reads the next chunk of entries; false if there is none.

@@ -59,14 +59,6 @@ impl Predictor {
         &mut self.last[index]
     }
 
-    /// The address predicted, and the last one. Learns the right one.
-    fn address(&mut self, first: SiteId, operand: usize, address: impl FnOnce(u32, u32) -> u32) {
-        let entry = &mut self.addresses[first.0 as usize + operand];
-        let (last, step) = *entry;
-        let now = address(last.wrapping_add(step), last);
-        *entry = (now, now.wrapping_sub(last));
-    }
-
     pub(super) fn encode(&mut self, out: &mut Vec<u8>, thread: ThreadId, records: Records<'_>) {
         put(out, records.regions().count() as u64);
         let mut last = *self.last(thread);
@@ -85,16 +77,14 @@ impl Predictor {
             last = region.first;
             let operands = region.words.iter().enumerate();
             for (operand, (_, &word)) in operands.filter(|(word, _)| *word != HEADER).enumerate() {
-                self.address(last, operand, |predicted, before| {
-                    if word != predicted {
-                        mask |= 2 << operand;
-                        put_signed(
-                            &mut wrong,
-                            i64::from(word.wrapping_sub(before).cast_signed()),
-                        );
-                    }
-                    word
-                });
+                let place = &mut self.addresses[last.0 as usize + operand];
+                let (before, step) = *place;
+                let moved = word.wrapping_sub(before);
+                if moved != step {
+                    mask |= 2 << operand;
+                    put_signed(&mut wrong, i64::from(moved.cast_signed()));
+                }
+                *place = (word, moved);
             }
             if mask == 0 {
                 right += 1;
@@ -137,6 +127,7 @@ impl Predictor {
         Some(())
     }
 
+    #[inline]
     fn region(
         &mut self,
         bytes: &mut Bytes<'_>,
@@ -155,17 +146,16 @@ impl Predictor {
             (false, 0) => return None,
             (false, &size) => size.into(),
         };
-        for operand in 0..size - 1 {
-            let moved = match mask & 2 << operand {
-                0 => None,
-                _ => Some(i32::try_from(bytes.signed()?).ok()?),
+        let places = &mut self.addresses[first.0 as usize..][..size - 1];
+        for (operand, place) in places.iter_mut().enumerate() {
+            let (before, step) = *place;
+            let now = match mask & 2 << operand {
+                0 => before.wrapping_add(step),
+                _ => before.wrapping_add_signed(i32::try_from(bytes.signed()?).ok()?),
             };
-            self.address(first, operand, |predicted, before| {
-                let word = moved.map_or(predicted, |by| before.wrapping_add_signed(by));
-                words.push(word);
-                word
-            });
-            if operand == 0 {
+            *place = (now, now.wrapping_sub(before));
+            words.push(now);
+            if operand + 1 == HEADER {
                 words.push(if single { first.0 } else { header(first, size) });
             }
         }
