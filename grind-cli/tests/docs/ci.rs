@@ -57,6 +57,7 @@ fn examples_are_short() {
     for path in [
         "docs/ci/github.yml",
         "docs/ci/gitlab.yml",
+        "docs/example/.github/workflows/grind.yml",
         "grind-cli/src/cargo/init/grind.yml",
     ] {
         let text = read(path);

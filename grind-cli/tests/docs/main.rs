@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ci;
+mod example;
 mod first_race;
 mod pages;
 
@@ -98,6 +99,18 @@ const PAGES: &[Page] = &[
         files: &[("Cargo.toml", MANIFEST), ("src/lib.rs", TESTS)],
         before: &[],
         ends: &[("cargo grind test", 66)],
+    },
+    Page {
+        path: "docs/example/.github/workflows/grind.yml",
+        files: example::FILES,
+        before: &[],
+        ends: &[("cargo grind test", 66)],
+    },
+    Page {
+        path: "docs/example.md",
+        files: example::FILES,
+        before: &[],
+        ends: example::ENDS,
     },
     Page {
         path: "docs/first-race.md",
@@ -222,6 +235,8 @@ pages! {
     performance: "docs/performance.md",
     reports: "docs/reports.md",
     traces: "docs/traces.md",
+    the_example: "docs/example.md",
+    the_workflow_of_the_example: "docs/example/.github/workflows/grind.yml",
     the_workflow_of_init: "grind-cli/src/cargo/init/grind.yml",
     the_pipeline_of_gitlab: "docs/ci/gitlab.yml",
 }
