@@ -84,8 +84,8 @@ impl ValueEnum for AnalysisName {
 }
 
 pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
-    let config = Config::load(&args.config)?;
-    let mut suppressions = config.suppressions(&args.config)?;
+    let config = Config::load(&args.config.file)?;
+    let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
     let outputs = args.report.open(Stream::Stderr, Always::Printed)?;
     let (file, reader) = TraceFile::open(&args.file)?;

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::analyze::AnalyzeArgs;
-use crate::config::{ConfigArgs, ConfigCommand};
+use crate::config::{ConfigArgs, ConfigCommand, ConfigFile};
 use crate::manual::{CompletionsArgs, ManArgs};
 use crate::policy_args::PolicyArgs;
 use crate::recording::TraceArgs;
@@ -101,8 +101,9 @@ Examples:
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:
-  grind config show                    each option, its value, and where that comes from
-  GRIND_SEEDS=0..20 grind config show  with one set in the environment";
+  grind config show                           each option, its value, and where that comes from
+  GRIND_SEEDS=0..20 grind config show         with one set in the environment
+  GRIND_ANALYZE_TIME=60s grind analyze app.grind  the options of the other subcommands, too";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -207,6 +208,8 @@ impl RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    #[command(flatten)]
     pub(crate) report: ReportArgs,
     /// A report of the kind json; `-` for standard input
     #[arg(value_name = "FILE")]
@@ -234,9 +237,8 @@ pub(crate) enum BaselineCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Configuration file [default: grind.toml here or in a directory above]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
     /// The module, in the binary format or as text
     #[arg(value_name = "APP.wasm")]
     pub(crate) module: PathBuf,

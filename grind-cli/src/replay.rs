@@ -84,8 +84,8 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
-    let config = Config::load(&args.config)?;
-    let mut suppressions = config.suppressions(&args.config)?;
+    let config = Config::load(&args.config.file)?;
+    let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
     let outputs = args.report.open(Stream::Stderr, Always::Printed)?;
     let (file, reader) = TraceFile::open(&args.file)?;

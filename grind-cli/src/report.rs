@@ -1,6 +1,7 @@
 //! `grind report`
 
 use crate::cli::ConvertArgs;
+use crate::config::Config;
 use crate::error::NotFound;
 use crate::report_args::{Always, Stream};
 use anyhow::{Context, Result, bail};
@@ -13,6 +14,8 @@ use std::path::Path;
 const MAX_BYTES: u64 = 1 << 30;
 
 pub(crate) fn report(args: &ConvertArgs) -> Result<u8> {
+    // For what it says of unknown keys.
+    Config::load(&args.config)?;
     let outputs = args.report.open(Stream::Stdout, Always::Nothing)?;
     let report =
         json::from_str(&read(&args.file)?).with_context(|| args.file.display().to_string())?;

@@ -27,8 +27,8 @@ use std::sync::Arc;
 use std::thread;
 
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
-    let config = Config::load(&args.flags.config)?;
-    let mut suppressions = config.suppressions(&args.flags.config)?;
+    let config = Config::load(&args.flags.config.file)?;
+    let mut suppressions = config.suppressions(&args.flags.config.suppressions)?;
     let policy = args.flags.policy.load()?;
     let outputs = args.flags.report.open(Stream::Stderr, Always::Printed)?;
     let wasm = crate::module::read(args.module())?;
@@ -271,7 +271,7 @@ fn reproduce(args: &RunArgs, seed: u64) -> String {
         option("--dir", dir.clone());
     }
     for (name, paths) in [
-        ("--config", args.flags.config.file.as_slice()),
+        ("--config", args.flags.config.file.path.as_slice()),
         ("--suppressions", &args.flags.config.suppressions),
     ] {
         for path in paths {
