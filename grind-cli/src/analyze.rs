@@ -14,7 +14,7 @@ use grind_runtime::program::Program;
 use grind_runtime::program::sites::SiteTable;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::finding::{Prediction, PredictionStatus};
-use grind_runtime::report::{Finding, Report};
+use grind_runtime::report::{Command, Finding, Report};
 use indicatif::HumanBytes;
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -205,7 +205,10 @@ fn report(
     module: &Path,
     trace: &Path,
 ) -> Report {
-    let mut report = Report::default();
+    let mut report = Report {
+        command: Command::Analyze,
+        ..Report::default()
+    };
     report.program.module = module.display().to_string();
     report.reproduce = Some(format!("grind analyze {}", trace.display()));
     for (predicted, confirmed) in analyzed.predicted.iter().zip(confirmed) {

@@ -14,6 +14,7 @@ use grind_runtime::host::{self, Observe, Observer, ReplayOptions};
 use grind_runtime::machine::{HostIo, NullIo};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
+use grind_runtime::report;
 use grind_runtime::trace::ThreadId;
 use std::io::Write as _;
 use std::ops::Range;
@@ -137,6 +138,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
             .warnings
             .push("the trace is cut: the run was ended where it ends".to_owned());
     }
+    report.command = report::Command::Replay;
     report.program.module = module.display().to_string();
     report.program.arguments = (header.args.iter().skip(1))
         .map(|arg| String::from_utf8_lossy(arg).into_owned())

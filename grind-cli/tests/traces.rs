@@ -252,6 +252,37 @@ fn analyses_agree_with_the_run() {
 }
 
 #[test]
+fn code_scanning_keeps_the_results_of_each_command() {
+    let (directory, path, _) = record(&["--trace=full"], &["wasm/race_counter.wasm"]);
+    let target = |name: &str| directory.path().join(name).display().to_string();
+    for (command, input) in [
+        ("run", "wasm/race_counter.wasm"),
+        ("replay", &path),
+        ("analyze", &path),
+    ] {
+        let (json, sarif) = (target("r.json"), target("r.sarif"));
+        let reports = [format!("json={json}"), format!("sarif={sarif}")];
+        let arguments = [
+            command,
+            "--report",
+            &reports[0],
+            "--report",
+            &reports[1],
+            input,
+        ];
+        grind(&arguments).assert().code(66);
+        let sarif = fs::read_to_string(sarif).unwrap();
+        let id = format!("\"id\": \"grind/{command}/race_counter/\"");
+        assert!(sarif.contains(&id), "{command}: {sarif}");
+        // A stored report goes on being what it was.
+        let converted = grind(&["report", "--format", "sarif", &json])
+            .assert()
+            .code(0);
+        assert_eq!(stdout(&converted), sarif);
+    }
+}
+
+#[test]
 fn a_deadlock_that_did_not_happen_is_predicted() {
     let (_directory, path, first) = record(&["--trace=light"], &["wasm/inversion_ab_ba.wasm"]);
     first.code(66);
