@@ -1,11 +1,12 @@
 //! `grind analyze`
 
 use crate::config::{Config, ConfigArgs};
+use crate::error::WrongModule;
 use crate::policy_args::PolicyArgs;
 use crate::report_args::{Always, ReportArgs, Stream};
 use crate::trace_file::{self, TraceFile};
 use crate::watch;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use grind_runtime::analysis::Diagnosed;
 use grind_runtime::host::{self, TraceOutput};
@@ -99,7 +100,8 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
         .unwrap_or_else(|| PathBuf::from(&reader.header().module));
     let program = match trace_file::program(&reader, args.module.as_deref()) {
         Ok(program) if program.sites() != reader.sites() => {
-            bail!("{} is not the module of the trace", module.display())
+            let text = format!("{} is not the module of the trace", module.display());
+            return Err(WrongModule(text).into());
         }
         Ok(program) => Some(program),
         Err(error) if args.module.is_some() || args.confirm => return Err(error),

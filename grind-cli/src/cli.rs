@@ -113,13 +113,18 @@ Examples:
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunFlags {
     /// Seed of the schedule and of the guest's randomness
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: u64,
     /// Run under each of these seeds, on all cores, and merge what they show (`0..100`, `1..=8`)
     ///
     /// What the guest writes to its standard streams is dropped; its input is read once and given to every run.
     /// --timeout and --max-steps hold for each run.
-    #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "trace", "trace_file", "embed_module"])]
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true, conflicts_with_all = ["seed", "trace", "trace_file", "embed_module"])]
     pub(crate) seeds: Option<SeedRange>,
     /// With --seeds: runs at the same time [default: one for each core; 1 with --dir, as they share its files]
     #[arg(long, value_name = "N", requires = "seeds")]

@@ -3,7 +3,7 @@
 use crate::cli::Cli;
 use crate::error::NotFound;
 use crate::settings::{self, Layer};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, CommandFactory as _, Subcommand};
 use grind_runtime::program::interceptors::Rule;
 use grind_runtime::report::suppress::{self, Entry, Suppression, Suppressions};
@@ -176,11 +176,10 @@ pub(crate) fn manifest_layer(path: &str, said: &impl Serialize) -> Result<Layer>
 }
 
 fn read(path: &Path) -> Result<String> {
+    let shown = || path.display().to_string();
     fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => NotFound {
-            path: path.display().to_string(),
-        }
-        .into(),
-        _ => anyhow::Error::new(error).context(path.display().to_string()),
+        io::ErrorKind::NotFound => NotFound { path: shown() }.into(),
+        io::ErrorKind::InvalidData => anyhow!("{}: this is no text", shown()),
+        _ => anyhow::Error::new(error).context(shown()),
     })
 }

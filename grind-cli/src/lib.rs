@@ -62,7 +62,7 @@ fn guarded(work: impl FnOnce() -> anyhow::Result<u8>) -> process::ExitCode {
     match panic::catch_unwind(panic::AssertUnwindSafe(work)) {
         Ok(Ok(code)) => process::ExitCode::from(code),
         Ok(Err(error)) => {
-            let _ = writeln!(anstream::stderr(), "grind: error: {error:#}");
+            let _ = writeln!(anstream::stderr(), "grind: error: {}", error::text(&error));
             error::exit_code(&error).into()
         }
         Err(_) => ExitCode::Failure.into(),

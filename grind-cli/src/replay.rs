@@ -96,7 +96,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         .module
         .clone()
         .unwrap_or_else(|| PathBuf::from(&header.module));
-    let record = args.trace.begin(&program, &module, header.clone())?;
+    let record = args
+        .trace
+        .begin(&program, &module, header.clone(), &[&args.file, &module])?;
     drop(reader);
     let observe = Observe {
         at: args.at,

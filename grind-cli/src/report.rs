@@ -39,7 +39,13 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     };
     let mut text = String::new();
     let read = source.take(MAX_BYTES + 1).read_to_string(&mut text);
-    if read.with_context(shown)? as u64 > MAX_BYTES {
+    let len = match read {
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            bail!("{}: this is no text", shown())
+        }
+        read => read.with_context(shown)?,
+    };
+    if len as u64 > MAX_BYTES {
         bail!(
             "{}: reports beyond {} MiB are not read",
             shown(),

@@ -1,7 +1,8 @@
 //! Where reports go: what the subcommands with findings have in common.
 
+use crate::error::Usage;
 use anstream::AutoStream;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use grind_runtime::report::paths::PathMap;
@@ -153,7 +154,8 @@ impl ReportArgs {
                 continue;
             }
             if !paths.insert(&target.path) {
-                bail!("two reports would be written to {}", target.path.display());
+                let path = target.path.display();
+                return Err(Usage(format!("two reports would be written to {path}")).into());
             }
             files.push((target.kind, Output::open(&target.path)?));
         }

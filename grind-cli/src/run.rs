@@ -2,7 +2,7 @@
 
 use crate::cli::{RunArgs, SchedulerName};
 use crate::config::Config;
-use crate::error::NotFound;
+use crate::error::{NotFound, Usage};
 use crate::io::ProcessIo;
 use crate::policy_args::Policy;
 use crate::recording;
@@ -69,7 +69,7 @@ fn once(
     suppressions: &mut Suppressions,
     policy: &Policy<'_>,
 ) -> Result<(Report, u8)> {
-    let trace = args.flags.trace.begin(program, args.module(), header)?;
+    let trace = (args.flags.trace).begin(program, args.module(), header, &[args.module()])?;
     let control = Arc::clone(&options.control);
     let watch = Watch::start(control, args.flags.timeout, !args.flags.report.quiet);
     let ran = match trace {
@@ -185,8 +185,8 @@ fn variable(text: &str) -> Result<Vec<u8>> {
     if text.contains('=') {
         return Ok(text.as_bytes().to_vec());
     }
-    let value =
-        env::var_os(text).with_context(|| format!("--env {text}: the variable is not set"))?;
+    let unset = || Usage(format!("--env {text}: the variable is not set"));
+    let value = env::var_os(text).ok_or_else(unset)?;
     let mut variable = format!("{text}=").into_bytes();
     variable.extend(value.as_encoded_bytes());
     Ok(variable)
