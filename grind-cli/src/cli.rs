@@ -99,7 +99,7 @@ Examples:
   grind baseline update baseline.json r.json     its findings are known from now on
   grind run --baseline baseline.json app.wasm    fail only on new ones";
 
-const CONFIG_EXAMPLES: &str = "\
+pub(crate) const CONFIG_EXAMPLES: &str = "\
 Examples:
   grind config show                           each option, its value, and where that comes from
   GRIND_SEEDS=0..20 grind config show         with one set in the environment
@@ -230,6 +230,7 @@ pub(crate) struct BaselineArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BaselineCommand {
     /// Make the baseline what these results show: adds what is new, removes what is gone
+    #[command(after_help = BASELINE_EXAMPLES)]
     Update {
         /// The baseline; it is created if there is none
         #[arg(value_name = "FILE")]

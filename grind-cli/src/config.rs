@@ -52,6 +52,7 @@ pub(crate) struct Config {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// List the options that can be set elsewhere, their values, and where each comes from
+    #[command(after_help = crate::cli::CONFIG_EXAMPLES)]
     Show(ConfigFile),
 }
 
