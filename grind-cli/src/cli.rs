@@ -122,7 +122,8 @@ pub(crate) struct RunFlags {
     pub(crate) seed: u64,
     /// Run under each of these seeds, on all cores, and merge what they show (`0..100`, `1..=8`)
     ///
-    /// What the guest writes to its standard streams is dropped; its input is read once and given to every run.
+    /// What the guest writes to its standard streams under the first seed is printed, of the others it is dropped. Its input is read
+    /// once and given to every run.
     /// --timeout and --max-steps hold for each run.
     #[arg(long, value_name = "A..B", allow_hyphen_values = true, conflicts_with_all = ["seed", "trace", "trace_file", "embed_module"])]
     pub(crate) seeds: Option<SeedRange>,

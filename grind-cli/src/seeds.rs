@@ -165,7 +165,8 @@ fn work(
             return;
         }
         let watch = Watch::start(Arc::clone(&options.control), job.timeout, false);
-        let outcome = host::run(job.program, options.clone(), input.reader());
+        let streams = input.streams(seed == job.seeds.first);
+        let outcome = host::run(job.program, options.clone(), streams);
         drop(watch);
         let shown = outcome.map(|outcome| {
             let report = (job.report)(&outcome, &options);
