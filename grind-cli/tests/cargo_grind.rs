@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const TARGET: &str = "wasm32-wasip1-threads";
@@ -171,6 +172,43 @@ fn a_program_is_built_and_its_race_found() {
     fixture.write("grind.toml", "fail-on = \"all\"\n");
     assert_eq!(fixture.grind(&["run"]).code, Some(0));
     assert_eq!(fixture.grind(&["run", "--fail-on", "race"]).code, Some(66));
+}
+
+#[test]
+fn from_nothing_to_a_report_takes_less_than_a_minute() {
+    let directory = TempDir::new().unwrap();
+    let start = Instant::now();
+    let new = said(
+        Command::new("cargo")
+            .current_dir(&directory)
+            .args(["new", "--quiet", "--vcs", "none", "hello"]),
+    );
+    assert_eq!(new.code, Some(0), "{new:?}");
+    let main = "static mut HITS: u32 = 0;
+fn main() {
+    let hit = || unsafe { HITS += 1 };
+    let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(hit)).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+";
+    fs::write(directory.path().join("hello/src/main.rs"), main).unwrap();
+    let mut command = Command::new(snapbox::cmd::cargo_bin!("cargo-grind"));
+    command.current_dir(directory.path().join("hello"));
+    // The other two commands install the target and grind.
+    let Some(said) = built(said(command.args(["grind", "run"]))) else {
+        return;
+    };
+    assert_eq!(said.code, Some(66), "{said:?}");
+    assert!(
+        said.err.contains("src/main.rs:3:27") && said.err.contains("HITS"),
+        "{said:?}"
+    );
+    // 1.2 s on two cores that others use.
+    assert!(
+        start.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
