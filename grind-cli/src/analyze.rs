@@ -43,7 +43,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "APP.wasm")]
     module: Option<PathBuf>,
     /// Stop reading after this much time, and report what was found until then
-    #[arg(long, value_name = "TIME", value_parser = crate::cli::duration)]
+    #[arg(long, visible_alias = "timeout", value_name = "TIME", value_parser = crate::cli::duration)]
     time: Option<Duration>,
     /// Stop reading when grind takes this much memory (Linux only)
     #[arg(long, value_name = "SIZE", value_parser = crate::cli::size)]

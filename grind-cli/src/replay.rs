@@ -20,6 +20,7 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -40,6 +41,9 @@ pub(crate) struct ReplayArgs {
     /// Do not look for races
     #[arg(long)]
     no_detect: bool,
+    /// End the replay after this much real time (`30s`, `5m`; a bare number is seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::duration)]
+    timeout: Option<Duration>,
     /// Show the stacks of all threads at this event, counted from 1
     #[arg(long, value_name = "EVENT", value_parser = clap::value_parser!(u64).range(1..))]
     at: Option<u64>,
@@ -124,7 +128,11 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         true => Box::new(NullIo),
         false => Box::new(ProcessIo),
     };
-    let watch = Watch::start(Arc::clone(&options.control), None, !args.report.quiet);
+    let watch = Watch::start(
+        Arc::clone(&options.control),
+        args.timeout,
+        !args.report.quiet,
+    );
     let replayed = host::replay(&program, || file.reader(), options, echo);
     drop(watch);
     let replayed = replayed.with_context(|| args.file.display().to_string())?;

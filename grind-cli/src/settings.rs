@@ -56,12 +56,17 @@ const fn key(name: &'static str) -> Key {
     }
 }
 
-/// A key of which a run, a replay, an analysis and a conversion make the same.
-const fn shared(name: &'static str) -> Key {
+/// A key that means the same to every subcommand which has it.
+const fn all(name: &'static str) -> Key {
     Key {
         top: Top::All,
-        ..key(name).also(TABLES)
+        ..key(name)
     }
+}
+
+/// One that all have.
+const fn shared(name: &'static str) -> Key {
+    all(name).also(TABLES)
 }
 
 /// A key of these tables only.
@@ -129,7 +134,7 @@ const KEYS: &[Key] = &[
     key("wait-for-threads"),
     key("env"),
     key("dir"),
-    key("timeout"),
+    all("timeout").also(&["replay"]),
     key("max-steps"),
     key("max-threads"),
     key("max-memory"),
@@ -514,8 +519,11 @@ pub(crate) fn shown(root: &Command, file: &ConfigFile, manifest: &Layer) -> Resu
             let Some(first) = key.names(subcommand).next() else {
                 continue;
             };
+            if *subcommand != "run" && first == key.name {
+                continue;
+            }
             let setting = settings.iter().find(|setting| setting.key.name == key.name);
-            // What is shared has its row already.
+            // What is shared has its row already, and another only where it is another.
             let is_own = |setting: &&Setting| setting.name == first;
             if first != key.name && key.top == Top::All && setting.filter(is_own).is_none() {
                 continue;
