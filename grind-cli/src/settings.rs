@@ -401,14 +401,13 @@ fn settings(
             };
             check(command, argument, &name, values, &layer.origin)?;
             // The table of the subcommand is closer than the top of the file.
-            let in_table = |other: &&str| {
-                let of_table = |name: &String| layer.values.contains_key(name);
-                let mut names = KEYS.iter().filter(|key| key.name == *other);
-                let tables = names.find_map(|key| key.names(command.get_name()).find(of_table));
-                name == key.name && tables.is_some_and(|name| name != *other)
+            let in_table = |other: &str| {
+                let mut keys = KEYS.iter().filter(|key| key.name == other);
+                let set = keys.find_map(|key| layer.get(key, command.get_name()));
+                set.is_some_and(|(name, _)| name != other)
             };
-            let gives_way = |other: &&str| is_set(other) || in_table(other);
-            if !is_set(key.name) && !key.excludes.iter().any(|other| gives_way(&other)) {
+            let gives_way = |other: &&str| is_set(other) || (name == key.name && in_table(other));
+            if !is_set(key.name) && !key.excludes.iter().any(gives_way) {
                 found.push(Setting {
                     key,
                     name,

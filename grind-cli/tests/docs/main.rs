@@ -12,6 +12,7 @@ mod first_race;
 mod pages;
 
 use pages::{Place, Shown, Source, commands, documents, text};
+use snapbox::Assert;
 use std::process::Output;
 
 /// Commands that are not run, by their beginnings, and why.
@@ -205,8 +206,9 @@ fn check(path: &str) {
         if !shown.output.is_empty() {
             let got = pages::normal(&text(&output.stdout));
             let wanted = pages::normal(&shown.output);
-            println!("{path}: {}", shown.command);
-            snapbox::assert_data_eq!(got, wanted);
+            let what = format!("{path}: {}", shown.command);
+            let agrees = Assert::new().try_eq(Some(&what), got.into(), wanted.into());
+            agrees.unwrap_or_else(|error| panic!("{error}"));
         }
         assert!(
             !text(&output.stdout).contains("nothing of that in this run"),

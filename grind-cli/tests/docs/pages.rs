@@ -202,8 +202,8 @@ pub(crate) fn holds_what_is_missing(output: &Output) {
     );
 }
 
-/// A report without what depends on the compiler and std of the machine: addresses, fingerprints, lines and
-/// numbers of frames of std.
+/// An output without what depends on the machine, its compiler and std: times, addresses, fingerprints, lines and numbers of frames of
+/// std.
 pub(crate) fn normal(report: &str) -> String {
     let mut lines = String::new();
     for line in report.lines() {
@@ -212,7 +212,8 @@ pub(crate) fn normal(report: &str) -> String {
             let after = at.checked_sub(1).map(|before| words[before].clone());
             let word = &mut words[at];
             let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-            if word.starts_with("0x") || after.as_deref() == Some("fingerprint") {
+            let varies = line.contains("; finished in ") && after.as_deref() == Some("in");
+            if varies || word.starts_with("0x") || after.as_deref() == Some("fingerprint") {
                 "…".clone_into(word);
             } else if word.starts_with("library/") {
                 "library/…".clone_into(word);
