@@ -88,7 +88,12 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     let config = Config::load(&args.config.file)?;
     let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
-    let outputs = args.report.open(Stream::Stderr, Always::Printed)?;
+    let read: Vec<&Path> = [&args.file]
+        .into_iter()
+        .chain(&args.module)
+        .map(PathBuf::as_path)
+        .collect();
+    let outputs = args.report.open(Stream::Stderr, Always::Printed, &read)?;
     let (file, reader) = TraceFile::open(&args.file)?;
     let mut wanted: Vec<Analysis> = args.analysis.iter().map(|name| name.0).collect();
     if wanted.is_empty() {

@@ -16,7 +16,7 @@ const MAX_BYTES: u64 = 1 << 30;
 pub(crate) fn report(args: &ConvertArgs) -> Result<u8> {
     // For what it says of unknown keys.
     Config::load(&args.config)?;
-    let outputs = args.report.open(Stream::Stdout, Always::Nothing)?;
+    let outputs = (args.report).open(Stream::Stdout, Always::Nothing, &[&args.file])?;
     let report =
         json::from_str(&read(&args.file)?).with_context(|| args.file.display().to_string())?;
     outputs.write(report)?;

@@ -1,6 +1,6 @@
 //! Where reports go: what the subcommands with findings have in common.
 
-use crate::error::Usage;
+use crate::error::{self, Usage};
 use anstream::AutoStream;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -140,11 +140,17 @@ pub(crate) enum Always {
 }
 
 impl ReportArgs {
-    /// Opens all files, so that one that cannot be written is known before the work.
+    /// Opens all files, so that one that cannot be written is known before the work. `read` are files that must not be written
+    /// over.
     ///
     /// # Errors
-    /// If a file cannot be opened, or two reports go to one.
-    pub(crate) fn open(&self, stream: Stream, always: Always) -> Result<Outputs<'_>> {
+    /// If a file cannot be opened, is one of those, or two reports go to one.
+    pub(crate) fn open(
+        &self,
+        stream: Stream,
+        always: Always,
+        read: &[&Path],
+    ) -> Result<Outputs<'_>> {
         let mut paths = BTreeSet::new();
         let mut files = Vec::new();
         let mut printed: Vec<Kind> = Vec::new();
@@ -156,6 +162,9 @@ impl ReportArgs {
             if !paths.insert(&target.path) {
                 let path = target.path.display();
                 return Err(Usage(format!("two reports would be written to {path}")).into());
+            }
+            for input in read {
+                error::keep(input, &target.path)?;
             }
             files.push((target.kind, Output::open(&target.path)?));
         }

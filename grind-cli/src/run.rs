@@ -30,7 +30,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let config = Config::load(&args.flags.config.file)?;
     let mut suppressions = config.suppressions(&args.flags.config.suppressions)?;
     let policy = args.flags.policy.load()?;
-    let outputs = args.flags.report.open(Stream::Stderr, Always::Printed)?;
+    let read = &[args.module()];
+    let outputs = (args.flags.report).open(Stream::Stderr, Always::Printed, read)?;
     let wasm = crate::module::read(args.module())?;
     let program_options = ProgramOptions {
         interceptors: config.interceptors,

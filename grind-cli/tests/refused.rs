@@ -223,6 +223,13 @@ fn what_is_read_is_not_written_over() {
         ),
         ("trace export --format std -o t.grind t.grind", "t.grind"),
         ("trace import --format std -o t.std t.std", "t.std"),
+        ("run --report json=racy.wat racy.wat", "racy.wat"),
+        ("replay --report html=t.grind t.grind", "t.grind"),
+        (
+            "analyze --report html=racy.wat --module racy.wat t.grind",
+            "racy.wat",
+        ),
+        ("report --report sarif=r.json r.json", "r.json"),
     ] {
         let before = fs::read(place.path(kept)).unwrap();
         place.refused(command, 2, "would be written over");
