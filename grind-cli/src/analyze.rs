@@ -1,11 +1,12 @@
 //! `grind analyze`
 
 use crate::config::{Config, ConfigArgs};
+use crate::error::WrongModule;
 use crate::policy_args::PolicyArgs;
 use crate::report_args::{Always, ReportArgs, Stream};
 use crate::trace_file::{self, TraceFile};
 use crate::watch;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use grind_runtime::analysis::Diagnosed;
 use grind_runtime::host::{self, TraceOutput};
@@ -14,7 +15,7 @@ use grind_runtime::program::Program;
 use grind_runtime::program::sites::SiteTable;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::finding::{Prediction, PredictionStatus};
-use grind_runtime::report::{Finding, Report};
+use grind_runtime::report::{Command, Finding, Report};
 use indicatif::HumanBytes;
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -42,7 +43,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "APP.wasm")]
     module: Option<PathBuf>,
     /// Stop reading after this much time, and report what was found until then
-    #[arg(long, value_name = "TIME", value_parser = crate::cli::duration)]
+    #[arg(long, visible_alias = "timeout", value_name = "TIME", value_parser = crate::cli::duration)]
     time: Option<Duration>,
     /// Stop reading when grind takes this much memory (Linux only)
     #[arg(long, value_name = "SIZE", value_parser = crate::cli::size)]
@@ -84,10 +85,15 @@ impl ValueEnum for AnalysisName {
 }
 
 pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
-    let config = Config::load(&args.config)?;
-    let mut suppressions = config.suppressions(&args.config)?;
+    let config = Config::load(&args.config.file)?;
+    let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
-    let outputs = args.report.open(Stream::Stderr, Always::Printed)?;
+    let read: Vec<&Path> = [&args.file]
+        .into_iter()
+        .chain(&args.module)
+        .map(PathBuf::as_path)
+        .collect();
+    let outputs = args.report.open(Stream::Stderr, Always::Printed, &read)?;
     let (file, reader) = TraceFile::open(&args.file)?;
     let mut wanted: Vec<Analysis> = args.analysis.iter().map(|name| name.0).collect();
     if wanted.is_empty() {
@@ -99,7 +105,8 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
         .unwrap_or_else(|| PathBuf::from(&reader.header().module));
     let program = match trace_file::program(&reader, args.module.as_deref()) {
         Ok(program) if program.sites() != reader.sites() => {
-            bail!("{} is not the module of the trace", module.display())
+            let text = format!("{} is not the module of the trace", module.display());
+            return Err(WrongModule(text).into());
         }
         Ok(program) => Some(program),
         Err(error) if args.module.is_some() || args.confirm => return Err(error),
@@ -205,7 +212,10 @@ fn report(
     module: &Path,
     trace: &Path,
 ) -> Report {
-    let mut report = Report::default();
+    let mut report = Report {
+        command: Command::Analyze,
+        ..Report::default()
+    };
     report.program.module = module.display().to_string();
     report.reproduce = Some(format!("grind analyze {}", trace.display()));
     for (predicted, confirmed) in analyzed.predicted.iter().zip(confirmed) {

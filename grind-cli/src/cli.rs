@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::analyze::AnalyzeArgs;
-use crate::config::{ConfigArgs, ConfigCommand};
+use crate::config::{ConfigArgs, ConfigCommand, ConfigFile};
 use crate::manual::{CompletionsArgs, ManArgs};
 use crate::policy_args::PolicyArgs;
 use crate::recording::TraceArgs;
@@ -99,10 +99,11 @@ Examples:
   grind baseline update baseline.json r.json     its findings are known from now on
   grind run --baseline baseline.json app.wasm    fail only on new ones";
 
-const CONFIG_EXAMPLES: &str = "\
+pub(crate) const CONFIG_EXAMPLES: &str = "\
 Examples:
-  grind config show                    each option, its value, and where that comes from
-  GRIND_SEEDS=0..20 grind config show  with one set in the environment";
+  grind config show                           each option, its value, and where that comes from
+  GRIND_SEEDS=0..20 grind config show         with one set in the environment
+  GRIND_ANALYZE_TIME=60s grind analyze app.grind  the options of the other subcommands, too";
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
@@ -112,13 +113,19 @@ Examples:
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunFlags {
     /// Seed of the schedule and of the guest's randomness
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: u64,
     /// Run under each of these seeds, on all cores, and merge what they show (`0..100`, `1..=8`)
     ///
-    /// What the guest writes to its standard streams is dropped; its input is read once and given to every run.
+    /// What the guest writes to its standard streams under the first seed is printed, of the others it is dropped. Its input is read
+    /// once and given to every run.
     /// --timeout and --max-steps hold for each run.
-    #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "trace", "trace_file", "embed_module"])]
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true, conflicts_with_all = ["seed", "trace", "trace_file", "embed_module"])]
     pub(crate) seeds: Option<SeedRange>,
     /// With --seeds: runs at the same time [default: one for each core; 1 with --dir, as they share its files]
     #[arg(long, value_name = "N", requires = "seeds")]
@@ -207,6 +214,8 @@ impl RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
+    pub(crate) config: ConfigFile,
+    #[command(flatten)]
     pub(crate) report: ReportArgs,
     /// A report of the kind json; `-` for standard input
     #[arg(value_name = "FILE")]
@@ -222,6 +231,7 @@ pub(crate) struct BaselineArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BaselineCommand {
     /// Make the baseline what these results show: adds what is new, removes what is gone
+    #[command(after_help = BASELINE_EXAMPLES)]
     Update {
         /// The baseline; it is created if there is none
         #[arg(value_name = "FILE")]
@@ -234,9 +244,8 @@ pub(crate) enum BaselineCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Configuration file [default: grind.toml here or in a directory above]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigFile,
     /// The module, in the binary format or as text
     #[arg(value_name = "APP.wasm")]
     pub(crate) module: PathBuf,

@@ -3,11 +3,11 @@
 use crate::cli::Cli;
 use crate::error::NotFound;
 use crate::settings::{self, Layer};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, CommandFactory as _, Subcommand};
 use grind_runtime::program::interceptors::Rule;
 use grind_runtime::report::suppress::{self, Entry, Suppression, Suppressions};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -16,10 +16,16 @@ use std::str::FromStr as _;
 use std::{env, fs, io};
 
 #[derive(Clone, Debug, Default, Args)]
-pub(crate) struct ConfigArgs {
+pub(crate) struct ConfigFile {
     /// Configuration file [default: grind.toml here or in a directory above]
     #[arg(id = "config", long = "config", value_name = "PATH")]
-    pub(crate) file: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
     /// Do not report what this file lists, in the form of ThreadSanitizer's suppressions; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) suppressions: Vec<PathBuf>,
@@ -38,31 +44,23 @@ pub(crate) struct Config {
     /// Where it is.
     #[serde(skip)]
     path: PathBuf,
-    /// All else, by name: options of `grind run`, or nothing that is known.
+    /// All else, by name: options, or nothing that is known.
     #[serde(skip)]
     others: toml::Table,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// List the options of `grind run` that can be set elsewhere, their values, and where each comes from
-    Show {
-        /// Configuration file [default: grind.toml here or in a directory above]
-        #[arg(id = "config", long = "config", value_name = "PATH")]
-        file: Option<PathBuf>,
-    },
+    /// List the options that can be set elsewhere, their values, and where each comes from
+    #[command(after_help = crate::cli::CONFIG_EXAMPLES)]
+    Show(ConfigFile),
 }
 
 pub(crate) fn config(command: &ConfigCommand) -> Result<u8> {
-    let ConfigCommand::Show { file } = command;
-    let args = ConfigArgs {
-        file: file.clone(),
-        ..ConfigArgs::default()
-    };
-    Config::load(&args)?;
-    let root = Cli::command();
-    let run = root.find_subcommand("run").context("`run` is gone")?;
-    write!(anstream::stdout(), "{}", settings::shown(run, &args)?)?;
+    let ConfigCommand::Show(file) = command;
+    Config::load(file)?;
+    let text = settings::shown(&Cli::command(), file, &manifest_here()?)?;
+    write!(anstream::stdout(), "{text}")?;
     Ok(0)
 }
 
@@ -71,20 +69,15 @@ const NAME: &str = "grind.toml";
 
 impl Config {
     /// What `find` finds. Says which of its keys are unknown.
-    pub(crate) fn load(args: &ConfigArgs) -> Result<Config> {
-        let config = Config::find(args)?;
+    pub(crate) fn load(file: &ConfigFile) -> Result<Config> {
+        let config = Config::find(file)?;
         settings::warn_of_unknown(&config.path.display().to_string(), &config.others)?;
         Ok(config)
     }
 
     /// The named file, or else the nearest `grind.toml` of the current directory and those above, or else nothing.
-    pub(crate) fn find(args: &ConfigArgs) -> Result<Config> {
-        let found = || {
-            let here = env::current_dir().ok()?;
-            let candidates = here.ancestors().map(|dir| dir.join(NAME));
-            candidates.into_iter().find(|path| path.is_file())
-        };
-        let Some(path) = args.file.clone().or_else(found) else {
+    pub(crate) fn find(file: &ConfigFile) -> Result<Config> {
+        let Some(path) = file.path.clone().or_else(|| nearest(NAME)) else {
             return Ok(Config::default());
         };
         let text = read(&path)?;
@@ -110,21 +103,21 @@ impl Config {
         Ok(config)
     }
 
-    /// The options of `grind run` that it sets.
+    /// The options that it sets.
     pub(crate) fn layer(&self) -> Result<Layer> {
         Layer::from_table(self.path.display().to_string(), &self.others)
     }
 
     /// All suppressions that are in force. A line that cannot be read is an error, so that no finding is reported, or
     /// hidden, by mistake.
-    pub(crate) fn suppressions(&self, args: &ConfigArgs) -> Result<Suppressions> {
+    pub(crate) fn suppressions(&self, files: &[PathBuf]) -> Result<Suppressions> {
         let path = self.path.display().to_string();
         let entries = (1..).zip(&self.suppressions);
         let mut all: Vec<Suppression> = entries
             .map(|(number, entry)| Suppression::from_entry(entry, &path, number))
             .collect();
         let mut problems = String::new();
-        for file in &args.suppressions {
+        for file in files {
             let (good, bad) = suppress::parse_tsan(&read(file)?, &file.display().to_string());
             all.extend(good);
             for line in bad {
@@ -141,12 +134,53 @@ impl Config {
     }
 }
 
+/// The file of this name in the current directory, or else in the nearest one above that has it.
+fn nearest(name: &str) -> Option<PathBuf> {
+    let here = env::current_dir().ok()?;
+    let mut candidates = here.ancestors().map(|directory| directory.join(name));
+    candidates.find(|path| path.is_file())
+}
+
+/// What the nearest Cargo.toml says in its `[package.metadata.grind]`. Cargo is not asked, which would take longer than many a
+/// run.
+///
+/// # Errors
+/// If it says something, and cannot be read.
+pub(crate) fn manifest_here() -> Result<Layer> {
+    let Some(path) = nearest("Cargo.toml") else {
+        return Ok(Layer::default());
+    };
+    let text = read(&path)?;
+    // Whatever else is wrong with it is not grind's to say.
+    if !text.contains("metadata") || !text.contains("grind") {
+        return Ok(Layer::default());
+    }
+    let shown = || path.display().to_string();
+    let manifest = toml::Table::from_str(&text).with_context(shown)?;
+    let package = manifest.get("package");
+    let said = package.and_then(|package| package.get("metadata")?.get("grind"));
+    said.map_or_else(
+        || Ok(Layer::default()),
+        |said| manifest_layer(&shown(), said),
+    )
+}
+
+/// The layer that the `[package.metadata.grind]` of this manifest is. Says which of its keys are unknown.
+///
+/// # Errors
+/// If it is no table, or a value is of a type that no option has.
+pub(crate) fn manifest_layer(path: &str, said: &impl Serialize) -> Result<Layer> {
+    let origin = format!("{path} [package.metadata.grind]");
+    let table = toml::Table::try_from(said).with_context(|| origin.clone())?;
+    settings::warn_of_unknown(&origin, &table)?;
+    Layer::from_table(origin, &table)
+}
+
 fn read(path: &Path) -> Result<String> {
+    let shown = || path.display().to_string();
     fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => NotFound {
-            path: path.display().to_string(),
-        }
-        .into(),
-        _ => anyhow::Error::new(error).context(path.display().to_string()),
+        io::ErrorKind::NotFound => NotFound { path: shown() }.into(),
+        io::ErrorKind::InvalidData => anyhow!("{}: this is no text", shown()),
+        _ => anyhow::Error::new(error).context(shown()),
     })
 }

@@ -1,7 +1,7 @@
 //! `grind doctor`
 
 use crate::cli::DoctorArgs;
-use crate::config::{Config, ConfigArgs};
+use crate::config::Config;
 use anyhow::Result;
 use grind_runtime::host::ExitCode;
 use grind_runtime::program::imports::{self, ThreadAbi};
@@ -13,11 +13,7 @@ use std::io::Write as _;
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let wasm = crate::module::read(&args.module)?;
     let options = ProgramOptions {
-        interceptors: Config::load(&ConfigArgs {
-            file: args.config.clone(),
-            ..ConfigArgs::default()
-        })?
-        .interceptors,
+        interceptors: Config::load(&args.config)?.interceptors,
         ..ProgramOptions::default()
     };
     let program = Program::with_options(&wasm, options);

@@ -4,6 +4,7 @@ use grind_runtime::host::{ExitCode, ReplayError};
 use grind_runtime::machine::MachineError;
 use grind_runtime::program::ProgramError;
 use std::io;
+use std::path::Path;
 
 /// A file or directory that the user named does not exist.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,36 @@ pub(crate) struct NotFound {
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
+/// A module that is not the one the other files are of.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct WrongModule(pub(crate) String);
+
+/// # Errors
+/// If what is written to `output` would destroy `input`, which is read meanwhile or afterwards.
+pub(crate) fn keep(input: &Path, output: &Path) -> Result<(), Usage> {
+    match (input.canonicalize(), output.canonicalize()) {
+        (Ok(read), Ok(written)) if read == written => Err(Usage(format!(
+            "{} would be written over, which is what is read: name another file",
+            output.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What went wrong, with its causes. One that says no more than the end of what it caused is left out.
+pub(crate) fn text(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// The exit code for an error that ended grind.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     let find = |wanted: fn(&(dyn std::error::Error + 'static)) -> Option<ExitCode>| {
@@ -29,7 +60,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         if cause.is::<Usage>() {
             return Some(ExitCode::Usage);
         }
-        if cause.is::<ProgramError>() || cause.is::<wat::Error>() {
+        if cause.is::<ProgramError>() || cause.is::<wat::Error>() || cause.is::<WrongModule>() {
             return Some(ExitCode::InvalidModule);
         }
         if let Some(ReplayError::Diverged(_)) = cause.downcast_ref() {

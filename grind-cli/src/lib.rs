@@ -29,7 +29,6 @@ mod watch;
 
 use cli::{Cli, Command};
 use grind_runtime::host::ExitCode;
-use settings::Layer;
 use std::env;
 use std::io::Write;
 use std::panic;
@@ -40,9 +39,8 @@ use std::process;
 pub fn grind() -> process::ExitCode {
     guarded(|| {
         let args = env::args_os().collect();
-        dispatch(settings::parse(args, &["run"], |_: &Cli| {
-            Ok(Layer::default())
-        })?)
+        let manifest = |_: &Cli| config::manifest_here();
+        dispatch(settings::parse(args, settings::SUBCOMMANDS, manifest)?)
     })
 }
 
@@ -64,7 +62,7 @@ fn guarded(work: impl FnOnce() -> anyhow::Result<u8>) -> process::ExitCode {
     match panic::catch_unwind(panic::AssertUnwindSafe(work)) {
         Ok(Ok(code)) => process::ExitCode::from(code),
         Ok(Err(error)) => {
-            let _ = writeln!(anstream::stderr(), "grind: error: {error:#}");
+            let _ = writeln!(anstream::stderr(), "grind: error: {}", error::text(&error));
             error::exit_code(&error).into()
         }
         Err(_) => ExitCode::Failure.into(),

@@ -1,5 +1,6 @@
 //! Where a run is recorded, and how: the options that `run` and `replay` share.
 
+use crate::error;
 use crate::report_args::of_program;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -79,17 +80,22 @@ impl TraceArgs {
         self.named().map_or_else(default, Path::to_path_buf)
     }
 
-    /// Begins the trace, if one is wanted. `header` says what runs; its detail is of no account.
+    /// Begins the trace, if one is wanted. `header` says what runs; its detail is of no account. `read` are files that must
+    /// not be written over.
     pub(crate) fn begin(
         &self,
         program: &Program,
         module: &Path,
         header: Header,
+        read: &[&Path],
     ) -> Result<Option<TraceWriter<TraceOutput>>> {
         let Some(detail) = self.detail() else {
             return Ok(None);
         };
         let path = self.path(module);
+        for input in read {
+            error::keep(input, &path)?;
+        }
         let header = Header { detail, ..header };
         let embedded = self.embed_module.then_some(&**program.original());
         let create = || {

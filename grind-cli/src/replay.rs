@@ -14,11 +14,13 @@ use grind_runtime::host::{self, Observe, Observer, ReplayOptions};
 use grind_runtime::machine::{HostIo, NullIo};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
+use grind_runtime::report;
 use grind_runtime::trace::ThreadId;
 use std::io::Write as _;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -39,6 +41,9 @@ pub(crate) struct ReplayArgs {
     /// Do not look for races
     #[arg(long)]
     no_detect: bool,
+    /// End the replay after this much real time (`30s`, `5m`; a bare number is seconds)
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::duration)]
+    timeout: Option<Duration>,
     /// Show the stacks of all threads at this event, counted from 1
     #[arg(long, value_name = "EVENT", value_parser = clap::value_parser!(u64).range(1..))]
     at: Option<u64>,
@@ -84,10 +89,15 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
-    let config = Config::load(&args.config)?;
-    let mut suppressions = config.suppressions(&args.config)?;
+    let config = Config::load(&args.config.file)?;
+    let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
-    let outputs = args.report.open(Stream::Stderr, Always::Printed)?;
+    let read: Vec<&Path> = [&args.file]
+        .into_iter()
+        .chain(&args.module)
+        .map(PathBuf::as_path)
+        .collect();
+    let outputs = args.report.open(Stream::Stderr, Always::Printed, &read)?;
     let (file, reader) = TraceFile::open(&args.file)?;
     let program = trace_file::program(&reader, args.module.as_deref())?;
     let header = reader.header().clone();
@@ -95,7 +105,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         .module
         .clone()
         .unwrap_or_else(|| PathBuf::from(&header.module));
-    let record = args.trace.begin(&program, &module, header.clone())?;
+    let record = args
+        .trace
+        .begin(&program, &module, header.clone(), &[&args.file, &module])?;
     drop(reader);
     let observe = Observe {
         at: args.at,
@@ -121,7 +133,11 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         true => Box::new(NullIo),
         false => Box::new(ProcessIo),
     };
-    let watch = Watch::start(Arc::clone(&options.control), None, !args.report.quiet);
+    let watch = Watch::start(
+        Arc::clone(&options.control),
+        args.timeout,
+        !args.report.quiet,
+    );
     let replayed = host::replay(&program, || file.reader(), options, echo);
     drop(watch);
     let replayed = replayed.with_context(|| args.file.display().to_string())?;
@@ -137,6 +153,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
             .warnings
             .push("the trace is cut: the run was ended where it ends".to_owned());
     }
+    report.command = report::Command::Replay;
     report.program.module = module.display().to_string();
     report.program.arguments = (header.args.iter().skip(1))
         .map(|arg| String::from_utf8_lossy(arg).into_owned())

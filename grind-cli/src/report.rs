@@ -1,6 +1,7 @@
 //! `grind report`
 
 use crate::cli::ConvertArgs;
+use crate::config::Config;
 use crate::error::NotFound;
 use crate::report_args::{Always, Stream};
 use anyhow::{Context, Result, bail};
@@ -13,7 +14,9 @@ use std::path::Path;
 const MAX_BYTES: u64 = 1 << 30;
 
 pub(crate) fn report(args: &ConvertArgs) -> Result<u8> {
-    let outputs = args.report.open(Stream::Stdout, Always::Nothing)?;
+    // For what it says of unknown keys.
+    Config::load(&args.config)?;
+    let outputs = (args.report).open(Stream::Stdout, Always::Nothing, &[&args.file])?;
     let report =
         json::from_str(&read(&args.file)?).with_context(|| args.file.display().to_string())?;
     outputs.write(report)?;
@@ -36,7 +39,13 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     };
     let mut text = String::new();
     let read = source.take(MAX_BYTES + 1).read_to_string(&mut text);
-    if read.with_context(shown)? as u64 > MAX_BYTES {
+    let len = match read {
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            bail!("{}: this is no text", shown())
+        }
+        read => read.with_context(shown)?,
+    };
+    if len as u64 > MAX_BYTES {
         bail!(
             "{}: reports beyond {} MiB are not read",
             shown(),

@@ -1,7 +1,8 @@
 //! Where reports go: what the subcommands with findings have in common.
 
+use crate::error::{self, Usage};
 use anstream::AutoStream;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use grind_runtime::report::paths::PathMap;
@@ -139,11 +140,17 @@ pub(crate) enum Always {
 }
 
 impl ReportArgs {
-    /// Opens all files, so that one that cannot be written is known before the work.
+    /// Opens all files, so that one that cannot be written is known before the work. `read` are files that must not be written
+    /// over.
     ///
     /// # Errors
-    /// If a file cannot be opened, or two reports go to one.
-    pub(crate) fn open(&self, stream: Stream, always: Always) -> Result<Outputs<'_>> {
+    /// If a file cannot be opened, is one of those, or two reports go to one.
+    pub(crate) fn open(
+        &self,
+        stream: Stream,
+        always: Always,
+        read: &[&Path],
+    ) -> Result<Outputs<'_>> {
         let mut paths = BTreeSet::new();
         let mut files = Vec::new();
         let mut printed: Vec<Kind> = Vec::new();
@@ -153,7 +160,11 @@ impl ReportArgs {
                 continue;
             }
             if !paths.insert(&target.path) {
-                bail!("two reports would be written to {}", target.path.display());
+                let path = target.path.display();
+                return Err(Usage(format!("two reports would be written to {path}")).into());
+            }
+            for input in read {
+                error::keep(input, &target.path)?;
             }
             files.push((target.kind, Output::open(&target.path)?));
         }

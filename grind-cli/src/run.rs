@@ -2,7 +2,7 @@
 
 use crate::cli::{RunArgs, SchedulerName};
 use crate::config::Config;
-use crate::error::NotFound;
+use crate::error::{NotFound, Usage};
 use crate::io::ProcessIo;
 use crate::policy_args::Policy;
 use crate::recording;
@@ -27,10 +27,11 @@ use std::sync::Arc;
 use std::thread;
 
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
-    let config = Config::load(&args.flags.config)?;
-    let mut suppressions = config.suppressions(&args.flags.config)?;
+    let config = Config::load(&args.flags.config.file)?;
+    let mut suppressions = config.suppressions(&args.flags.config.suppressions)?;
     let policy = args.flags.policy.load()?;
-    let outputs = args.flags.report.open(Stream::Stderr, Always::Printed)?;
+    let read = &[args.module()];
+    let outputs = (args.flags.report).open(Stream::Stderr, Always::Printed, read)?;
     let wasm = crate::module::read(args.module())?;
     let program_options = ProgramOptions {
         interceptors: config.interceptors,
@@ -69,7 +70,7 @@ fn once(
     suppressions: &mut Suppressions,
     policy: &Policy<'_>,
 ) -> Result<(Report, u8)> {
-    let trace = args.flags.trace.begin(program, args.module(), header)?;
+    let trace = (args.flags.trace).begin(program, args.module(), header, &[args.module()])?;
     let control = Arc::clone(&options.control);
     let watch = Watch::start(control, args.flags.timeout, !args.flags.report.quiet);
     let ran = match trace {
@@ -185,8 +186,8 @@ fn variable(text: &str) -> Result<Vec<u8>> {
     if text.contains('=') {
         return Ok(text.as_bytes().to_vec());
     }
-    let value =
-        env::var_os(text).with_context(|| format!("--env {text}: the variable is not set"))?;
+    let unset = || Usage(format!("--env {text}: the variable is not set"));
+    let value = env::var_os(text).ok_or_else(unset)?;
     let mut variable = format!("{text}=").into_bytes();
     variable.extend(value.as_encoded_bytes());
     Ok(variable)
@@ -271,7 +272,7 @@ fn reproduce(args: &RunArgs, seed: u64) -> String {
         option("--dir", dir.clone());
     }
     for (name, paths) in [
-        ("--config", args.flags.config.file.as_slice()),
+        ("--config", args.flags.config.file.path.as_slice()),
         ("--suppressions", &args.flags.config.suppressions),
     ] {
         for path in paths {

@@ -1,5 +1,6 @@
-//! The streams of a run under many seeds: a copy of grind's input, and nowhere to print.
+//! The streams of a run under many seeds: a copy of grind's input; the first one prints.
 
+use crate::io::ProcessIo;
 use grind_runtime::machine::HostIo;
 use grind_runtime::machine::io::{self, Answer, Call, Errno, Node};
 use std::io::Read;
@@ -18,11 +19,12 @@ struct Input {
 const MAX_INPUT: u64 = 64 << 20;
 
 impl SharedInput {
-    /// The streams of one run.
-    pub(crate) fn reader(&self) -> SeedIo {
+    /// The streams of one run, and whether what it prints is printed.
+    pub(crate) fn streams(&self, prints: bool) -> SeedIo {
         SeedIo {
             input: self.clone(),
             at: 0,
+            prints,
         }
     }
 
@@ -46,17 +48,22 @@ impl SharedInput {
     }
 }
 
-/// The streams of one run of many: output goes nowhere.
+/// The streams of one run of many.
 pub(crate) struct SeedIo {
     input: SharedInput,
     at: usize,
+    prints: bool,
 }
 
 impl HostIo for SeedIo {
     fn call(&mut self, call: &Call<'_>) -> Result<Answer, Errno> {
         match *call {
             Call::Write { node, .. } if node == Node::STDOUT || node == Node::STDERR => {
-                Ok(Answer::Done)
+                if self.prints {
+                    ProcessIo.call(call)
+                } else {
+                    Ok(Answer::Done)
+                }
             }
             // Reading blocks once at most, for all of the input.
             Call::Poll { node, .. } if node == Node::STDIN => Ok(Answer::Done),

@@ -31,6 +31,13 @@ pub(crate) struct SeedRange {
     last: u64,
 }
 
+impl SeedRange {
+    /// How many there are; one less if all are.
+    fn len(self) -> u64 {
+        (self.last - self.first).saturating_add(1)
+    }
+}
+
 impl FromStr for SeedRange {
     type Err = String;
 
@@ -87,7 +94,9 @@ pub(crate) fn run(
 ) -> Result<(Report, u8)> {
     let queue = Queue::new(job.seeds);
     let input = SharedInput::default();
-    let controls: Vec<Mutex<Arc<Control>>> = (0..job.jobs).map(|_| Mutex::default()).collect();
+    // More workers than seeds, or than the window lets run, would only wait.
+    let jobs = (job.seeds.len().min(WINDOW) as usize).min(job.jobs);
+    let controls: Vec<Mutex<Arc<Control>>> = (0..jobs).map(|_| Mutex::default()).collect();
     let bar = progress(job);
     let (sender, shown) = mpsc::channel::<(u64, Shown)>();
     let mut merge = Merge::new();
@@ -156,7 +165,8 @@ fn work(
             return;
         }
         let watch = Watch::start(Arc::clone(&options.control), job.timeout, false);
-        let outcome = host::run(job.program, options.clone(), input.reader());
+        let streams = input.streams(seed == job.seeds.first);
+        let outcome = host::run(job.program, options.clone(), streams);
         drop(watch);
         let shown = outcome.map(|outcome| {
             let report = (job.report)(&outcome, &options);
@@ -174,8 +184,7 @@ fn progress(job: &Job<'_>) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{bar:24} {pos}/{len} seeds {eta} left{msg}");
-    let total = (job.seeds.last - job.seeds.first).saturating_add(1);
-    let bar = ProgressBar::new(total);
+    let bar = ProgressBar::new(job.seeds.len());
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar

@@ -1,10 +1,10 @@
-//! Options of `grind run` that come from elsewhere than the command line: the environment, a package's manifest,
-//! `grind.toml`.
+//! Options of the subcommands with findings that come from elsewhere than the command line: the environment, a package's
+//! manifest, `grind.toml`.
 //!
 //! What is found there is put into the command line as the options it stands for, before it is read again. So each has one
 //! parser, and a value means the same wherever it is written.
 
-use crate::config::{Config, ConfigArgs};
+use crate::config::{Config, ConfigFile};
 use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -15,23 +15,73 @@ use std::ffi::OsString;
 use std::io::Write as _;
 
 /// An option that can be set elsewhere. Its name is that of the flag; clap knows the rest.
+///
+/// In files it stands at the top or in the table of a subcommand, `[replay]` or `[analyze]`, which counts first. In the
+/// environment it is `GRIND_NAME` or `GRIND_REPLAY_NAME`.
 pub(crate) struct Key {
     name: &'static str,
+    /// Whom the key at the top is for.
+    top: Top,
+    /// Subcommands whose tables may have it.
+    tables: &'static [&'static str],
     /// Options it cannot be together with: of two, the one set closer to the command line stays.
     excludes: &'static [&'static str],
     /// An option without which it means nothing.
     needs: Option<&'static str>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Top {
+    /// `grind run`, and what `cargo grind` runs. Another subcommand would write what a run wrote, or means something else.
+    Run,
+    /// Every subcommand that has the option.
+    All,
+    /// Nobody: it stands in tables only.
+    Nobody,
+}
+
+/// Subcommands with tables of their own. `grind report` has none, for `report` is a list.
+const TABLES: &[&str] = &["replay", "analyze"];
+
+/// Subcommands of `grind` whose options can be set.
+pub(crate) const SUBCOMMANDS: &[&str] = &["run", "replay", "analyze", "report"];
+
 const fn key(name: &'static str) -> Key {
     Key {
         name,
+        top: Top::Run,
+        tables: &[],
         excludes: &[],
         needs: None,
     }
 }
 
+/// A key that means the same to every subcommand which has it.
+const fn all(name: &'static str) -> Key {
+    Key {
+        top: Top::All,
+        ..key(name)
+    }
+}
+
+/// One that all have.
+const fn shared(name: &'static str) -> Key {
+    all(name).also(TABLES)
+}
+
+/// A key of these tables only.
+const fn own(name: &'static str, tables: &'static [&'static str]) -> Key {
+    Key {
+        top: Top::Nobody,
+        ..key(name).also(tables)
+    }
+}
+
 impl Key {
+    const fn also(self, tables: &'static [&'static str]) -> Key {
+        Key { tables, ..self }
+    }
+
     const fn excludes(self, excludes: &'static [&'static str]) -> Key {
         Key { excludes, ..self }
     }
@@ -43,52 +93,93 @@ impl Key {
         }
     }
 
-    /// The name in the environment.
-    fn variable(&self) -> String {
-        format!("GRIND_{}", self.name.replace('-', "_").to_uppercase())
+    /// Under which names a subcommand finds it, the one that counts first at the beginning.
+    fn names(&self, subcommand: &str) -> impl Iterator<Item = String> {
+        let own = self.tables.contains(&subcommand);
+        let top = match self.top {
+            Top::Run => !["replay", "analyze", "report"].contains(&subcommand),
+            Top::All => true,
+            Top::Nobody => false,
+        };
+        let own = own.then(|| format!("{subcommand}.{}", self.name));
+        own.into_iter().chain(top.then(|| self.name.to_owned()))
+    }
+
+    /// All names it has.
+    fn all_names(&self) -> impl Iterator<Item = String> {
+        let top = (self.top != Top::Nobody).then(|| self.name.to_owned());
+        let tables = self.tables.iter();
+        top.into_iter()
+            .chain(tables.map(|table| format!("{table}.{}", self.name)))
     }
 }
 
-/// All of them, in the order of `grind run --help`.
+/// The variable that sets the key of this name.
+fn variable(name: &str) -> String {
+    format!("GRIND_{}", name.replace(['-', '.'], "_").to_uppercase())
+}
+
+/// All of them, in the order of `--help`.
 const KEYS: &[Key] = &[
     key("seed").excludes(&["seeds"]),
     key("seeds").excludes(&["seed", "trace", "trace-file", "embed-module"]),
     key("jobs").needs("seeds"),
     key("fail-fast").needs("seeds"),
     key("scheduler"),
-    key("trace").excludes(&["seeds"]),
-    key("trace-file").excludes(&["seeds"]),
-    key("embed-module").excludes(&["seeds"]),
+    key("trace").also(&["replay"]).excludes(&["seeds"]),
+    key("trace-file").also(&["replay"]).excludes(&["seeds"]),
+    key("embed-module").also(&["replay"]).excludes(&["seeds"]),
     key("invoke"),
     key("after-start").needs("invoke"),
     key("wait-for-threads"),
     key("env"),
     key("dir"),
-    key("timeout"),
+    all("timeout").also(&["replay"]),
     key("max-steps"),
     key("max-threads"),
     key("max-memory"),
     key("initial-memory"),
-    key("no-detect"),
+    key("no-detect").also(&["replay"]),
     key("halt-on-error"),
-    key("suppressions"),
+    own("module", TABLES),
+    own("analysis", &["analyze"]),
+    own("time", &["analyze"]),
+    own("memory", &["analyze"]),
+    own("confirm", &["analyze"]),
+    shared("suppressions"),
     key("deny-unused-suppressions"),
-    key("fail-on"),
-    key("baseline"),
-    key("report"),
-    key("format"),
-    key("strip-prefix"),
-    key("remap"),
-    key("source"),
-    key("quiet").excludes(&["verbose"]),
-    key("verbose").excludes(&["quiet"]),
+    shared("fail-on"),
+    shared("baseline"),
+    key("report").also(TABLES),
+    shared("format"),
+    shared("strip-prefix"),
+    shared("remap"),
+    shared("source"),
+    shared("quiet").excludes(&["verbose"]),
+    shared("verbose").excludes(&["quiet"]),
 ];
+
+/// Names of all keys.
+fn names() -> impl Iterator<Item = String> {
+    KEYS.iter().flat_map(Key::all_names)
+}
 
 /// One place where options are set: its name, and their values.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     origin: String,
     values: BTreeMap<String, Vec<String>>,
+}
+
+/// The values of a table and of the tables of subcommands in it, by the names of keys.
+fn flat(table: &toml::Table) -> impl Iterator<Item = (String, &toml::Value)> {
+    table.iter().flat_map(|(name, value)| match value {
+        toml::Value::Table(inner) if TABLES.contains(&name.as_str()) => inner
+            .iter()
+            .map(|(key, value)| (format!("{name}.{key}"), value))
+            .collect(),
+        value => vec![(name.clone(), value)],
+    })
 }
 
 impl Layer {
@@ -98,8 +189,8 @@ impl Layer {
     /// If a value is of a type that no option has.
     pub(crate) fn from_table(origin: String, table: &toml::Table) -> Result<Layer> {
         let mut values = BTreeMap::new();
-        for (name, value) in table {
-            if !KEYS.iter().any(|key| key.name == name) {
+        for (name, value) in flat(table) {
+            if names().all(|known| known != name) {
                 continue;
             }
             let list = match value {
@@ -112,35 +203,42 @@ impl Layer {
                     "{origin}: {name}: expected text, a number, true or false, or a list of texts"
                 )
             })?;
-            values.insert(name.clone(), texts);
+            values.insert(name, texts);
         }
         Ok(Layer { origin, values })
     }
 
-    /// What the environment sets. In a list, items are words as in a shell.
+    /// What the environment sets for a subcommand. In a list, items are words as in a shell.
     fn from_environment(command: &Command) -> Result<Layer> {
         let mut values = BTreeMap::new();
         for key in KEYS {
-            let variable = key.variable();
-            let Some(value) = env::var_os(&variable).filter(|value| !value.is_empty()) else {
-                continue;
-            };
-            let Some(value) = value.to_str() else {
-                bail!("{variable} is no text");
-            };
             let is_list = argument(command, key.name).is_some_and(is_list);
-            let items = match is_list {
-                true => {
-                    shlex::split(value).with_context(|| format!("{variable}: a quote is open"))?
-                }
-                false => vec![value.to_owned()],
-            };
-            values.insert(key.name.to_owned(), items);
+            for name in key.names(command.get_name()) {
+                let variable = variable(&name);
+                let Some(value) = env::var_os(&variable).filter(|value| !value.is_empty()) else {
+                    continue;
+                };
+                let Some(value) = value.to_str() else {
+                    bail!("{variable} is no text");
+                };
+                let items = match is_list {
+                    true => shlex::split(value)
+                        .with_context(|| format!("{variable}: a quote is open"))?,
+                    false => vec![value.to_owned()],
+                };
+                values.insert(name, items);
+            }
         }
         Ok(Layer {
             origin: "environment".to_owned(),
             values,
         })
+    }
+
+    /// The value of a key for a subcommand, and the name under which it is set.
+    fn get(&self, key: &Key, subcommand: &str) -> Option<(String, &Vec<String>)> {
+        let mut names = key.names(subcommand);
+        names.find_map(|name| self.values.get(&name).map(|values| (name, values)))
     }
 }
 
@@ -158,23 +256,16 @@ fn text(value: &toml::Value) -> Option<String> {
 /// # Errors
 /// If there is nowhere to say it.
 pub(crate) fn warn_of_unknown(origin: &str, table: &toml::Table) -> Result<()> {
-    let known = || {
-        KEYS.iter()
-            .map(|key| key.name)
-            .chain(["suppression", "interceptor"])
-    };
-    for name in table
-        .keys()
-        .filter(|name| known().all(|known| known != *name))
-    {
-        let nearest = known()
-            .map(|known| (strsim::damerau_levenshtein(name, known), known))
-            .min();
-        let hint = match nearest {
-            Some((distance, known)) if distance <= 1 + known.len() / 3 => {
-                format!("; did you mean `{known}`?")
-            }
-            _ => String::new(),
+    let known: Vec<String> = (names())
+        .chain(["suppression", "interceptor"].map(str::to_owned))
+        .collect();
+    for (name, _) in flat(table) {
+        if known.contains(&name) {
+            continue;
+        }
+        let hint = match nearest(&name, &known) {
+            Some(known) => format!("; did you mean `{known}`?"),
+            None => String::new(),
         };
         writeln!(
             anstream::stderr(),
@@ -184,14 +275,47 @@ pub(crate) fn warn_of_unknown(origin: &str, table: &toml::Table) -> Result<()> {
     Ok(())
 }
 
+/// Says which variables of the environment are nearly one that sets an option. Others are not grind's.
+fn warn_of_variables() -> Result<()> {
+    let known: Vec<String> = names().map(|name| variable(&name)).collect();
+    for (name, _) in env::vars_os() {
+        if let Some(name) = name.to_str()
+            && name.starts_with("GRIND_")
+            && !known.iter().any(|known| known == name)
+            && let Some(known) = nearest(name, &known)
+        {
+            writeln!(
+                anstream::stderr(),
+                "grind: warning: environment: unknown variable `{name}`; did you mean `{known}`?"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// The known name that is most like this one, if one is. A key that is in the wrong table is like the one in the right table.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let last = |name: &'_ str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let distance = |known: &str| {
+        let alone = strsim::damerau_levenshtein(&last(name), &last(known));
+        (alone, strsim::damerau_levenshtein(name, known))
+    };
+    let ranked = known.iter().map(|known| (distance(known), known.as_str()));
+    let ((distance, _), known) = ranked.min()?;
+    let comparable = last(known).trim_start_matches("GRIND_").len();
+    (distance <= 1 + comparable / 3).then_some(known)
+}
+
 /// What an option is, and who said so.
 struct Setting {
     key: &'static Key,
+    /// As whoever said so names it.
+    name: String,
     values: Vec<String>,
     origin: String,
 }
 
-/// Reads a command line, with the layers below it. `subcommands` are those that have the options of `grind run`; `manifest` is
+/// Reads a command line, with the layers below it. `subcommands` are those that have the options of the keys; `manifest` is
 /// asked for the layer between the environment and `grind.toml`.
 ///
 /// # Errors
@@ -216,16 +340,13 @@ pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
     let Some(command) = command.find_subcommand(name) else {
         return Ok(cli);
     };
-    let file = ConfigArgs {
-        file: sub.get_one("config").cloned(),
-        ..ConfigArgs::default()
+    warn_of_variables()?;
+    let file = ConfigFile {
+        path: sub.get_one("config").cloned(),
     };
-    let layers = [
-        Layer::from_environment(command)?,
-        manifest(&cli)?,
-        Config::find(&file)?.layer()?,
-    ];
-    let settings = settings(command, Some(sub), &layers)?;
+    let environment = Layer::from_environment(command)?;
+    let (manifest, file) = (manifest(&cli)?, Config::find(&file)?.layer()?);
+    let settings = settings(command, Some(sub), &[&environment, &manifest, &file])?;
     let mut inserted = settings
         .iter()
         .flat_map(|setting| options(command, setting))
@@ -248,11 +369,11 @@ pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
     Ok(C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
 }
 
-/// What the layers set and the command line does not, the first layer before the next.
+/// What the layers set for a subcommand and the command line does not, the first layer before the next.
 fn settings(
     command: &Command,
     given: Option<&ArgMatches>,
-    layers: &[Layer],
+    layers: &[&Layer],
 ) -> Result<Vec<Setting>> {
     let on_command_line = |name: &str| {
         let id = argument(command, name).map(Arg::get_id);
@@ -268,19 +389,29 @@ fn settings(
         let is_set = |name: &str| on_command_line(name) || earlier.contains(&name);
         let mut found = Vec::new();
         for key in KEYS {
-            let Some(values) = layer.values.get(key.name) else {
+            let Some(argument) = argument(command, key.name) else {
                 continue;
             };
-            check(command, key, values, &layer.origin)?;
-            if !is_set(key.name) && !key.excludes.iter().any(|other| is_set(other)) {
-                let values = values.clone();
-                let origin = match layer.origin.as_str() {
-                    "environment" => key.variable(),
-                    other => other.to_owned(),
-                };
+            let Some((name, values)) = layer.get(key, command.get_name()) else {
+                continue;
+            };
+            let origin = match layer.origin.as_str() {
+                "environment" => variable(&name),
+                other => other.to_owned(),
+            };
+            check(command, argument, &name, values, &layer.origin)?;
+            // The table of the subcommand is closer than the top of the file.
+            let in_table = |other: &str| {
+                let mut keys = KEYS.iter().filter(|key| key.name == other);
+                let set = keys.find_map(|key| layer.get(key, command.get_name()));
+                set.is_some_and(|(name, _)| name != other)
+            };
+            let gives_way = |other: &&str| is_set(other) || (name == key.name && in_table(other));
+            if !is_set(key.name) && !key.excludes.iter().any(gives_way) {
                 found.push(Setting {
                     key,
-                    values,
+                    name,
+                    values: values.clone(),
                     origin,
                 });
             }
@@ -297,11 +428,13 @@ fn settings(
 
 /// # Errors
 /// If the option's own parser does not take the values; the error says where they are.
-fn check(command: &Command, key: &'static Key, values: &[String], origin: &str) -> Result<()> {
-    let name = key.name;
-    let Some(argument) = argument(command, name) else {
-        return Ok(());
-    };
+fn check(
+    command: &Command,
+    argument: &Arg,
+    name: &str,
+    values: &[String],
+    origin: &str,
+) -> Result<()> {
     if is_flag(argument) {
         if let [value] = values
             && value.parse::<bool>().is_ok()
@@ -313,7 +446,8 @@ fn check(command: &Command, key: &'static Key, values: &[String], origin: &str) 
     if !is_list(argument) && values.len() != 1 {
         bail!("{origin}: {name}: expected one value");
     }
-    let words = values.iter().map(|value| format!("--{name}={value}"));
+    let flag = argument.get_long().unwrap_or_default();
+    let words = values.iter().map(|value| format!("--{flag}={value}"));
     // That there is no module, and the like, is of no interest here.
     let alone = command
         .clone()
@@ -365,26 +499,42 @@ fn is_list(argument: &Arg) -> bool {
     matches!(argument.get_action(), ArgAction::Append)
 }
 
-/// Each option that can be set, its value, and where that comes from.
+/// Each option that can be set, its value, and where that comes from: those of `grind run` and what others share with it, then
+/// what the others have for themselves.
 ///
 /// # Errors
 /// As `parse`.
-pub(crate) fn shown(command: &Command, file: &ConfigArgs) -> Result<String> {
-    let layers = [
-        Layer::from_environment(command)?,
-        Config::find(file)?.layer()?,
-    ];
-    let settings = settings(command, None, &layers)?;
-    let rows: Vec<(&str, String, String)> = (KEYS.iter())
-        .map(
-            |key| match settings.iter().find(|setting| setting.key.name == key.name) {
-                Some(setting) => (key.name, setting.values.join(" "), setting.origin.clone()),
-                None => (key.name, default(command, key.name), "default".to_owned()),
-            },
-        )
-        .collect();
+pub(crate) fn shown(root: &Command, file: &ConfigFile, manifest: &Layer) -> Result<String> {
+    warn_of_variables()?;
+    let file = Config::find(file)?.layer()?;
+    let mut rows: Vec<(String, String, String)> = Vec::new();
+    for subcommand in ["run"].iter().chain(TABLES) {
+        let command = root
+            .find_subcommand(subcommand)
+            .with_context(|| format!("`{subcommand}` is gone"))?;
+        let environment = Layer::from_environment(command)?;
+        let settings = settings(command, None, &[&environment, manifest, &file])?;
+        for key in KEYS {
+            let Some(first) = key.names(subcommand).next() else {
+                continue;
+            };
+            if *subcommand != "run" && first == key.name {
+                continue;
+            }
+            let setting = settings.iter().find(|setting| setting.key.name == key.name);
+            // What is shared has its row already, and another only where it is another.
+            let is_own = |setting: &&Setting| setting.name == first;
+            if first != key.name && key.top == Top::All && setting.filter(is_own).is_none() {
+                continue;
+            }
+            rows.push(match setting {
+                Some(setting) => (first, setting.values.join(" "), setting.origin.clone()),
+                None => (first, default(command, key.name), "default".to_owned()),
+            });
+        }
+    }
     let widest =
-        |of: fn(&(&str, String, String)) -> usize| rows.iter().map(of).max().unwrap_or_default();
+        |of: fn(&(String, String, String)) -> usize| rows.iter().map(of).max().unwrap_or_default();
     let (first, second) = (
         widest(|row| row.0.len()),
         widest(|row| row.1.chars().count()),
@@ -409,9 +559,18 @@ fn default(command: &Command, name: &str) -> String {
 
 /// The table of the guide.
 #[cfg(test)]
-fn documentation(command: &Command) -> String {
+fn documentation(root: &Command) -> String {
+    let code = |names: &mut dyn Iterator<Item = String>| {
+        names
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let rows = KEYS.iter().map(|key| {
-        let argument = argument(command, key.name).expect("a key is an option of `grind run`");
+        let argument = (SUBCOMMANDS.iter())
+            .filter(|name| key.names(name).next().is_some())
+            .find_map(|name| argument(root.find_subcommand(name)?, key.name))
+            .expect("a key is an option of a subcommand");
         let help = argument
             .get_help()
             .map(ToString::to_string)
@@ -421,14 +580,31 @@ fn documentation(command: &Command) -> String {
             argument if is_list(argument) => "list",
             _ => "value",
         };
+        let mut variables = match key.top {
+            Top::Nobody => key.all_names().collect(),
+            _ => vec![key.name.to_owned()],
+        }
+        .into_iter()
+        .map(|name| variable(&name));
+        let top = match key.top {
+            Top::Run => Some("run".to_owned()),
+            Top::All => Some("all".to_owned()),
+            Top::Nobody => None,
+        };
+        let tables = code(&mut key.tables.iter().map(|table| format!("[{table}]")));
+        let of: Vec<String> = top
+            .into_iter()
+            .chain(Some(tables).filter(|t| !t.is_empty()))
+            .collect();
         format!(
-            "| `{}` | {value} | `{}` | {} |\n",
+            "| `{}` | {value} | {} | {} | {} |\n",
             key.name,
-            key.variable(),
+            code(&mut variables),
+            of.join(", "),
             help.replace('|', "\\|")
         )
     });
-    std::iter::once("| key | is | variable | what |\n|---|---|---|---|\n".to_owned())
+    std::iter::once("| key | is | variable | of | what |\n|---|---|---|---|---|\n".to_owned())
         .chain(rows)
         .collect()
 }
@@ -438,17 +614,10 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn run_command() -> Command {
-        Cli::command()
-            .find_subcommand("run")
-            .expect("a subcommand")
-            .clone()
-    }
-
     #[test]
     fn the_guide_lists_the_keys() {
         let guide = include_str!("../../docs/config.md");
-        let table = documentation(&run_command());
+        let table = documentation(&Cli::command());
         assert!(
             guide.contains(&table),
             "docs/config.md should have:\n{table}"
@@ -466,5 +635,43 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn every_option_of_a_subcommand_is_a_key_or_a_question() {
+        // Questions about one trace, and what is asked for once.
+        const OF_ONE_COMMAND: &[&str] = &[
+            "at",
+            "thread",
+            "watch",
+            "gen-suppressions",
+            "config",
+            "color",
+            "help",
+            "version",
+        ];
+        let root = Cli::command();
+        for subcommand in SUBCOMMANDS {
+            let command = root.find_subcommand(subcommand).expect("a subcommand");
+            for option in command.get_arguments().filter_map(Arg::get_long) {
+                let key = KEYS.iter().find(|key| key.name == option);
+                let is_key = key.is_some_and(|key| key.names(subcommand).next().is_some());
+                // Where a stored report goes is said where it is converted: `report` is where a run's go.
+                let is_conversion = (*subcommand, option) == ("report", "report");
+                assert!(
+                    is_key != (OF_ONE_COMMAND.contains(&option) || is_conversion),
+                    "{subcommand} --{option}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn variables_do_not_clash() {
+        let mut variables: Vec<String> = names().map(|name| variable(&name)).collect();
+        variables.sort();
+        let all = variables.len();
+        variables.dedup();
+        assert_eq!(variables.len(), all);
     }
 }

@@ -71,5 +71,5 @@ pub(crate) fn program(reader: &TraceReader<TraceInput>, named: Option<&Path>) ->
         ),
     };
     Program::with_options(&wasm, header.program_options())
-        .with_context(|| recorded.display().to_string())
+        .with_context(|| named.unwrap_or(recorded).display().to_string())
 }

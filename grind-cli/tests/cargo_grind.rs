@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const TARGET: &str = "wasm32-wasip1-threads";
@@ -174,6 +175,43 @@ fn a_program_is_built_and_its_race_found() {
 }
 
 #[test]
+fn from_nothing_to_a_report_takes_less_than_a_minute() {
+    let directory = TempDir::new().unwrap();
+    let start = Instant::now();
+    let new = said(
+        Command::new("cargo")
+            .current_dir(&directory)
+            .args(["new", "--quiet", "--vcs", "none", "hello"]),
+    );
+    assert_eq!(new.code, Some(0), "{new:?}");
+    let main = "static mut HITS: u32 = 0;
+fn main() {
+    let hit = || unsafe { HITS += 1 };
+    let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(hit)).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+";
+    fs::write(directory.path().join("hello/src/main.rs"), main).unwrap();
+    let mut command = Command::new(snapbox::cmd::cargo_bin!("cargo-grind"));
+    command.current_dir(directory.path().join("hello"));
+    // The other two commands install the target and grind.
+    let Some(said) = built(said(command.args(["grind", "run"]))) else {
+        return;
+    };
+    assert_eq!(said.code, Some(66), "{said:?}");
+    assert!(
+        said.err.contains("src/main.rs:3:27") && said.err.contains("HITS"),
+        "{said:?}"
+    );
+    // 1.2 s on two cores that others use.
+    assert!(
+        start.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
 fn arguments_after_two_dashes_are_the_programs() {
     let fixture = Crate::new(&[("src/main.rs", CLEAN_MAIN)]);
     let Some(said) = built(fixture.grind(&["run", "--seed", "3", "--", "--seed", "-x"])) else {
@@ -210,6 +248,23 @@ fn of_several_programs_one_has_to_be_named() {
     let said = fixture.grind(&["run", "-p", "other"]);
     assert!(
         said.code == Some(2) && said.err.contains("no package `other` here, but: fixture"),
+        "{said:?}"
+    );
+    // So it is of the packages of a workspace.
+    let workspace = Crate(TempDir::new().unwrap());
+    workspace.write(
+        "Cargo.toml",
+        "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n",
+    );
+    for name in ["a", "b"] {
+        let manifest = format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n");
+        workspace.write(&format!("{name}/Cargo.toml"), &manifest);
+        workspace.write(&format!("{name}/src/bin/{name}-one.rs"), CLEAN_MAIN);
+    }
+    let said = workspace.grind(&["run"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(
+        said.err.contains("--bin a-one -p a") && said.err.contains("--bin b-one -p b"),
         "{said:?}"
     );
     for choice in [["--bin", "two"], ["--example", "three"]] {
@@ -352,13 +407,8 @@ fn init_writes_what_is_not_there() {
     }
 }
 
-#[test]
-fn plain_cargo_test_runs_under_grind_by_a_runner() {
-    if !target_is_installed() {
-        // Then cargo says what is missing, and grind is not asked; what it would say is held above.
-        assert!(!Crate::new(&[]).path().join("target").exists());
-        return;
-    }
+/// A crate whose `racy` test races, with `runner = "grind run --"` in the configuration of cargo.
+fn with_runner() -> Crate {
     let lib = format!("{RACY}\n#[test] fn racy() {{ race() }}\n#[test] fn quiet() {{}}");
     let fixture = Crate::new(&[("src/lib.rs", &lib)]);
     let grind = snapbox::cmd::cargo_bin!("grind");
@@ -367,6 +417,26 @@ fn plain_cargo_test_runs_under_grind_by_a_runner() {
         grind.display()
     );
     fixture.write(".cargo/config.toml", &runner);
+    fixture
+}
+
+/// Whether cargo cannot build for the target here, and says so before grind is asked. What grind itself would say is held above.
+fn cargo_says_what_is_missing(fixture: &Crate, arguments: &[&str]) -> bool {
+    if target_is_installed() {
+        return false;
+    }
+    let missing = said(fixture.command("cargo").args(arguments));
+    assert_ne!(missing.code, Some(0), "{missing:?}");
+    assert!(missing.err.contains(TARGET), "{missing:?}");
+    true
+}
+
+#[test]
+fn plain_cargo_test_runs_under_grind_by_a_runner() {
+    let fixture = with_runner();
+    if cargo_says_what_is_missing(&fixture, &["test", "--offline"]) {
+        return;
+    }
     let racy = said(fixture.command("cargo").args(["test", "--offline"]));
     assert!(
         racy.code != Some(0) && racy.err.contains("data race"),
@@ -379,4 +449,65 @@ fn plain_cargo_test_runs_under_grind_by_a_runner() {
     );
     assert_eq!(quiet.code, Some(0), "{quiet:?}");
     assert!(quiet.out.contains("test quiet ... ok"), "{quiet:?}");
+}
+
+#[test]
+fn nextest_runs_each_test_under_grind_by_a_runner() {
+    let fixture = with_runner();
+    let version = said(fixture.command("cargo").args(["nextest", "--version"]));
+    if version.code != Some(0) {
+        // Cargo says that it has no such command. The protocol that nextest speaks is libtest's, and is held without it.
+        assert!(version.err.contains("nextest"), "{version:?}");
+        eprintln!("cargo-nextest is not installed: its protocol alone is tested");
+    } else if !cargo_says_what_is_missing(&fixture, &["nextest", "run", "--offline"]) {
+        let nextest = |more: &[&str]| {
+            let run = ["nextest", "run", "--offline", "--color=never"];
+            said(fixture.command("cargo").args(run).args(more))
+        };
+        // Each test is a process of its own: one fails, the other does not.
+        let both = nextest(&["--no-fail-fast"]);
+        assert_eq!(both.code, Some(100), "{both:?}");
+        assert!(
+            both.err.contains("data race") && both.err.contains("src/lib.rs:8"),
+            "{both:?}"
+        );
+        assert!(both.err.contains("1 passed, 1 failed"), "{both:?}");
+        let quiet = nextest(&["quiet"]);
+        assert_eq!(quiet.code, Some(0), "{quiet:?}");
+        assert!(quiet.err.contains("1 passed"), "{quiet:?}");
+        // A setting of the package reaches runs that nobody gives options.
+        let manifest = fs::read_to_string(fixture.path().join("Cargo.toml")).unwrap();
+        let settings = "[package.metadata.grind]\nfail-on = \"deadlock\"\n";
+        fixture.write("Cargo.toml", &format!("{manifest}{settings}"));
+        assert_eq!(nextest(&[]).code, Some(0));
+    }
+    if cargo_says_what_is_missing(&fixture, &["test", "--offline"]) {
+        return;
+    }
+    // What nextest asks: the names on standard output and nothing else, then each by its name.
+    let built = said(
+        fixture
+            .command("cargo")
+            .args(["test", "--no-run", "--offline"]),
+    );
+    let module = built
+        .err
+        .rsplit('(')
+        .next()
+        .unwrap()
+        .split(')')
+        .next()
+        .unwrap();
+    let ask = |arguments: &[&str]| {
+        let mut command = fixture.command(snapbox::cmd::cargo_bin!("grind"));
+        said(command.args(["run", "--", module]).args(arguments))
+    };
+    let list = ask(&["--list", "--format", "terse"]);
+    assert_eq!(
+        (list.code, list.out.as_str()),
+        (Some(0), "quiet: test\nracy: test\n"),
+        "{list:?}"
+    );
+    assert_eq!(ask(&["quiet", "--nocapture", "--exact"]).code, Some(0));
+    assert_eq!(ask(&["--list", "--format", "terse", "--ignored"]).out, "");
 }

@@ -91,7 +91,7 @@ fn help_is_there_at_once() {
         assert!(grind(&["--help"]).status.success());
         start.elapsed()
     };
-    // The best of some, as others use the machine too. A build without optimisations gets five times as long.
+    // The best of some, as others use the machine too; it was 2.4 ms.
     let best = (0..20).map(|_| time()).min().unwrap();
-    assert!(best < Duration::from_millis(100), "{best:?}");
+    assert!(best < Duration::from_millis(20), "{best:?}");
 }

@@ -224,3 +224,147 @@ fn a_manifest_counts_before_grind_toml() {
         "{text}"
     );
 }
+
+impl Project {
+    /// With a trace of the module, `t.grind`, in full.
+    fn traced(config: &str) -> Project {
+        let project = Project::new("");
+        project.run(&[], &["--trace=full", "--trace-file", "t.grind"]);
+        fs::write(project.path().join("grind.toml"), config).unwrap();
+        project
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.path().join(name).exists()
+    }
+}
+
+#[test]
+fn replay_analyze_and_report_have_settings_too() {
+    let config = "quiet = true
+report = [\"json=run.json\"]
+trace-file = \"run.grind\"
+[replay]
+verbose = true
+report = \"junit=replay.xml\"
+[analyze]
+time = \"1m\"
+report = \"markdown=analyze.md\"
+analysis = [\"hb\", \"shb\"]
+";
+    let project = Project::traced(config);
+    let said = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let (code, text) = project.grind(variables, arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+        text
+    };
+    // The table counts before the top, and what is a run's is left to runs.
+    let text = said(&[], &["replay", "t.grind"]);
+    assert!(text.contains("grind: no findings"), "{text}");
+    assert!(project.exists("replay.xml") && !project.exists("run.json"));
+    assert!(!project.exists("run.grind"));
+    let text = said(&[], &["analyze", "t.grind"]);
+    assert!(project.exists("analyze.md") && !project.exists("run.json"));
+    let analyses: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(analyses, ["hb", "shb"], "{text}");
+    // Then the environment, then the command line.
+    let osr = [("GRIND_ANALYZE_ANALYSIS", "osr")];
+    assert!(said(&osr, &["analyze", "t.grind"]).starts_with("osr"));
+    assert!(said(&osr, &["analyze", "--analysis", "wcp", "t.grind"]).starts_with("wcp"));
+    let text = said(&[("GRIND_REPLAY_QUIET", "true")], &["replay", "t.grind"]);
+    assert_eq!(text, "");
+    // What means the same to all is set once.
+    let shared = [("GRIND_FORMAT", "tsan"), ("GRIND_REPLAY_FORMAT", "json")];
+    assert!(said(&shared, &["replay", "t.grind"]).starts_with('{'));
+    said(&[], &["run", "guest.wat"]);
+    assert!(project.exists("run.json") && project.exists("run.grind"));
+    fs::remove_file(project.path().join("run.json")).unwrap();
+    let stored = said(&[("GRIND_REPORT", "json=r.json")], &["run", "guest.wat"]);
+    assert_eq!(stored, "");
+    assert!(said(&[("GRIND_FORMAT", "junit")], &["report", "r.json"]).starts_with("<?xml"));
+    assert!(said(&[], &["report", "--format", "human", "r.json"]).len() < 100);
+    assert!(!project.exists("run.json"));
+}
+
+#[test]
+fn a_wrong_value_in_a_table_says_where_it_is() {
+    for (config, word) in [
+        ("[analyze]\ntime = \"soon\"\n", "--time"),
+        ("[analyze]\nanalysis = \"magic\"\n", "magic"),
+        (
+            "[analyze]\nconfirm = 3\n",
+            "analyze.confirm: expected true or false",
+        ),
+        ("analyze = 3\n[replay]\n", "unknown key `analyze`"),
+        (
+            "[analyze]\ntimes = 3\n",
+            "`analyze.times`; did you mean `analyze.time`?",
+        ),
+        ("time = 3\n", "`time`; did you mean `analyze.time`?"),
+        (
+            "[replay]\nconfirm = true\n",
+            "`replay.confirm`; did you mean `analyze.confirm`?",
+        ),
+    ] {
+        let project = Project::traced(config);
+        let (_, text) = project.grind(&[], &["analyze", "t.grind"]);
+        assert!(
+            text.contains("grind.toml") && text.contains(word),
+            "{config}: {text}"
+        );
+    }
+    let project = Project::new("");
+    for (name, nearest) in [
+        ("GRIND_SEDES", Some("GRIND_SEEDS")),
+        ("GRIND_ANALYSE_TIME", Some("GRIND_ANALYZE_TIME")),
+        ("GRIND_MILL_WATER", None),
+    ] {
+        let text = project.run(&[(name, "1")], &[]);
+        match nearest {
+            Some(known) => assert!(text.contains(&format!("did you mean `{known}`?")), "{text}"),
+            None => assert!(!text.contains("warning"), "{text}"),
+        }
+    }
+}
+
+#[test]
+fn the_nearest_manifest_counts_before_the_file_and_is_shown() {
+    let config = "seed = 1\nscheduler = \"round-robin\"\n[replay]\nno-detect = true\n";
+    let project = Project::new(config);
+    let manifest = "[package]\nname = \"fixture\"\nversion = \"0.1.0\"\n[package.metadata.grind]\nseed = 2\nsede = 3
+[package.metadata.grind.analyze]\ntime = 7\n";
+    fs::write(project.path().join("Cargo.toml"), manifest).unwrap();
+    let text = project.run(&[], &[]);
+    assert!(
+        text.contains("seed 2") && text.contains("round-robin"),
+        "{text}"
+    );
+    assert!(
+        text.contains("[package.metadata.grind]: unknown key `sede`"),
+        "{text}"
+    );
+    let origin = |key: &str| project.shown(&[], key)[1..].join(" ");
+    assert!(
+        origin("seed").starts_with("2 ")
+            && origin("seed").ends_with("Cargo.toml [package.metadata.grind]")
+    );
+    assert!(origin("scheduler").ends_with("grind.toml"));
+    assert!(
+        origin("replay.no-detect").starts_with("true ")
+            && origin("replay.no-detect").ends_with("grind.toml")
+    );
+    assert!(origin("analyze.time").ends_with("[package.metadata.grind]"));
+    assert_eq!(origin("analyze.memory"), "- default");
+    assert_eq!(
+        project.shown(&[("GRIND_ANALYZE_MEMORY", "1GiB")], "analyze.memory"),
+        ["analyze.memory", "1GiB", "GRIND_ANALYZE_MEMORY"]
+    );
+    let set = project.shown(&[("GRIND_REPLAY_FAIL_ON", "race")], "replay.fail-on");
+    assert_eq!(set, ["replay.fail-on", "race", "GRIND_REPLAY_FAIL_ON"]);
+    // A manifest of others is read by others, whatever is wrong with it.
+    fs::write(project.path().join("Cargo.toml"), "nothing of a manifest").unwrap();
+    assert!(project.run(&[], &[]).contains("seed 1"));
+}

@@ -252,6 +252,77 @@ fn analyses_agree_with_the_run() {
 }
 
 #[test]
+fn a_run_that_timed_out_replays_as_one_and_a_replay_has_a_time_out_too() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (guest, trace) = (path("loop.wat"), path("t.grind"));
+    // With accesses that the trace counts, and without.
+    for body in ["", "(i32.store (i32.const 8) (i32.const 1))"] {
+        let text =
+            format!("(module (memory 1) (func (export \"_start\") (loop $l {body} (br $l))))");
+        fs::write(&guest, text).unwrap();
+        for detail in ["--trace=light", "--trace=full"] {
+            let run = [
+                "run",
+                "--timeout",
+                "500ms",
+                detail,
+                "--trace-file",
+                &trace,
+                &guest,
+            ];
+            grind(&run).assert().code(124);
+            for timeout in ["20ms", "1h"] {
+                let replay = ["replay", "--timeout", timeout, &trace];
+                let said = stderr(&grind(&replay).assert().code(124));
+                assert!(
+                    said.contains("stopped: the time-out"),
+                    "{body} {detail}: {said}"
+                );
+            }
+        }
+    }
+    grind(&["replay", "--timeout", "0", &trace])
+        .assert()
+        .code(2);
+    let (_directory, short, _) = record(&["--trace=full"], &["wasm/race_counter.wasm"]);
+    grind(&["analyze", "--timeout", "1m", &short])
+        .assert()
+        .code(66);
+}
+
+#[test]
+fn code_scanning_keeps_the_results_of_each_command() {
+    let (directory, path, _) = record(&["--trace=full"], &["wasm/race_counter.wasm"]);
+    let target = |name: &str| directory.path().join(name).display().to_string();
+    for (command, input) in [
+        ("run", "wasm/race_counter.wasm"),
+        ("replay", &path),
+        ("analyze", &path),
+    ] {
+        let (json, sarif) = (target("r.json"), target("r.sarif"));
+        let reports = [format!("json={json}"), format!("sarif={sarif}")];
+        let arguments = [
+            command,
+            "--report",
+            &reports[0],
+            "--report",
+            &reports[1],
+            input,
+        ];
+        grind(&arguments).assert().code(66);
+        let sarif = fs::read_to_string(sarif).unwrap();
+        let id = format!("\"id\": \"grind/{command}/race_counter/\"");
+        assert!(sarif.contains(&id), "{command}: {sarif}");
+        // A stored report goes on being what it was.
+        let converted = grind(&["report", "--format", "sarif", &json])
+            .assert()
+            .code(0);
+        assert_eq!(stdout(&converted), sarif);
+    }
+}
+
+#[test]
 fn a_deadlock_that_did_not_happen_is_predicted() {
     let (_directory, path, first) = record(&["--trace=light"], &["wasm/inversion_ab_ba.wasm"]);
     first.code(66);

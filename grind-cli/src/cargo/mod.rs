@@ -6,8 +6,9 @@ mod select;
 mod toolchain;
 
 use crate::cli::{Color, RunArgs, RunFlags};
+use crate::config;
 use crate::settings::{self, Layer};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use build::{BuildArgs, Built, Wanted};
 use clap::{Args, Parser, Subcommand};
 use grind_runtime::host::ExitCode;
@@ -101,13 +102,8 @@ fn manifest(args: &BuildArgs) -> Result<Layer> {
     let [package] = packages.as_slice() else {
         return Ok(Layer::default());
     };
-    let origin = format!("{} [package.metadata.grind]", package.manifest_path);
     match package.metadata.get("grind") {
-        Some(value) => {
-            let table = toml::Table::try_from(value).with_context(|| origin.clone())?;
-            settings::warn_of_unknown(&origin, &table)?;
-            Layer::from_table(origin, &table)
-        }
+        Some(said) => config::manifest_layer(package.manifest_path.as_str(), said),
         None => Ok(Layer::default()),
     }
 }

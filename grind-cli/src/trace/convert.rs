@@ -1,12 +1,13 @@
 //! `grind trace export` and `import`
 
+use crate::error::{self, NotFound, Usage};
 use crate::trace_file::TraceFile;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use grind_runtime::interop::{self, InteropError, chrome, jsonl, rapid};
 use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -77,6 +78,9 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
 
 pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
     let (file, reader) = TraceFile::open(&args.file)?;
+    if let Some(path) = &args.output {
+        error::keep(&args.file, path)?;
+    }
     let text = || -> Result<Box<dyn Write>> {
         Ok(match &args.output {
             Some(path) => Box::new(create(path)?),
@@ -84,8 +88,9 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
         })
     };
     let binary = || {
+        let text = "this format is written to a file: name it with --output";
         let path = args.output.as_deref();
-        create(path.context("this format is written to a file: name it with --output")?)
+        create(path.ok_or_else(|| Usage(text.to_owned()))?)
     };
     let done: Result<(), InteropError> = match args.format {
         ExportFormat::Std => {
@@ -111,7 +116,15 @@ pub(crate) fn import(args: &ImportArgs) -> Result<u8> {
     let from = args.file.display().to_string();
     let open =
         || -> Result<BufReader<File>, InteropError> { Ok(BufReader::new(File::open(&args.file)?)) };
-    open().with_context(|| from.clone())?;
+    if !args.file.exists() {
+        return Err(NotFound { path: from }.into());
+    }
+    let mut beginning = [0];
+    let first = open().and_then(|mut file| Ok(file.read(&mut beginning)?));
+    if first.with_context(|| from.clone())? == 0 {
+        bail!("{from}: there is nothing in it");
+    }
+    error::keep(&args.file, &args.output)?;
     let out = create(&args.output)?;
     let events = match args.format {
         ImportFormat::Std => interop::import::import(
@@ -127,6 +140,10 @@ pub(crate) fn import(args: &ImportArgs) -> Result<u8> {
             out,
         ),
     };
+    if events.is_err() && args.output.is_file() {
+        // A trace that ends in the middle would look like one that was cut. That it stays is no harm.
+        let _ = fs::remove_file(&args.output);
+    }
     let events = events.with_context(|| from)?;
     writeln!(anstream::stderr(), "{events} events")?;
     Ok(0)

@@ -3,6 +3,7 @@
 //! Everything of a trace is in the order in which it happened, so that each question of the run has one next entry that
 //! answers it. The first entry that does not fit is where the runs diverge.
 
+use super::ExitCode;
 use crate::machine::Control;
 use crate::machine::io::{Answer, Call, Errno, HostIo, Node};
 use crate::program::embedder::Effects;
@@ -152,7 +153,11 @@ impl State {
                     Slice { thread, words }
                 }
                 _ => {
-                    self.diverge(&"a choice of the next thread");
+                    // A run that was ended from outside between two accesses, of a loop that makes none above all.
+                    match self.stop_here() {
+                        Flow::Halt => self.control.request_stop(),
+                        Flow::Continue => self.diverge(&"a choice of the next thread"),
+                    }
                     stay
                 }
             },
@@ -264,6 +269,17 @@ impl Playback {
             state.diverge(&"the end of the run");
         }
         state.result.take().unwrap_or(Played::Whole)
+    }
+}
+
+impl Playback {
+    /// Whether what ended the recorded run from outside was its time-out. The event does not say, but how it ended does: a run
+    /// that ended at its first finding has one.
+    pub(super) fn was_timed_out(&self) -> bool {
+        let reader = &mut self.state().reader;
+        while let Ok(Some(_)) = reader.next_entry() {}
+        let timeout = ExitCode::Timeout.code();
+        matches!(reader.end(), Some(TraceEnd::Complete(footer)) if footer.exit_code == timeout)
     }
 }
 

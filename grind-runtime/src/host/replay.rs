@@ -152,6 +152,9 @@ pub fn replay(
     )?;
     let ended = !matches!(first.ending, Ending::Halted | Ending::TimedOut);
     let cut = matches!(played(&playback, ended)?, Played::Cut);
+    if first.ending == Ending::Halted && playback.was_timed_out() {
+        first.ending = Ending::TimedOut;
+    }
     let observer = first.others.pop().filter(|_| observing);
     let observed = observer.map(|observer| *downcast::<Observer>(observer));
 

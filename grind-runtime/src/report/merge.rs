@@ -39,6 +39,7 @@ impl Merge {
         seeds.run += 1;
         seeds.with_findings += u64::from(told);
         if seeds.run == 1 {
+            into.command = report.command;
             into.program = report.program;
             into.scheduler = report.scheduler;
         } else if into.program.symbols.is_none() {

@@ -43,6 +43,9 @@ use std::fmt;
 /// What one run showed. The fields that no finding fills are for the caller to set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
+    /// What it comes from.
+    #[serde(default)]
+    pub command: Command,
     /// What ran.
     pub program: ProgramInfo,
     /// The seed of the schedule, if it had one.
@@ -68,6 +71,32 @@ pub struct Report {
     pub limits: Vec<String>,
     /// What else the reader should know: malformed debug information, a feature that is not checked.
     pub warnings: Vec<String>,
+}
+
+/// What a report comes from. Of one program there may be one from each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Command {
+    /// A run, or several.
+    #[default]
+    Run,
+    /// A trace that was run again.
+    Replay,
+    /// An analysis of a trace.
+    Analyze,
+}
+
+impl Command {
+    /// The name of the subcommand.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Command::Run => "run",
+            Command::Replay => "replay",
+            Command::Analyze => "analyze",
+        }
+    }
 }
 
 /// The runs that a report is of.

@@ -20,10 +20,11 @@ use serde_json::json;
 use serde_sarif::sarif::{
     ArtifactLocation, CodeFlow, Invocation, Location, LogicalLocation, Message,
     MultiformatMessageString, Notification, PhysicalLocation, PropertyBag, Region,
-    ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Stack,
-    StackFrame, ThreadFlow, ThreadFlowLocation, Tool, ToolComponent,
+    ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run,
+    RunAutomationDetails, Stack, StackFrame, ThreadFlow, ThreadFlowLocation, Tool, ToolComponent,
 };
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Name of the fingerprint. Changes with [`super::fingerprint`]'s scheme.
 const FINGERPRINT: &str = "grind/v1";
@@ -65,6 +66,25 @@ struct RunWithResults<'a> {
     results: Results<'a>,
 }
 
+/// What code scanning takes two uploads to be of the same by: the command and the module. Up to the last slash it is GitHub's
+/// category; the name of the run, behind it, is left to whoever uploads.
+fn automation_id(report: &Report) -> String {
+    let module = Path::new(&report.program.module);
+    let stem = module.file_stem().unwrap_or_default().to_string_lossy();
+    // Cargo's hash of what a test was built with changes with the compiler.
+    let in_deps = module
+        .parent()
+        .is_some_and(|directory| directory.ends_with("deps"));
+    let is_hash = |hash: &str| hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    let name = match stem.rsplit_once('-') {
+        Some((name, hash)) if in_deps && is_hash(hash) => name,
+        // A report that was made by hand may have none.
+        _ if stem.is_empty() => "module",
+        _ => &stem,
+    };
+    format!("grind/{}/{name}/", report.command.name())
+}
+
 /// Written one after the other: thousands of results at once, as the crate has them in memory, take gigabytes.
 struct Results<'a> {
     writer: &'a Writer<'a>,
@@ -93,6 +113,11 @@ impl Writer<'_> {
             .build();
         Run::builder()
             .tool(Tool::builder().driver(driver).build())
+            .automation_details(
+                RunAutomationDetails::builder()
+                    .id(automation_id(self.report))
+                    .build(),
+            )
             .column_kind(json!("unicodeCodePoints"))
             .invocations(vec![self.invocation(left_out)])
             .build()

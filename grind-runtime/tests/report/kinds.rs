@@ -10,7 +10,7 @@ use grind_runtime::report::timeline::{
     Arrow, ArrowKind, Lane, Mark, Point, Slice, SliceKind, Timeline,
 };
 use grind_runtime::report::{
-    FindingKind, Fingerprint, GuestExit, Kind, Options, ProgramInfo, Report, Seeds,
+    Command, FindingKind, Fingerprint, GuestExit, Kind, Options, ProgramInfo, Report, Seeds,
 };
 use grind_runtime::trace::ThreadId;
 use serde_json::Value;
@@ -192,6 +192,30 @@ fn sarif_conforms_to_its_schema() {
             assert_eq!(rules[rule]["id"], result["ruleId"]);
         }
     }
+}
+
+#[test]
+fn sarif_tells_uploads_of_other_commands_and_modules_apart() {
+    let id = |command: Command, module: &str| {
+        let mut report = short();
+        report.command = command;
+        report.program.module = module.into();
+        sarif(&report)["runs"][0]["automationDetails"]["id"].clone()
+    };
+    assert_eq!(id(Command::Run, "target/app.wasm"), "grind/run/app/");
+    assert_eq!(
+        id(Command::Analyze, "target/app.wasm"),
+        "grind/analyze/app/"
+    );
+    assert_eq!(id(Command::Replay, "app.wat"), "grind/replay/app/");
+    // What a test was built with does not make it another one; a name of a program is left alone.
+    let built = "target/wasm32-wasip1-threads/debug/deps/queue-0123456789abcdef.wasm";
+    assert_eq!(id(Command::Run, built), "grind/run/queue/");
+    assert_eq!(
+        id(Command::Run, "out/queue-0123456789abcdef.wasm"),
+        "grind/run/queue-0123456789abcdef/"
+    );
+    assert_eq!(id(Command::Run, ""), "grind/run/module/");
 }
 
 #[test]

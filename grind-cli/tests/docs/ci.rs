@@ -1,38 +1,19 @@
 //! The files for CI: the script that the action runs, and that the examples are short and name what there is.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-use std::path::{Path, PathBuf};
+use crate::pages::{as_a_user, read, repository, text};
 use std::process::{Command, Output};
-use std::{env, fs};
 use tempfile::TempDir;
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()
-        .unwrap()
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(repository().join(path)).unwrap()
-}
 
 /// The script, on a module of the test programs.
 fn script(module: &str, variables: &[(&str, &str)]) -> (Output, TempDir) {
     let out = TempDir::new().unwrap();
-    let grind = snapbox::cmd::cargo_bin!("grind");
-    let mut path = vec![grind.parent().unwrap().to_owned()];
-    path.extend(env::split_paths(&env::var_os("PATH").unwrap()));
     let mut command = Command::new(repository().join("docs/ci/run.sh"));
     command
         .current_dir(repository().join("test-programs"))
-        .env("PATH", env::join_paths(path).unwrap())
         .env("OUT", out.path())
         .env("MODULE", module)
-        .env_remove("GITHUB_STEP_SUMMARY")
         .envs(variables.iter().copied());
-    (command.output().unwrap(), out)
+    (as_a_user(&mut command).output().unwrap(), out)
 }
 
 #[test]
@@ -42,7 +23,7 @@ fn a_failure_leaves_reports_and_a_trace_that_replays() {
         ("ARGS", "--fail-on race --max-steps 1000000000"),
     ];
     let (output, out) = script("wasm/race_counter.wasm", &variables);
-    let said = String::from_utf8(output.stderr).unwrap();
+    let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(66), "{said}");
     assert!(
         said.contains("error: data race") && said.contains("::error"),
@@ -55,7 +36,7 @@ fn a_failure_leaves_reports_and_a_trace_that_replays() {
         .args(["replay", "grind.grind"])
         .output()
         .unwrap();
-    let replayed = String::from_utf8(replay.stderr).unwrap();
+    let replayed = text(&replay.stderr);
     assert_eq!(replay.status.code(), Some(66), "{replayed}");
     assert!(replayed.contains("data race"), "{replayed}");
 }
@@ -63,7 +44,7 @@ fn a_failure_leaves_reports_and_a_trace_that_replays() {
 #[test]
 fn a_clean_module_leaves_no_trace() {
     let (output, out) = script("wasm/clean_counter_mutex.wasm", &[]);
-    let said = String::from_utf8(output.stderr).unwrap();
+    let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(out.path().join("grind.json").is_file() && !out.path().join("grind.grind").exists());
     let (output, out) = script("gone.wasm", &[]);
@@ -76,6 +57,7 @@ fn examples_are_short() {
     for path in [
         "docs/ci/github.yml",
         "docs/ci/gitlab.yml",
+        "docs/example/.github/workflows/grind.yml",
         "grind-cli/src/cargo/init/grind.yml",
     ] {
         let text = read(path);

@@ -1,0 +1,372 @@
+//! What cannot be read, written or meant: one clear error that names it, the exit code of the README, and nothing destroyed.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Two threads that write to the same word.
+const RACY: &str = r#"(module
+    (import "env" "memory" (memory 1 1 shared))
+    (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+    (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
+    (func (export "thread_start") (param i32) (i32.store (i32.const 64) (i32.const 1)))
+    (func (export "_start")
+        (drop (call $create (i32.const 16) (i32.const 0)))
+        (i32.store (i32.const 64) (i32.const 2))
+        (drop (call $join (i32.load (i32.const 16))))))"#;
+const CLEAN: &str = "(module (func (export \"_start\")))";
+
+/// A directory with a good file of each sort, and bad ones.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Place {
+        let place = Place(TempDir::new().unwrap());
+        for (name, content) in [
+            ("racy.wat", RACY.as_bytes()),
+            ("ok.wat", CLEAN.as_bytes()),
+            ("empty", b""),
+            ("junk", b"\xff\xfe\x00junk\xff"),
+            (
+                "other.json",
+                b"{\"schema\": 7, \"tool\": {\"name\": \"grind\", \"version\": \"9.9\"}}",
+            ),
+        ] {
+            fs::write(place.path(name), content).unwrap();
+        }
+        fs::create_dir(place.path("directory")).unwrap();
+        place.codes(
+            &["run", "--trace=full", "--trace-file", "t.grind", "racy.wat"],
+            66,
+        );
+        place.codes(&["run", "--report", "json=r.json", "racy.wat"], 66);
+        place.codes(
+            &[
+                "trace", "export", "--format", "std", "-o", "t.std", "t.grind",
+            ],
+            0,
+        );
+        place
+    }
+
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Exit code, and standard error.
+    fn grind<S: AsRef<OsStr>>(&self, arguments: &[S]) -> (i32, String) {
+        let mut command = Command::new(snapbox::cmd::cargo_bin!("grind"));
+        command
+            .current_dir(&self.0)
+            .args(arguments)
+            .stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), said)
+    }
+
+    fn codes<S: AsRef<OsStr>>(&self, arguments: &[S], code: i32) -> String {
+        let (got, said) = self.grind(arguments);
+        let shown: Vec<_> = arguments
+            .iter()
+            .map(|word| word.as_ref().display())
+            .collect();
+        assert_eq!(got, code, "{shown:?}: {said}");
+        said
+    }
+
+    /// One error of grind's own, that has this word in it.
+    fn refused(&self, command: &str, code: i32, word: &str) {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let said = self.codes(&arguments, code);
+        assert!(
+            said.contains(word),
+            "`{command}` does not say `{word}`: {said}"
+        );
+        // Clap begins with the error and adds how it is used.
+        let own = if code == 2 && !said.starts_with("grind:") {
+            "error: "
+        } else {
+            "grind: error: "
+        };
+        assert!(said.starts_with(own), "{command}: {said}");
+        assert_eq!(
+            said.matches("error").count(),
+            said.matches("os error").count() + 1,
+            "{command}: {said}"
+        );
+        assert!(
+            !said.contains("panicked") && !said.contains("internal"),
+            "{command}: {said}"
+        );
+    }
+}
+
+/// Each command that reads a file, `@` for it, and what it says of an empty one.
+const READERS: &[(&str, i32, &str)] = &[
+    ("run @", 126, "the file is empty"),
+    ("replay @", 125, "not a grind trace"),
+    ("replay --module @ t.grind", 126, "the file is empty"),
+    ("analyze @", 125, "not a grind trace"),
+    ("analyze --module @ t.grind", 126, "the file is empty"),
+    ("trace info @", 125, "not a grind trace"),
+    ("trace dump @", 125, "not a grind trace"),
+    ("trace stat @", 125, "not a grind trace"),
+    ("trace diff @ t.grind", 125, "not a grind trace"),
+    ("trace diff t.grind @", 125, "not a grind trace"),
+    ("trace export --format std @", 125, "not a grind trace"),
+    (
+        "trace import --format std -o new.grind @",
+        125,
+        "nothing in it",
+    ),
+    (
+        "trace import --format rapidbin -o new.grind @",
+        125,
+        "nothing in it",
+    ),
+    ("report @", 125, "not a grind report"),
+    ("baseline update new.json @", 125, "not a grind report"),
+    ("run --baseline @ ok.wat", 125, "not a baseline"),
+];
+
+#[test]
+fn a_file_that_is_not_there_a_directory_an_empty_one_and_junk_are_named() {
+    let place = Place::new();
+    for (command, code, word) in READERS {
+        let with = |file: &str| command.replace('@', file);
+        place.refused(&with("gone"), 127, "gone: no such file or directory");
+        place.refused(&with("directory"), 125, "directory: ");
+        place.refused(&with("directory"), 125, "Is a directory");
+        place.refused(&with("empty"), *code, word);
+        place.refused(&with("empty"), *code, "empty");
+        place.refused(&with("junk"), *code, "junk: ");
+    }
+    for command in ["run --suppressions @ ok.wat", "run --config @ ok.wat"] {
+        place.refused(&command.replace('@', "gone"), 127, "gone: no such file");
+        place.refused(&command.replace('@', "directory"), 125, "Is a directory");
+        place.refused(&command.replace('@', "junk"), 125, "junk: this is no text");
+        // A file that says nothing is nothing wrong.
+        let command = command.replace('@', "empty");
+        place.codes(&command.split(' ').collect::<Vec<_>>(), 0);
+    }
+    for new in ["new.grind", "new.json"] {
+        assert!(!place.path(new).exists(), "{new} was made of nothing");
+    }
+    place.refused(
+        "report other.json",
+        125,
+        "use the grind that wrote it (grind 9.9)",
+    );
+    place.refused("baseline update new.json other.json", 125, "version 7");
+}
+
+#[test]
+fn names_that_are_no_text_are_names() {
+    let place = Place::new();
+    let named = |end: &str| {
+        let name = [b"na\xffme", end.as_bytes()].concat();
+        OsStr::from_bytes(&name).to_owned()
+    };
+    for (good, end) in [
+        ("racy.wat", ".wat"),
+        ("t.grind", ".grind"),
+        ("r.json", ".json"),
+    ] {
+        fs::copy(place.path(good), place.path(named(end))).unwrap();
+    }
+    let words = |words: &[&str], last: OsString| {
+        let words = words.iter().map(OsString::from).chain([last]);
+        words.collect::<Vec<OsString>>()
+    };
+    for (command, end, code) in [
+        (&["run"][..], ".wat", 66),
+        (&["run", "--seeds", "0..3"], ".wat", 66),
+        (&["doctor"], ".wat", 0),
+        (&["replay"], ".grind", 66),
+        (&["analyze"], ".grind", 66),
+        (&["trace", "info"], ".grind", 0),
+        (&["trace", "diff", "t.grind"], ".grind", 0),
+        (&["report"], ".json", 0),
+        (&["baseline", "update", "b.json"], ".json", 0),
+        (&["run", "ok.wat"], ".an-argument", 0),
+        (&["run", "--trace", "--embed-module"], ".wat", 66),
+        (&["replay"], ".grind", 66),
+    ] {
+        let said = place.codes(&words(command, named(end)), code);
+        assert!(!said.contains("internal error"), "{command:?}: {said}");
+    }
+    assert!(place.path(named(".grind")).exists());
+}
+
+#[test]
+fn what_is_read_is_not_written_over() {
+    let place = Place::new();
+    // Where a replay records when nobody says where: the name of the module, here.
+    fs::copy(place.path("t.grind"), place.path("racy.grind")).unwrap();
+    std::os::unix::fs::symlink("t.grind", place.path("link.grind")).unwrap();
+    for (command, kept) in [
+        ("run --trace-file racy.wat racy.wat", "racy.wat"),
+        ("run --trace=./racy.wat racy.wat", "racy.wat"),
+        ("replay --trace-file t.grind t.grind", "t.grind"),
+        ("replay --trace-file t.grind link.grind", "t.grind"),
+        ("replay --trace racy.grind", "racy.grind"),
+        (
+            "replay --module racy.wat --trace-file racy.wat t.grind",
+            "racy.wat",
+        ),
+        ("trace export --format std -o t.grind t.grind", "t.grind"),
+        ("trace import --format std -o t.std t.std", "t.std"),
+        ("run --report json=racy.wat racy.wat", "racy.wat"),
+        ("replay --report html=t.grind t.grind", "t.grind"),
+        (
+            "analyze --report html=racy.wat --module racy.wat t.grind",
+            "racy.wat",
+        ),
+        ("report --report sarif=r.json r.json", "r.json"),
+    ] {
+        let before = fs::read(place.path(kept)).unwrap();
+        place.refused(command, 2, "would be written over");
+        assert!(fs::read(place.path(kept)).unwrap() == before, "{command}");
+    }
+    place.codes(
+        &[
+            "replay",
+            "--trace",
+            "--trace-file",
+            "new.grind",
+            "racy.grind",
+        ],
+        66,
+    );
+}
+
+#[test]
+fn seeds_and_numbers_that_are_none_say_why() {
+    let place = Place::new();
+    for (command, word) in [
+        ("run --seeds 5 ok.wat", "expected A..B"),
+        ("run --seeds .. ok.wat", "is not a seed"),
+        ("run --seeds 5..5 ok.wat", "no seed in this range"),
+        ("run --seeds 6..5 ok.wat", "no seed in this range"),
+        ("run --seeds -1..4 ok.wat", "`-1` is not a seed"),
+        ("run --seeds a..b ok.wat", "`a` is not a seed"),
+        ("run --seeds 0..99999999999999999999 ok.wat", "too large"),
+        ("run --seeds 0...3 ok.wat", "`.3` is not a seed"),
+        ("run --seed -1 ok.wat", "invalid value '-1'"),
+        ("run --seeds 0..2 --jobs 0 ok.wat", "--jobs"),
+        ("run --max-threads 0 ok.wat", "--max-threads"),
+        ("run --max-memory much ok.wat", "--max-memory"),
+        ("run --timeout 0 ok.wat", "some time"),
+        ("replay --at 0 t.grind", "--at"),
+        ("replay --thread main t.grind", "a thread is a number"),
+        ("replay --watch 0+0 t.grind", "an address is a number"),
+        (
+            "replay --watch 0x1ffffffff t.grind",
+            "an address is a number",
+        ),
+        ("analyze --analysis magic t.grind", "possible values: hb"),
+        ("analyze --time 0 t.grind", "some time"),
+        (
+            "trace export --format magic t.grind",
+            "possible values: std",
+        ),
+    ] {
+        place.refused(command, 2, word);
+    }
+}
+
+#[test]
+fn options_that_exclude_each_other_name_both() {
+    let place = Place::new();
+    for (command, one, other) in [
+        ("run --seeds 0..3 --seed 4 ok.wat", "--seeds", "--seed <N>"),
+        ("run --seeds 0..3 --trace ok.wat", "--seeds", "--trace"),
+        (
+            "run --seeds 0..3 --trace-file x ok.wat",
+            "--seeds",
+            "--trace-file",
+        ),
+        (
+            "run --seeds 0..3 --embed-module ok.wat",
+            "--seeds",
+            "--embed-module",
+        ),
+        ("run -q -v ok.wat", "--quiet", "--verbose"),
+        ("replay -q -v t.grind", "--quiet", "--verbose"),
+        ("run --jobs 3 ok.wat", "required", "--seeds"),
+        ("run --fail-fast ok.wat", "required", "--seeds"),
+        ("run --after-start ok.wat", "required", "--invoke"),
+        ("run", "required", "<APP.wasm>"),
+        ("replay", "required", "<TRACE>"),
+        ("baseline update b.json", "required", "<RESULT.json>"),
+        (
+            "run --report json=x --report sarif=x ok.wat",
+            "two reports",
+            "x",
+        ),
+        ("run --env UNSET_HERE ok.wat", "--env", "UNSET_HERE"),
+        (
+            "trace export --format rapidbin t.grind",
+            "written to a file",
+            "--output",
+        ),
+    ] {
+        place.refused(command, 2, one);
+        place.refused(command, 2, other);
+    }
+    assert!(!place.path("x").exists());
+}
+
+#[test]
+fn the_module_of_something_else_is_refused() {
+    let place = Place::new();
+    place.refused(
+        "replay --module ok.wat t.grind",
+        126,
+        "the trace is of module",
+    );
+    place.refused(
+        "analyze --module ok.wat t.grind",
+        126,
+        "ok.wat is not the module of the trace",
+    );
+    place.refused(
+        "run --invoke gone ok.wat",
+        126,
+        "no exported function `gone`",
+    );
+    place.refused(
+        "run --max-memory 0 racy.wat",
+        126,
+        "more than the limit of 0",
+    );
+    fs::remove_file(place.path("racy.wat")).unwrap();
+    place.refused(
+        "replay t.grind",
+        125,
+        "name it with --module, or record with --embed-module",
+    );
+    place.refused("analyze --confirm t.grind", 125, "name it with --module");
+}
+
+#[test]
+fn more_jobs_than_there_is_work_are_not_made() {
+    let place = Place::new();
+    let start = Instant::now();
+    place.codes(
+        &["run", "--seeds", "0..4", "--jobs", "99999999", "ok.wat"],
+        0,
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
+}
