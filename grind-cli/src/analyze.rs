@@ -3,6 +3,7 @@
 use crate::config::{Config, ConfigArgs};
 use crate::error::WrongModule;
 use crate::policy_args::PolicyArgs;
+use crate::quote::quoted;
 use crate::report_args::{Always, ReportArgs, Stream};
 use crate::trace_file::{self, TraceFile};
 use crate::watch;
@@ -159,6 +160,17 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
         &module,
         &args.file,
     );
+    // One of each finding is enough.
+    for trace in confirmed.iter().flatten() {
+        let replay = quoted(&["grind", "replay"], trace);
+        let shown = |finding: &Finding| {
+            let prediction = finding.prediction.as_ref();
+            prediction.and_then(|prediction| prediction.replay.as_ref()) == Some(&replay)
+        };
+        if !report.findings.iter().any(shown) {
+            fs::remove_file(trace).with_context(|| trace.display().to_string())?;
+        }
+    }
     suppressions.apply(&mut report);
     summary(&analyzed)?;
     let code = policy.exit_code(&mut report, 0);
@@ -217,7 +229,7 @@ fn report(
         ..Report::default()
     };
     report.program.module = module.display().to_string();
-    report.reproduce = Some(format!("grind analyze {}", trace.display()));
+    report.reproduce = Some(quoted(&["grind", "analyze"], trace));
     for (predicted, confirmed) in analyzed.predicted.iter().zip(confirmed) {
         let diagnosed = Diagnosed {
             diagnosis: predicted.diagnosis.clone(),
@@ -240,7 +252,7 @@ fn report(
             },
             replay: confirmed
                 .as_ref()
-                .map(|trace| format!("grind replay {}", trace.display())),
+                .map(|trace| quoted(&["grind", "replay"], trace)),
         });
         report.add(finding);
     }
@@ -251,6 +263,10 @@ fn report(
                 analysis.name()
             ));
         }
+    }
+    if analyzed.cut {
+        let text = "the trace is cut: what came after its last whole chunk is not known";
+        report.limits.push(text.to_owned());
     }
     if analyzed.stopped {
         let size = HumanBytes(resident().unwrap_or_default());

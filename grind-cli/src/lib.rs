@@ -15,6 +15,7 @@ mod io;
 mod manual;
 mod module;
 mod policy_args;
+mod quote;
 mod recording;
 mod replay;
 mod report;

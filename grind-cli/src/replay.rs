@@ -3,6 +3,7 @@
 use crate::config::{Config, ConfigArgs};
 use crate::io::ProcessIo;
 use crate::policy_args::PolicyArgs;
+use crate::quote::quoted;
 use crate::recording::{self, TraceArgs};
 use crate::report_args::{Always, ReportArgs, Stream};
 use crate::trace_file::{self, TraceFile};
@@ -158,7 +159,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     report.program.arguments = (header.args.iter().skip(1))
         .map(|arg| String::from_utf8_lossy(arg).into_owned())
         .collect();
-    report.reproduce = Some(format!("grind replay {}", file.path().display()));
+    report.reproduce = Some(quoted(&["grind", "replay"], file.path()));
     suppressions.apply(&mut report);
     let code = policy.exit_code(&mut report, replayed.outcome.exit_code_given(false));
     if let Some(trace) = replayed.record {

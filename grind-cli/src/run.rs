@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::{NotFound, Usage};
 use crate::io::ProcessIo;
 use crate::policy_args::Policy;
+use crate::quote;
 use crate::recording;
 use crate::report_args::{Always, Stream};
 use crate::seeds::{self, SeedRange};
@@ -294,11 +295,11 @@ fn reproduce(args: &RunArgs, seed: u64) -> String {
     ] {
         words.extend(given.then(|| flag.to_owned()));
     }
-    words.push(args.module().display().to_string());
+    words.push(quote::path(args.module()));
     words.extend(
         args.guest_args()
             .iter()
             .map(|arg| arg.display().to_string()),
     );
-    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+    quote::joined(words.iter().map(String::as_str))
 }

@@ -7,7 +7,7 @@ use grind_runtime::host::TraceInput;
 use grind_runtime::interop::timeline;
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
-use grind_runtime::trace::file::{TraceError, TraceReader};
+use grind_runtime::trace::file::{ModuleHash, TraceEnd, TraceError, TraceReader};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,13 @@ impl TraceFile {
         TraceReader::open(Box::new(BufReader::new(File::open(&self.path)?)) as TraceInput)
     }
 
+    /// Whether it ends in the middle of the run, for which it is read to its end.
+    pub(crate) fn is_cut(&self) -> Result<bool, TraceError> {
+        let mut reader = self.reader()?;
+        while reader.next_entry()?.is_some() {}
+        Ok(matches!(reader.end(), Some(TraceEnd::Cut)))
+    }
+
     /// Bytes of the file.
     pub(crate) fn len(&self) -> u64 {
         self.path.metadata().map_or(0, |metadata| metadata.len())
@@ -60,6 +67,9 @@ pub(crate) fn add_timeline(report: &mut Report, args: &ReportArgs, path: &Path) 
 /// The program of a trace: the module named, or the one in the trace, or the one that ran, if it is still there.
 pub(crate) fn program(reader: &TraceReader<TraceInput>, named: Option<&Path>) -> Result<Program> {
     let header = reader.header();
+    if header.module_hash == ModuleHash::of(b"") {
+        bail!("the trace was imported: there is no program to run");
+    }
     let recorded = Path::new(&header.module);
     let wasm = match (named, reader.module()) {
         (Some(path), _) => crate::module::read(path)?,

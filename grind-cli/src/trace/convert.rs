@@ -71,6 +71,31 @@ fn extensions(on: bool) -> Extensions {
     if on { Extensions::On } else { Extensions::Off }
 }
 
+/// A file that is made when something is written to it: until then, what is there stays.
+struct Late {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
+}
+
+impl Late {
+    fn file(&mut self) -> io::Result<&mut BufWriter<File>> {
+        Ok(match &mut self.file {
+            Some(file) => file,
+            none => none.insert(BufWriter::new(File::create(&self.path)?)),
+        })
+    }
+}
+
+impl Write for Late {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+}
+
 fn create(path: &Path) -> Result<BufWriter<File>> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(BufWriter::new(file))
@@ -109,6 +134,9 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
         Err(InteropError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
         done => done.with_context(|| args.file.display().to_string())?,
     }
+    if file.is_cut().with_context(|| args.file.display().to_string())? {
+        writeln!(anstream::stderr(), "the trace is cut: this is what there is of it")?;
+    }
     Ok(0)
 }
 
@@ -125,22 +153,25 @@ pub(crate) fn import(args: &ImportArgs) -> Result<u8> {
         bail!("{from}: there is nothing in it");
     }
     error::keep(&args.file, &args.output)?;
-    let out = create(&args.output)?;
+    let mut out = Late {
+        path: args.output.clone(),
+        file: None,
+    };
     let events = match args.format {
         ImportFormat::Std => interop::import::import(
             &from,
             || Ok(StdReader::new(open()?, extensions(args.extensions))),
             |source, kind, number| source.names().name(kind, number).cloned(),
-            out,
+            &mut out,
         ),
         ImportFormat::RapidBin => interop::import::import(
             &from,
             || Ok(RapidBinReader::new(open()?)?),
             |_, _, _| None,
-            out,
+            &mut out,
         ),
     };
-    if events.is_err() && args.output.is_file() {
+    if events.is_err() && out.file.is_some() {
         // A trace that ends in the middle would look like one that was cut. That it stays is no harm.
         let _ = fs::remove_file(&args.output);
     }

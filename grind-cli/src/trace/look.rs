@@ -293,6 +293,9 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
             HumanCount(counts.slices),
             HumanCount(counts.inputs)
         )?;
+        if let Some(TraceEnd::Cut) = reader.end() {
+            writeln!(out, "The trace is cut after these.\n")?;
+        }
         for (kind, count) in &counts.kinds {
             writeln!(out, "{:>12}  {kind}", count_of(*count))?;
         }

@@ -6,6 +6,7 @@
 
 use super::InteropError;
 use crate::machine::{Entry, Limits};
+use crate::predict::well_formed::WellFormed;
 use crate::predict::{Event as Foreign, Op, Operand, Source};
 use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use crate::schedule::Strategy;
@@ -37,8 +38,11 @@ pub fn import<S: Source, W: Write>(
     out: W,
 ) -> Result<u64, InteropError> {
     let mut survey = Survey::default();
+    // Here and not only when it is analysed: what one thread has to itself is no variable any more then.
+    let mut checker = WellFormed::any_nesting();
     let mut source = open()?;
     while let Some(event) = source.next_event()? {
+        checker.admit(event)?;
         survey.event(&event);
     }
     let mut named = Vec::new();

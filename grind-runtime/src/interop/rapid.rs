@@ -1,8 +1,10 @@
 //! STD and RapidBin: traces of reads, writes, locks, forks and joins.
 //!
 //! Neither has conditions, unless STD's extensions are on. Without them, a notify and the waits that follow it are
-//! empty critical sections of a lock of the condition's own: more order than there is, never less. Locations are numbers
-//! of sites, in RapidBin renumbered by first occurrence so that they fit its 15 bits as long as possible.
+//! critical sections of a lock of the condition's own: more order than there is, never less. In them a variable of the
+//! condition's own is read, and written by a notify, for analyses that leave critical sections out (SyncP, OSR) have to keep
+//! what a read sees. Locations are numbers of sites, in RapidBin renumbered by first occurrence so that they fit its
+//! 15 bits as long as possible.
 
 use super::InteropError;
 use crate::offline::Translation;
@@ -55,17 +57,19 @@ fn translate<R: Read>(
     mut take: impl FnMut(Event) -> Result<(), InteropError>,
 ) -> Result<(), InteropError> {
     let mut source = Translation::new(open)?;
-    // Locks of conditions come between those of the guest.
-    let mut locks: FxHashMap<(bool, u32), u32> = FxHashMap::default();
-    let mut lock = |condition: bool, operand: u32| {
-        let next = locks.len() as u32;
-        *locks.entry((condition, operand)).or_insert(next)
-    };
+    let mut locks = Numbers::default();
+    let mut variables = Numbers::default();
     while let Some(event) = source.next_event()? {
         match event.op {
             Op::Wait | Op::Notify if extensions == Extensions::Off => {
-                let operand = lock(true, event.operand);
-                for op in [Op::Acquire, Op::Release] {
+                let lock = locks.of(true, event.operand);
+                let variable = variables.of(true, event.operand);
+                let write = (event.op == Op::Notify).then_some((Op::Write, variable));
+                let section = [(Op::Acquire, lock), (Op::Read, variable)]
+                    .into_iter()
+                    .chain(write)
+                    .chain([(Op::Release, lock)]);
+                for (op, operand) in section {
                     take(Event {
                         op,
                         operand,
@@ -74,11 +78,26 @@ fn translate<R: Read>(
                 }
             }
             Op::Acquire | Op::Release => {
-                let operand = lock(false, event.operand);
+                let operand = locks.of(false, event.operand);
+                take(Event { operand, ..event })?;
+            }
+            Op::Read | Op::Write => {
+                let operand = variables.of(false, event.operand);
                 take(Event { operand, ..event })?;
             }
             _ => take(event)?,
         }
     }
     Ok(())
+}
+
+/// Numbers in order of first occurrence: those of conditions come between those of the guest.
+#[derive(Default)]
+struct Numbers(FxHashMap<(bool, u32), u32>);
+
+impl Numbers {
+    fn of(&mut self, condition: bool, operand: u32) -> u32 {
+        let next = self.0.len() as u32;
+        *self.0.entry((condition, operand)).or_insert(next)
+    }
 }

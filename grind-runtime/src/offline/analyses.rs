@@ -163,6 +163,8 @@ pub struct Analyzed {
     pub threads: Vec<ThreadInfo>,
     /// It was stopped before the end of the trace.
     pub stopped: bool,
+    /// The trace is cut.
+    pub cut: bool,
 }
 
 /// Why a trace could not be analysed.
@@ -271,6 +273,7 @@ pub fn analyze<R: Read>(
         }
     }
     let locks: Vec<Option<u32>> = (0..).map_while(|lock| source.known_lock(lock)).collect();
+    analyzed.cut = source.cut();
     drop(source);
     analyzed.totals = (running.iter())
         .map(|(analysis, running, left_out)| {

@@ -24,7 +24,7 @@ use crate::predict::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES};
 use crate::predict::well_formed::Problem;
 use crate::predict::{Event, Op, ReadError, Source};
 use crate::program::sites::SiteId;
-use crate::trace::file::{Detail, TraceError, TraceReader};
+use crate::trace::file::{Detail, TraceEnd, TraceError, TraceReader};
 use crate::trace::{AtomicKind, ThreadId};
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
@@ -229,6 +229,11 @@ impl<R: Read> SyncSource<R> {
     /// What the thread was called last.
     pub(super) fn thread_name(&self, thread: ThreadId) -> Option<&String> {
         self.trace.thread_name(thread)
+    }
+
+    /// Whether the trace was read to an end that is none.
+    pub(super) fn cut(&self) -> bool {
+        matches!(self.trace.reader().end(), Some(TraceEnd::Cut))
     }
 
     /// Bytes of the file that were read.

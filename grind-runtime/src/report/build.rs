@@ -9,7 +9,7 @@ use super::fingerprint::Fingerprint;
 use super::history::{History, Step};
 use super::text;
 use crate::analysis::{
-    self, AccessKind, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted,
+    self, AccessKind, Deed, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted,
 };
 use crate::program::sites::{Site, SiteId, SiteTable};
 use crate::program::symbols::{Frame, StackFrame, Symbolizer};
@@ -114,7 +114,7 @@ impl Builder<'_> {
                 };
                 let misuse = LockMisuse {
                     address: *lock,
-                    name: name.clone(),
+                    name: self.lock_name(*lock, name.as_ref()),
                     condvar,
                     thread: self.name(*thread),
                     stack: self.stack(stack),
@@ -160,10 +160,19 @@ impl Builder<'_> {
             .collect()
     }
 
+    /// The name that a lock was given, or that of the variable it is.
+    fn lock_name(&self, lock: u32, name: Option<&String>) -> Option<String> {
+        let variable = || {
+            let global = self.symbolizer.global(lock)?;
+            (global.address == lock).then_some(global.name)
+        };
+        name.cloned().or_else(variable)
+    }
+
     fn lock(&self, lock: &analysis::HeldLock) -> HeldLock {
         HeldLock {
             address: lock.lock,
-            name: lock.name.clone(),
+            name: self.lock_name(lock.lock, lock.name.as_ref()),
             shared: lock.mode == LockMode::Shared,
             stack: self.stack(&lock.stack),
         }
@@ -255,7 +264,17 @@ impl Builder<'_> {
             thread: step.thread,
             did: step.did,
             address: step.address,
-            name: step.name.clone(),
+            name: match step.did {
+                Deed::Lock
+                | Deed::LockShared
+                | Deed::Unlock
+                | Deed::CondvarWait
+                | Deed::CondvarWake => {
+                    let lock = step.address.unwrap_or_default();
+                    self.lock_name(lock, step.name.as_ref())
+                }
+                _ => step.name.clone(),
+            },
             other: step.other,
             stack: self.stack(&step.stack),
             left_out: step.left_out,
@@ -308,7 +327,7 @@ impl Builder<'_> {
                 _,
             ) => WaitsFor::Lock {
                 address: *lock,
-                name: name.clone(),
+                name: self.lock_name(*lock, name.as_ref()),
                 holders: holders.iter().map(|id| self.name(*id)).collect(),
             },
             (Some(Wanted::Condvar { condvar }), _) => WaitsFor::Condvar { address: *condvar },

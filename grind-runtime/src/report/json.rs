@@ -21,7 +21,7 @@ pub const SCHEMA: u32 = 1;
 #[non_exhaustive]
 pub enum JsonError {
     /// Not JSON, or not of this shape.
-    #[error("not a grind report: {0}")]
+    #[error("not a grind report")]
     Malformed(#[from] serde_json::Error),
     /// A report of another version.
     #[error(

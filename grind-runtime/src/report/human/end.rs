@@ -61,7 +61,9 @@ pub fn render_end(report: &Report, options: &Options) -> String {
         }
     }
     let told = !report.findings.is_empty() || !trap.is_empty();
-    if options.verbose && !told {
+    // What was refused is not why it ended.
+    let ended = matches!(report.exit, Some(GuestExit::Stopped { .. })) && !report.limits.is_empty();
+    if (options.verbose || ended) && !told {
         part(&mut page);
         summary(&mut page, report);
     }

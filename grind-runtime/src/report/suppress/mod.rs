@@ -16,6 +16,7 @@ pub use tsan::{BadLine, parse as parse_tsan};
 
 use super::Report;
 use super::finding::{Evidence, Finding, FindingKind, Memory};
+use super::frames::is_library;
 use crate::program::symbols::Frame;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -293,8 +294,8 @@ impl Suppressions {
     }
 }
 
-/// The line that suppresses a finding: its innermost frame that is of the guest's own code. None if no frame of it
-/// has a name.
+/// The line that suppresses a finding: its innermost frame that is of the guest's own code. None if there is none with a
+/// name.
 #[must_use]
 pub fn line_for(finding: &Finding) -> Option<String> {
     let about = match About::of(finding.kind) {
@@ -302,9 +303,11 @@ pub fn line_for(finding: &Finding) -> Option<String> {
         about => about,
     };
     let stacks = finding.stacks();
+    // A library's function is on top of too much else.
     let top = stacks
         .iter()
         .filter_map(|stack| stack.first())
+        .filter(|frame| !is_library(frame))
         .find_map(|frame| frame.function.as_deref());
     if let Some(function) = top {
         // A `*` in it stands for itself as well.
@@ -314,6 +317,7 @@ pub fn line_for(finding: &Finding) -> Option<String> {
         .iter()
         .copied()
         .flatten()
+        .filter(|frame| !is_library(frame))
         .find_map(|frame| frame.function.as_deref());
     any.map(|function| format!("{}:^{function}$", About::of(finding.kind).name()))
 }
