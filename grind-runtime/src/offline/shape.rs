@@ -11,7 +11,7 @@ use crate::trace::file::TraceError;
 use crate::trace::{AtomicKind, ThreadId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::io::Read;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Granule {
@@ -30,6 +30,9 @@ const ATOMIC: u8 = 8;
 /// Bits of the address within a page, and granules of a page.
 const PAGE_BITS: u32 = 12;
 const GRANULES: usize = 1 << (PAGE_BITS - 3);
+
+/// Entries between two looks at the clock; one has the accesses of a slice, 8192 words at most.
+const TICK: u64 = 64;
 
 /// What is accessed as one, and how.
 #[derive(Debug, Default)]
@@ -51,10 +54,25 @@ pub(super) struct Cell {
 
 impl Shape {
     /// Reads a whole trace.
-    pub(super) fn of<R: Read>(mut trace: Visible<R>) -> Result<Shape, TraceError> {
+    pub(super) fn of<R: Read>(trace: Visible<R>) -> Result<Shape, TraceError> {
+        let shape = Shape::unless(trace, |_| ControlFlow::Continue(()))?;
+        Ok(shape.unwrap_or_default())
+    }
+
+    /// The same; none if `progress`, which is asked now and then and given the position in the file, stops it.
+    pub(super) fn unless<R: Read>(
+        mut trace: Visible<R>,
+        mut progress: impl FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Option<Shape>, TraceError> {
         let mut shape = Shape::default();
-        while trace.next(|at, step| shape.step(at.thread, step))? {}
-        Ok(shape)
+        let mut entries = 0_u64;
+        while trace.next(|at, step| shape.step(at.thread, step))? {
+            entries += 1;
+            if entries.is_multiple_of(TICK) && progress(trace.reader().position()).is_break() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(shape))
     }
 
     fn step(&mut self, thread: ThreadId, step: Step) {
