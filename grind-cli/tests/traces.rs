@@ -282,6 +282,13 @@ fn a_run_that_timed_out_replays_as_one_and_a_replay_has_a_time_out_too() {
             }
         }
     }
+    // Half a second of accesses takes seconds to analyse: that ends early too, in the first reading.
+    let analyze = ["analyze", "--timeout", "20ms", &trace];
+    let said = stderr(&grind(&analyze).assert().code(0));
+    assert!(
+        said.contains("stopped before the end of the trace"),
+        "{said}"
+    );
     grind(&["replay", "--timeout", "0", &trace])
         .assert()
         .code(2);

@@ -248,18 +248,26 @@ fn a_budget_ends_the_reading() {
         (br_if $again (i32.lt_u (local.get $n) (i32.const 50000))))";
     let program = guest(loops, loops);
     let (_, bytes) = record(&program, &RunOptions::default(), Detail::Full).unwrap();
-    let mut asked = 0;
-    let analyzed = offline::analyze(
-        || open(&bytes),
-        &[Analysis::Shb],
-        |progress| {
-            asked += 1;
-            assert!(progress.events > 0 && progress.position > 0);
-            ControlFlow::Break(())
-        },
-    );
-    let analyzed = analyzed.unwrap();
-    assert!(analyzed.stopped && asked == 1);
-    assert!(analyzed.totals[0].1.events < 100_000);
-    assert_eq!(analyzed.predicted.len(), 1, "what was found until then");
+    // Before the second reading nothing is known.
+    for (reading, found) in [(1, 0), (2, 1)] {
+        let mut asked = 0;
+        let analyzed = offline::analyze(
+            || open(&bytes),
+            &[Analysis::Shb],
+            |progress| {
+                assert!(progress.position > 0 && progress.reading <= reading);
+                if progress.reading < reading {
+                    return ControlFlow::Continue(());
+                }
+                asked += 1;
+                assert_eq!(progress.events > 0, reading == 2);
+                ControlFlow::Break(())
+            },
+        );
+        let analyzed = analyzed.unwrap();
+        assert!(analyzed.stopped && asked == 1);
+        assert!(analyzed.totals[0].1.events < 100_000);
+        let predicted = analyzed.predicted.len();
+        assert_eq!(predicted, found, "what was found until then");
+    }
 }

@@ -134,8 +134,14 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
         Err(InteropError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
         done => done.with_context(|| args.file.display().to_string())?,
     }
-    if file.is_cut().with_context(|| args.file.display().to_string())? {
-        writeln!(anstream::stderr(), "the trace is cut: this is what there is of it")?;
+    if file
+        .is_cut()
+        .with_context(|| args.file.display().to_string())?
+    {
+        writeln!(
+            anstream::stderr(),
+            "the trace is cut: this is what there is of it"
+        )?;
     }
     Ok(0)
 }

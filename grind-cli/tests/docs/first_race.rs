@@ -29,7 +29,7 @@ fn the_mended_program_is_silent() {
 fn the_report_is_what_the_guide_explains() {
     let racy = Place::new(&[(MODULE, Source::Copy(RACY))]);
     let report = text(&racy.shell(&format!("grind run {MODULE}")).stderr);
-    for said in ["(1) ", "(2) ", "holding no lock", "was created by"] {
+    for said in ["(1) ", "(2) ", "holding no traced lock", "was created by"] {
         assert!(report.contains(said), "{said}: {report}");
     }
     // "The last line is the command that shows the same again."

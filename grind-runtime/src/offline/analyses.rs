@@ -217,7 +217,23 @@ pub fn analyze<R: Read>(
     if let Some(analysis) = (wanted.iter()).find(|&&one| light && one != Analysis::Deadlock) {
         return Err(OfflineError::Light(analysis.name()));
     }
-    let shape = Arc::new(Shape::of(Visible::new(reader, false))?);
+    let first = |position| {
+        progress(Progress {
+            reading: 1,
+            position,
+            events: 0,
+        })
+    };
+    let Some(shape) = Shape::unless(Visible::new(reader, false), first)? else {
+        return Ok(Analyzed {
+            totals: (wanted.iter())
+                .map(|&one| (one, Totals::default(), 0))
+                .collect(),
+            stopped: true,
+            ..Analyzed::default()
+        });
+    };
+    let shape = Arc::new(shape);
 
     let mut checker = match wanted.iter().any(|analysis| analysis.wants_nesting()) {
         true => WellFormed::default(),

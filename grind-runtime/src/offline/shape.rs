@@ -12,6 +12,7 @@ use crate::trace::file::TraceError;
 use crate::trace::{AtomicKind, ThreadId};
 use rustc_hash::FxHashSet;
 use std::io::Read;
+use std::ops::ControlFlow;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Granule {
@@ -29,6 +30,9 @@ const ATOMIC: u8 = 8;
 
 /// Granules of a page of 4 KiB.
 const GRANULES: usize = 512;
+
+/// Entries between two looks at the clock; one has the accesses of a slice, 8192 words at most.
+const TICK: u64 = 64;
 
 /// What is accessed as one, and how.
 #[derive(Debug, Default)]
@@ -49,10 +53,25 @@ pub(super) struct Cell {
 
 impl Shape {
     /// Reads a whole trace.
-    pub(super) fn of<R: Read>(mut trace: Visible<R>) -> Result<Shape, TraceError> {
+    pub(super) fn of<R: Read>(trace: Visible<R>) -> Result<Shape, TraceError> {
+        let shape = Shape::unless(trace, |_| ControlFlow::Continue(()))?;
+        Ok(shape.unwrap_or_default())
+    }
+
+    /// The same; none if `progress`, which is asked now and then and given the position in the file, stops it.
+    pub(super) fn unless<R: Read>(
+        mut trace: Visible<R>,
+        mut progress: impl FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Option<Shape>, TraceError> {
         let mut shape = Shape::default();
-        while trace.next(|at, step| shape.step(at.thread, step))? {}
-        Ok(shape)
+        let mut entries = 0_u64;
+        while trace.next(|at, step| shape.step(at.thread, step))? {
+            entries += 1;
+            if entries.is_multiple_of(TICK) && progress(trace.reader().position()).is_break() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(shape))
     }
 
     #[inline(always)]
