@@ -2,7 +2,7 @@
 //! and among them the release and the acquire that missed each other.
 //!
 //! **Finds** the last steps of each thread before its access, and the first of the earlier thread after its own. They are
-//! those that [`order`](super::order) makes edges of; what is hidden there is not here either.
+//! those that `analysis::order` makes edges of; what is hidden there is not here either.
 //!
 //! **Cost**: in the second pass only: a call stack for each step of a thread that races.
 
