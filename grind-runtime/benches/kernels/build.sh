@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")"
 exec rustc --edition 2024 --target wasm32-unknown-unknown --crate-type cdylib \
     -C opt-level=3 -C panic=abort -C codegen-units=1 -C lto=fat -C debuginfo=0 -C strip=debuginfo \
-    -o mixed.wasm mixed.rs
+    --remap-path-prefix "$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc" -o mixed.wasm mixed.rs
