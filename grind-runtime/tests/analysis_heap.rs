@@ -6,6 +6,7 @@ mod script;
 
 use grind_runtime::analysis::{
     Access, AccessKind, AnalysisOptions, AnalysisOutcome, Detect, Diagnosis, HeapBlock, HeapMisuse,
+    StackOverflow,
 };
 use grind_runtime::program::sites::SiteId;
 use grind_runtime::trace::{EventKind, ThreadId};
@@ -314,4 +315,29 @@ fn halts_and_needs_race_detection() {
         ..AnalysisOptions::default()
     };
     assert_eq!(script.run_with(off).diagnoses, []);
+}
+
+#[test]
+fn a_stack_that_grows_out_of_its_block_is_named_once() {
+    let run = |lows: &[u32], block: Option<u32>| {
+        let mut script = Script::with_children(1);
+        if let Some(size) = block {
+            script.event(0, EventKind::Alloc { addr: X, size });
+        }
+        for &low in lows {
+            let high = X + 0x100;
+            script.event(1, EventKind::ThreadStack { low, high });
+        }
+        script.run().overflows
+    };
+    let (thread, size) = (ThreadId(1), 0x100);
+    let used = 0x110;
+    assert_eq!(
+        run(&[X + 0x80, X - 0x10, X - 0x20], Some(0x100)),
+        [StackOverflow { thread, size, used }]
+    );
+    // What fits, a stack in no block, and one whose block begins further down.
+    assert_eq!(run(&[X + 0x80, X], Some(0x100)), []);
+    assert_eq!(run(&[X - 0x10], None), []);
+    assert_eq!(run(&[X - 0x10], Some(0x80)), []);
 }

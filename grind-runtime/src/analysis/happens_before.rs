@@ -33,6 +33,7 @@ use super::heap_misuse::HeapMisuses;
 use super::limits::Limits;
 use super::order::Order;
 use super::shadow::Shadow;
+use super::stack_overflow::{StackOverflow, StackOverflows};
 use crate::program::sites::{SiteId, SiteTable};
 use crate::trace::{
     AtomicKind, Event, EventKind, RangeOrigin, Record, Records, ThreadId, WaitOutcome,
@@ -164,6 +165,7 @@ pub(super) struct HappensBefore {
     benign: BenignRanges,
     candidates: Candidates,
     misuses: HeapMisuses,
+    overflows: StackOverflows,
     /// Accesses that were not redundant.
     checked: u64,
     stop: bool,
@@ -179,6 +181,7 @@ pub(super) struct Found {
     pub(super) blocks_dropped: u64,
     pub(super) benign_dropped: u64,
     pub(super) heap_misuses: Vec<(u64, Diagnosed)>,
+    pub(super) overflows: Vec<StackOverflow>,
 }
 
 impl HappensBefore {
@@ -193,6 +196,7 @@ impl HappensBefore {
             benign: BenignRanges::new(limits.annotations),
             candidates: Candidates::new(limits.candidates),
             misuses: HeapMisuses::default(),
+            overflows: StackOverflows::default(),
             checked: 0,
         }
     }
@@ -222,6 +226,7 @@ impl HappensBefore {
             blocks_dropped: self.heap.dropped(),
             benign_dropped: self.benign.dropped(),
             heap_misuses: self.misuses.into_found(),
+            overflows: self.overflows.into_found(),
         }
     }
 
@@ -300,6 +305,9 @@ impl HappensBefore {
                 }
             }
             EventKind::BenignRace { addr, len } => self.benign.add(addr, len),
+            EventKind::ThreadStack { low, high } => {
+                self.overflows.grown(&self.heap, event.thread, low, high);
+            }
             _ => {}
         }
         if !hidden

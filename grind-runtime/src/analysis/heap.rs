@@ -148,6 +148,12 @@ impl Heap {
         Release::Live(block.size)
     }
 
+    /// Where the block begins that contains `addr`.
+    pub(super) fn start_of(&self, addr: u32) -> Option<u32> {
+        let (&start, block) = self.blocks.range(..=addr).next_back()?;
+        (u64::from(addr) < u64::from(start) + u64::from(block.size)).then_some(start)
+    }
+
     /// The block that contains `addr`.
     pub(super) fn find(&self, addr: u32) -> Option<HeapBlock> {
         let (&start, &block) = self.blocks.range(..=addr).next_back()?;

@@ -25,6 +25,7 @@ use super::limits::{LimitNotice, Limits};
 use super::lock_misuse::LockMisuse;
 use super::lock_order::LockOrder;
 use super::second_pass::SecondPass;
+use super::stack_overflow::StackOverflow;
 use super::thread_leak::ThreadLeaks;
 use crate::program::sites::{SiteId, SiteTable};
 use crate::trace::{Event, EventKind, EventSink, Flow, Records, ThreadId};
@@ -81,6 +82,8 @@ pub struct AnalysisOutcome {
     pub traps: Vec<TrappedThread>,
     /// Tables that were full.
     pub limits: Vec<LimitNotice>,
+    /// Stacks that were too small, which explains other findings.
+    pub overflows: Vec<StackOverflow>,
     /// How much was analysed.
     pub stats: AnalysisStats,
 }
@@ -270,6 +273,7 @@ impl LiveAnalysis {
                     notices.push(LimitNotice::Annotations { limit, dropped });
                 }
                 others = found.heap_misuses;
+                outcome.overflows = found.overflows;
                 outcome.stats.checked = found.checked;
                 outcome.stats.shadow_bytes =
                     (found.shadow.segments as u64) * (1 << 17) + found.shadow.wide_bytes as u64;

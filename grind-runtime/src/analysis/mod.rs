@@ -40,6 +40,7 @@ mod lock_order;
 mod order;
 mod second_pass;
 mod shadow;
+mod stack_overflow;
 mod thread_leak;
 mod wide;
 
@@ -47,3 +48,4 @@ pub use diagnosis::*;
 pub use history::{Deed, History, HistoryStep};
 pub use limits::{DetectionEnd, LimitNotice, Limits};
 pub use live::{AnalysisOptions, AnalysisOutcome, AnalysisStats, Detect, LiveAnalysis};
+pub use stack_overflow::StackOverflow;

@@ -343,6 +343,8 @@ impl<Io> Outcome<Io> {
             .extend(self.analysis.limits.iter().map(ToString::to_string));
         if !report.findings.is_empty() {
             report.set_symbols(symbolizer);
+            let overflows = self.analysis.overflows.iter().map(ToString::to_string);
+            report.warnings.extend(overflows);
             if program.info().function_names.is_empty() && program.interceptors().is_empty() {
                 report.warnings.push(NAMELESS.to_owned());
             }
