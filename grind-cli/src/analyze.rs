@@ -89,21 +89,14 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     let config = Config::load(&args.config.file)?;
     let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
-    let read: Vec<&Path> = [&args.file]
-        .into_iter()
-        .chain(&args.module)
-        .map(PathBuf::as_path)
-        .collect();
+    let read = trace_file::inputs(&args.file, args.module.as_deref());
     let outputs = args.report.open(Stream::Stderr, Always::Printed, &read)?;
     let (file, reader) = TraceFile::open(&args.file)?;
     let mut wanted: Vec<Analysis> = args.analysis.iter().map(|name| name.0).collect();
     if wanted.is_empty() {
         wanted.extend(Analysis::ALL.into_iter().filter(|one| one.is_sound()));
     }
-    let module = args
-        .module
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(&reader.header().module));
+    let module = trace_file::module(reader.header(), args.module.as_deref());
     let program = match trace_file::program(&reader, args.module.as_deref()) {
         Ok(program) if program.sites() != reader.sites() => {
             let text = format!("{} is not the module of the trace", module.display());

@@ -19,7 +19,7 @@ use grind_runtime::report;
 use grind_runtime::trace::ThreadId;
 use std::io::Write as _;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,19 +93,12 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     let config = Config::load(&args.config.file)?;
     let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
-    let read: Vec<&Path> = [&args.file]
-        .into_iter()
-        .chain(&args.module)
-        .map(PathBuf::as_path)
-        .collect();
+    let read = trace_file::inputs(&args.file, args.module.as_deref());
     let outputs = args.report.open(Stream::Stderr, Always::Printed, &read)?;
     let (file, reader) = TraceFile::open(&args.file)?;
     let program = trace_file::program(&reader, args.module.as_deref())?;
     let header = reader.header().clone();
-    let module = args
-        .module
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(&header.module));
+    let module = trace_file::module(&header, args.module.as_deref());
     let record = args
         .trace
         .begin(&program, &module, header.clone(), &[&args.file, &module])?;

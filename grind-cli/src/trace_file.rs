@@ -7,7 +7,7 @@ use grind_runtime::host::TraceInput;
 use grind_runtime::interop::timeline;
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
-use grind_runtime::trace::file::{ModuleHash, TraceEnd, TraceError, TraceReader};
+use grind_runtime::trace::file::{Header, ModuleHash, TraceEnd, TraceError, TraceReader};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -52,6 +52,16 @@ impl TraceFile {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// What a command on a trace reads, and must not write over.
+pub(crate) fn inputs<'a>(trace: &'a Path, module: Option<&'a Path>) -> Vec<&'a Path> {
+    [trace].into_iter().chain(module).collect()
+}
+
+/// The module that was named, or else the one that the trace says ran.
+pub(crate) fn module(header: &Header, named: Option<&Path>) -> PathBuf {
+    named.map_or_else(|| PathBuf::from(&header.module), Path::to_path_buf)
 }
 
 /// Draws the report's timeline, if it is wanted.

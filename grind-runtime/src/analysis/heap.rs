@@ -150,15 +150,19 @@ impl Heap {
 
     /// Where the block begins that contains `addr`.
     pub(super) fn start_of(&self, addr: u32) -> Option<u32> {
-        let (&start, block) = self.blocks.range(..=addr).next_back()?;
-        (u64::from(addr) < u64::from(start) + u64::from(block.size)).then_some(start)
+        self.containing(addr).map(|(start, _)| start)
     }
 
     /// The block that contains `addr`.
     pub(super) fn find(&self, addr: u32) -> Option<HeapBlock> {
+        let (start, block) = self.containing(addr)?;
+        Some(self.describe(start, block))
+    }
+
+    fn containing(&self, addr: u32) -> Option<(u32, Block)> {
         let (&start, &block) = self.blocks.range(..=addr).next_back()?;
-        (u64::from(addr) < u64::from(start) + u64::from(block.size))
-            .then(|| self.describe(start, block))
+        let end = u64::from(start) + u64::from(block.size);
+        (u64::from(addr) < end).then_some((start, block))
     }
 
     fn describe(&self, addr: u32, block: Block) -> HeapBlock {

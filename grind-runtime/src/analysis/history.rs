@@ -63,6 +63,15 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// Whether the address is that of a lock.
+    #[must_use]
+    pub fn is_of_lock(self) -> bool {
+        matches!(
+            self,
+            Deed::Lock | Deed::LockShared | Deed::Unlock | Deed::CondvarWait | Deed::CondvarWake
+        )
+    }
+
     /// What came before it can happen before what another thread does.
     #[must_use]
     pub fn releases(self) -> bool {
@@ -251,10 +260,7 @@ impl StepLog {
         }
         let context = contexts.get(event.thread);
         step.stack = context.map_or_else(Stack::new, |context| context.stack(event.kind.site()));
-        if matches!(
-            step.did,
-            Deed::Lock | Deed::LockShared | Deed::Unlock | Deed::CondvarWait | Deed::CondvarWake
-        ) {
+        if step.did.is_of_lock() {
             step.name = step.address.and_then(|lock| contexts.lock_name(lock));
         }
         let log = self.threads.get(&event.thread);

@@ -6,6 +6,7 @@
 //! annotations make edges.
 
 use crate::program::sites::{SiteId, SiteKind, SiteTable};
+use crate::trace::calls::CallStack;
 use crate::trace::file::{Detail, Entry, TraceError, TraceReader};
 use crate::trace::{
     AtomicKind, Event, EventKind, LockMode, RangeOrigin, Records, ThreadId, WaitOutcome,
@@ -83,27 +84,8 @@ pub(super) struct Held {
 struct Thread {
     hooks: Vec<Hook>,
     hide: u32,
-    calls: Vec<SiteId>,
-    deeper: u64,
+    calls: CallStack,
     held: Vec<Held>,
-}
-
-/// Frames that are followed per thread.
-const MAX_FRAMES: usize = 1 << 16;
-
-impl Thread {
-    /// Follows a record that is no access.
-    fn follow(&mut self, site: SiteId, kind: u8) {
-        const CALL: u8 = SiteKind::Call as u8;
-        const RETURN: u8 = SiteKind::Return as u8;
-        match kind {
-            CALL if self.calls.len() < MAX_FRAMES => self.calls.push(site),
-            CALL => self.deeper += 1,
-            RETURN if self.deeper > 0 => self.deeper -= 1,
-            RETURN => drop(self.calls.pop()),
-            _ => {}
-        }
-    }
 }
 
 /// Follows threads, and says what can be seen of them.
@@ -221,9 +203,7 @@ impl Tracker {
             return known();
         }
         let state = self.threads.get(thread.0 as usize);
-        state.map_or_else(Vec::new, |state| {
-            state.calls.iter().rev().copied().collect()
-        })
+        state.map_or_else(Vec::new, |state| state.calls.sites().collect())
     }
 
     fn hidden(&self, thread: ThreadId) -> bool {
@@ -246,7 +226,7 @@ impl Tracker {
                 let id = SiteId(region.first.0 + index as u32);
                 let site = sites.packed(id);
                 if site.kind() > WRITE {
-                    self.thread(thread).follow(id, site.kind());
+                    self.thread(thread).calls.follow(id, site.kind());
                 } else if visible {
                     let step = Step::Access {
                         addr: region.operand(site).wrapping_add(site.displacement()),
@@ -270,7 +250,7 @@ impl Tracker {
             thread,
             site: site.or_else(|| match known {
                 Some(known) => known().first().copied(),
-                None => self.threads.get(thread.0 as usize)?.calls.last().copied(),
+                None => self.threads.get(thread.0 as usize)?.calls.top(),
             }),
             tracker: self,
             known,

@@ -9,7 +9,7 @@ use super::fingerprint::Fingerprint;
 use super::history::{History, Step};
 use super::text;
 use crate::analysis::{
-    self, AccessKind, Deed, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted,
+    self, AccessKind, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted,
 };
 use crate::program::sites::{Site, SiteId, SiteTable};
 use crate::program::symbols::{Frame, StackFrame, Symbolizer};
@@ -264,15 +264,8 @@ impl Builder<'_> {
             thread: step.thread,
             did: step.did,
             address: step.address,
-            name: match step.did {
-                Deed::Lock
-                | Deed::LockShared
-                | Deed::Unlock
-                | Deed::CondvarWait
-                | Deed::CondvarWake => {
-                    let lock = step.address.unwrap_or_default();
-                    self.lock_name(lock, step.name.as_ref())
-                }
+            name: match step.address {
+                Some(lock) if step.did.is_of_lock() => self.lock_name(lock, step.name.as_ref()),
                 _ => step.name.clone(),
             },
             other: step.other,

@@ -1,5 +1,6 @@
 //! What happened: events and those who take them.
 
+pub(crate) mod calls;
 mod describe;
 pub mod event;
 pub mod file;

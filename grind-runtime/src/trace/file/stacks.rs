@@ -3,22 +3,19 @@
 //! A stack is a node of a tree, named by its parent and the call on top; node 0 is the empty stack. Who writes is told the
 //! calls at each event, and interns what is new of them; who reads a full trace follows the calls.
 //!
-//! **Limits**: 65,536 frames are followed per thread, deeper ones are not known. 2^20 nodes are interned; a stack
-//! that would need more is written as empty.
+//! **Limits**: those of [`CallStack`]. 2^20 nodes are interned; a stack that would need more is written as empty.
 
 use crate::program::sites::{SiteId, SiteKind, SiteTable};
 use crate::trace::Records;
+use crate::trace::calls::CallStack;
 use rustc_hash::FxHashMap;
 
-const MAX_FRAMES: usize = 1 << 16;
 const MAX_NODES: usize = 1 << 20;
 
 /// A thread, as a reader follows it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Thread {
-    /// Calls, outermost first.
-    calls: Vec<SiteId>,
-    deeper: u64,
+    calls: CallStack,
     /// The node that the trace gave last.
     pub(super) told: u32,
 }
@@ -26,20 +23,7 @@ pub(super) struct Thread {
 impl Thread {
     /// Calls, innermost first.
     pub(super) fn stack(&self) -> impl Iterator<Item = SiteId> {
-        self.calls.iter().rev().copied()
-    }
-
-    /// Follows what is no access.
-    fn follow(&mut self, site: SiteId, kind: u8) {
-        const CALL: u8 = SiteKind::Call as u8;
-        const RETURN: u8 = SiteKind::Return as u8;
-        match kind {
-            CALL if self.calls.len() < MAX_FRAMES => self.calls.push(site),
-            CALL => self.deeper += 1,
-            RETURN if self.deeper > 0 => self.deeper -= 1,
-            RETURN => drop(self.calls.pop()),
-            _ => {}
-        }
+        self.calls.sites()
     }
 
     /// Follows records. Of a region, only the first and the last can be other than accesses.
@@ -51,7 +35,7 @@ impl Thread {
                 let site = SiteId(region.first.0 + index);
                 let kind = sites.packed(site).kind();
                 if kind > WRITE {
-                    self.follow(site, kind);
+                    self.calls.follow(site, kind);
                 }
             }
         }
