@@ -5,6 +5,7 @@ use crate::config::Config;
 use anyhow::Result;
 use grind_runtime::host::ExitCode;
 use grind_runtime::program::imports::{self, ThreadAbi};
+use grind_runtime::program::interceptors::Role;
 use grind_runtime::program::{ModuleInfo, Program, ProgramOptions};
 use grind_runtime::report::suppress;
 use std::fmt::Write as _;
@@ -19,7 +20,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let program = Program::with_options(&wasm, options);
     let mut text = format!("{}: {} bytes\n", args.module.display(), wasm.len());
     if let Ok(info) = Program::inspect(&wasm) {
-        describe(&mut text, &info)?;
+        describe(&mut text, &info, program.as_ref().ok())?;
     }
     let verdict = match &program {
         Ok(program) => {
@@ -35,7 +36,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     Ok(verdict.map_or(ExitCode::InvalidModule.code(), |_| 0))
 }
 
-fn describe(text: &mut String, info: &ModuleInfo) -> Result<()> {
+fn describe(text: &mut String, info: &ModuleInfo, program: Option<&Program>) -> Result<()> {
     let mut line = |what: &str, value: String| writeln!(text, "  {what:<14} {value}");
     let abis: Vec<&str> = ThreadAbi::of(info)
         .map(|abi| match abi {
@@ -103,16 +104,7 @@ fn describe(text: &mut String, info: &ModuleInfo) -> Result<()> {
             (false, true) => "none; reports show function indices and offsets".to_owned(),
         },
     )?;
-    line(
-        "traced locks",
-        if info.imports_function("threadlink", "start_lock")
-            || info.imports_function("wasm_threadlink", "start_lock")
-        {
-            "yes: reports name the locks held".to_owned()
-        } else {
-            "no: locks are seen as the atomics they are made of".to_owned()
-        },
-    )?;
+    line("traced locks", traced_locks(info, program))?;
     line(
         "files",
         if imports::uses_files(info) {
@@ -132,10 +124,29 @@ fn describe(text: &mut String, info: &ModuleInfo) -> Result<()> {
     Ok(())
 }
 
+/// Which locks reports can name as held.
+fn traced_locks(info: &ModuleInfo, program: Option<&Program>) -> String {
+    let hooks = ["threadlink", "wasm_threadlink"];
+    let hooks = hooks
+        .iter()
+        .any(|module| info.imports_function(module, "start_lock"));
+    let words = program.map(Program::lock_words).unwrap_or_default();
+    let words =
+        (words.iter()).map(|(word, places)| format!("{} (inlined at {places})", word.name()));
+    let known: Vec<String> = (hooks.then(|| "those of threadlink".to_owned()).into_iter())
+        .chain(words)
+        .collect();
+    match known.is_empty() {
+        true => "none: locks are seen as the atomics they are made of".to_owned(),
+        false => known.join(", "),
+    }
+}
+
 fn interceptors(text: &mut String, program: &Program) -> Result<()> {
     let mut names: Vec<&str> = program
         .interceptors()
         .iter()
+        .filter(|(_, interceptor)| !matches!(interceptor.role, Role::LockWord { .. }))
         .map(|(_, interceptor)| interceptor.name.as_str())
         .collect();
     names.sort_unstable();

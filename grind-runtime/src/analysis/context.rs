@@ -1,7 +1,7 @@
 //! Where each thread is: its call stack, what it holds, what it asks for, and whether it is hidden.
 //!
 //! Every detector reads this, and none writes it. The call stack follows the `Call` and `Return` records;
-//! held locks follow the hooks, each with the stack where it was taken.
+//! held locks follow the hooks, or the words that locks without hooks are, each with the stack where it was taken.
 //!
 //! **Hidden.** Three things hide: `HideBegin`..`HideEnd` as records, the same as events, and lock and condvar
 //! hooks from their beginning (`LockRequest`, `LockRelease`, `CondvarWait`, `CondvarNotify`) to their end.
@@ -13,7 +13,7 @@
 use super::diagnosis::{HeapBlock, HeldLock, Misuse, Stack, StackPlace, ThreadInfo, TrappedThread};
 use super::limits::Limits;
 use crate::program::sites::SiteId;
-use crate::trace::{Event, EventKind, LockMode, ThreadEnd, ThreadId};
+use crate::trace::{Event, EventKind, LockChange, LockMode, ThreadEnd, ThreadId};
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::Hasher;
 use std::ops::Range;
@@ -23,7 +23,7 @@ use std::ops::Range;
 pub(super) struct Held {
     pub(super) lock: u32,
     pub(super) mode: LockMode,
-    count: u32,
+    pub(super) count: u32,
     pub(super) stack: Stack,
 }
 
@@ -45,6 +45,14 @@ pub(super) enum Hook {
     Notify { condvar: u32 },
 }
 
+/// A lock that is a word in memory, from when its thread asks for it until it has it.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) lock: u32,
+    pub(super) mode: LockMode,
+    stack: Stack,
+}
+
 /// One thread.
 #[derive(Debug, Default)]
 pub(super) struct ThreadContext {
@@ -56,6 +64,7 @@ pub(super) struct ThreadContext {
     hide_depth: u32,
     hooks: Vec<Hook>,
     held: Vec<Held>,
+    wanted: Option<Wanted>,
     /// The wait instruction it is in.
     waiting: Option<SiteId>,
     name: Option<String>,
@@ -168,7 +177,22 @@ impl ThreadContext {
         self.waiting
     }
 
+    /// The lock without hooks that it asks for.
+    pub(super) fn wanted(&self) -> Option<&Wanted> {
+        self.wanted.as_ref()
+    }
+
     fn take(&mut self, lock: u32, mode: LockMode, count: u32) {
+        self.take_at(lock, mode, count, |thread| thread.stack(None));
+    }
+
+    fn take_at(
+        &mut self,
+        lock: u32,
+        mode: LockMode,
+        count: u32,
+        stack: impl FnOnce(&Self) -> Stack,
+    ) {
         let same = self
             .held
             .iter_mut()
@@ -176,7 +200,7 @@ impl ThreadContext {
         if let Some(held) = same {
             held.count += count;
         } else {
-            let stack = self.stack(None);
+            let stack = stack(self);
             self.held.push(Held {
                 lock,
                 mode,
@@ -277,9 +301,32 @@ impl ThreadContext {
                     self.hooks.pop();
                 }
             }
+            EventKind::LockWord { lock, site, change } => self.follow_word(lock, site, change),
             _ => {}
         }
         true
+    }
+
+    /// Words do not lie, and break no rule. What a hook does with a word is the inside of its own lock.
+    fn follow_word(&mut self, lock: u32, site: Option<SiteId>, change: LockChange) {
+        match change {
+            LockChange::Wanted { .. } | LockChange::Taken { .. } if self.in_hook() => {}
+            LockChange::Wanted { mode } => {
+                let stack = self.stack(None);
+                self.wanted = Some(Wanted { lock, mode, stack });
+            }
+            LockChange::Taken { mode, .. } => {
+                // Where it asked is the same place, whether or not it had to wait.
+                let wanted = self.wanted.take().filter(|wanted| wanted.lock == lock);
+                self.take_at(lock, mode, 1, |thread| match wanted {
+                    Some(wanted) => wanted.stack,
+                    None => thread.stack(site),
+                });
+            }
+            LockChange::Left { mode } => {
+                self.drop_lock(lock, mode);
+            }
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 //!
 //! **Misses** deadlocks of some threads while others go on, and those that another schedule would have.
 //!
-//! **Never falsely reports** a deadlock. The circle can be missing where the lock's hooks are: a thread that
-//! waits on a bare futex waits for nobody in particular. It can be wrong if hooks do not tell the
+//! **Never falsely reports** a deadlock. The circle can be missing where locks have neither hooks nor a word that is
+//! known: a thread that waits on a bare futex waits for nobody in particular. It can be wrong if hooks do not tell the
 //! truth about who holds what.
 //!
 //! Who waits for whom: Coffman, Elphick & Shoshani, *System deadlocks* (1971).
@@ -40,10 +40,15 @@ pub(super) fn explain(contexts: &Contexts, blocked: &[(ThreadId, BlockedOn)]) ->
                 let mut holders: Vec<_> =
                     contexts.holders(lock).map(|(holder, _)| holder).collect();
                 holders.dedup();
-                Some(Wanted::Lock {
-                    lock,
-                    name: contexts.lock_name(lock),
-                    holders,
+                let by_word = context.is_some_and(|context| context.wanted().is_some());
+                Some(if holders.is_empty() && by_word {
+                    Wanted::LockOfUnknown { lock }
+                } else {
+                    Wanted::Lock {
+                        lock,
+                        name: contexts.lock_name(lock),
+                        holders,
+                    }
                 })
             }
             None => match context.and_then(|context| context.hook()) {
@@ -72,7 +77,11 @@ fn wants(contexts: &Contexts, thread: ThreadId, on: BlockedOn) -> Option<(u32, L
     let BlockedOn::Futex { addr, .. } = on else {
         return None;
     };
-    match *contexts.get(thread)?.hook()? {
+    let context = contexts.get(thread)?;
+    let Some(hook) = context.hook() else {
+        return context.wanted().map(|wanted| (wanted.lock, wanted.mode));
+    };
+    match *hook {
         Hook::Lock { lock, mode } => Some((lock, mode)),
         // Notified, and now on its way back into the lock.
         Hook::Wait { condvar, lock, .. } if addr != condvar && addr.wrapping_sub(lock) < 8 => {

@@ -112,7 +112,7 @@ pub struct BlockedThread {
     pub thread: ThreadId,
     /// What it waits for.
     pub on: BlockedOn,
-    /// The lock or condition variable it wants, where hooks told.
+    /// The lock or condition variable it wants, where hooks or words told.
     pub wants: Option<Wanted>,
     /// Where it waits.
     pub stack: Stack,
@@ -120,7 +120,7 @@ pub struct BlockedThread {
     pub locks: Vec<HeldLock>,
 }
 
-/// What a blocked thread asked for through a hook.
+/// What a blocked thread asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Wanted {
     /// A lock, held by these threads.
@@ -131,6 +131,11 @@ pub enum Wanted {
         name: Option<String>,
         /// Who holds it.
         holders: Vec<ThreadId>,
+    },
+    /// A lock that is a word in memory, and it is not known who has it.
+    LockOfUnknown {
+        /// Address.
+        lock: u32,
     },
     /// A notification of a condition variable.
     Condvar {

@@ -8,7 +8,7 @@
 
 use super::context::Contexts;
 use super::diagnosis::{Access, Stack};
-use crate::trace::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome};
+use crate::trace::{AtomicKind, Event, EventKind, LockChange, LockMode, ThreadId, WaitOutcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -167,6 +167,10 @@ impl HistoryStep {
             address: Some(address),
             ..of(did)
         };
+        let taken = |mode, lock| match mode {
+            LockMode::Exclusive => at(Deed::Lock, lock),
+            LockMode::Shared => at(Deed::LockShared, lock),
+        };
         let with = |did, other| HistoryStep {
             other: Some(other),
             ..of(did)
@@ -179,11 +183,13 @@ impl HistoryStep {
             EventKind::HappensBefore { object } => at(Deed::Release, object),
             EventKind::HappensAfter { object } => at(Deed::Acquire, object),
             _ if hidden => return None,
-            EventKind::LockAcquire { lock, mode } => match mode {
-                LockMode::Exclusive => at(Deed::Lock, lock),
-                LockMode::Shared => at(Deed::LockShared, lock),
-            },
+            EventKind::LockAcquire { lock, mode } => taken(mode, lock),
             EventKind::LockRelease { lock, .. } => at(Deed::Unlock, lock),
+            EventKind::LockWord { lock, change, .. } => match change {
+                LockChange::Wanted { .. } => return None,
+                LockChange::Taken { mode, .. } => taken(mode, lock),
+                LockChange::Left { .. } => at(Deed::Unlock, lock),
+            },
             EventKind::CondvarWait { lock, .. } => at(Deed::CondvarWait, lock),
             EventKind::CondvarWake { lock, .. } => at(Deed::CondvarWake, lock),
             EventKind::Atomic { addr, kind, .. } => match kind {
@@ -264,6 +270,14 @@ impl StepLog {
             step.name = step.address.and_then(|lock| contexts.lock_name(lock));
         }
         let log = self.threads.get(&event.thread);
+        // Of a lock that is a word, the atomic access that comes next is what was told already.
+        let last = log.and_then(|log| log.recent.back());
+        if last.is_some_and(|last| {
+            let taken = last.step.did.is_of_lock() && last.step.address == step.address;
+            taken && last.position + 1 == position && !step.did.is_of_lock()
+        }) {
+            return None;
+        }
         let number = log.map_or(0, |log| log.count);
         Some(Entry(Logged {
             position,

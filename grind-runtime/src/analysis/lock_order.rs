@@ -20,7 +20,7 @@
 //! wake-up asks for its lock while the thread holds its others. A lock that was destroyed, or whose memory was
 //! allocated again, is another one from then on.
 //!
-//! **Misses** locks without hooks; what hidden functions and `annotate::ignore` regions do; orders that this run did
+//! **Misses** locks that have neither hooks nor a word that is known; what hidden functions and `annotate::ignore` regions do; orders that this run did
 //! not take; circles of more than [`MAX_LENGTH`] locks; readers that block readers because a writer waits
 //! between them.
 //!
@@ -42,7 +42,7 @@ use super::context::{Contexts, Held};
 use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, LockOrderEdge, Stack, Wanted};
 use super::fork_join::{ForkJoin, Moment};
 use super::limits::{LimitNotice, Limits};
-use crate::trace::{Event, EventKind, LockMode, ThreadId};
+use crate::trace::{Event, EventKind, LockChange, LockMode, ThreadId};
 use petgraph::graphmap::DiGraphMap;
 use petgraph::{Incoming, Outgoing};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
@@ -176,11 +176,26 @@ impl LockOrder {
                 mode,
                 fallible: false,
             } if !hidden => {
-                let held = contexts.held(event.thread);
-                if held.iter().all(|held| held.lock != lock) {
-                    self.ask(contexts, event.thread, (lock, mode), position);
-                }
+                self.request(contexts, event, (lock, mode), position);
             }
+            EventKind::LockWord { lock, change, .. } if !hidden => match change {
+                LockChange::Wanted { mode } => {
+                    self.request(contexts, event, (lock, mode), position);
+                }
+                LockChange::Taken { mode, fallible } => {
+                    // Where it had to wait, it asked before.
+                    let again = contexts.held(event.thread).iter();
+                    if !fallible
+                        && !again
+                            .clone()
+                            .any(|held| held.lock == lock && held.count > 1)
+                    {
+                        self.ask(contexts, event.thread, (lock, mode), position);
+                    }
+                    self.search(contexts, Some(event.thread));
+                }
+                LockChange::Left { .. } => {}
+            },
             EventKind::CondvarWake { lock, .. } if !hidden => {
                 let request = (lock, LockMode::Exclusive);
                 self.ask(contexts, event.thread, request, position);
@@ -268,6 +283,20 @@ impl LockOrder {
         }
     }
 
+    /// A thread asks for a lock, which it may have already.
+    fn request(
+        &mut self,
+        contexts: &Contexts,
+        event: &Event,
+        wanted: (u32, LockMode),
+        position: u64,
+    ) {
+        let held = contexts.held(event.thread);
+        if held.iter().all(|held| held.lock != wanted.0) {
+            self.ask(contexts, event.thread, wanted, position);
+        }
+    }
+
     /// A thread asks for a lock that it does not hold.
     fn ask(
         &mut self,
@@ -309,7 +338,7 @@ impl LockOrder {
                 moment: moment.clone(),
                 held: held.clone(),
                 source: (taken.mode, taken.stack.clone()),
-                target: (mode, contexts.stack(thread)),
+                target: (mode, asked_at(contexts, thread, wanted)),
             };
             if let Some(witness) = self.keep(source, target, witness) {
                 self.asked.push(Asked {
@@ -481,6 +510,12 @@ impl<'g> Search<'g> {
             }
         }
     }
+}
+
+/// Where the thread asks for the lock, or asked for it before it was told that it has it.
+fn asked_at(contexts: &Contexts, thread: ThreadId, wanted: u32) -> Stack {
+    let taken = (contexts.held(thread).iter()).find(|held| held.lock == wanted);
+    taken.map_or_else(|| contexts.stack(thread), |held| held.stack.clone())
 }
 
 fn diagnose(contexts: &Contexts, circle: &[(Lock, &Witness)]) -> Diagnosis {

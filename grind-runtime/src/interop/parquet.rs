@@ -190,6 +190,7 @@ fn bytes_of(kind: &EventKind) -> Option<(u32, u32)> {
         | EventKind::LockReleased { lock: addr }
         | EventKind::LockDestroy { lock: addr }
         | EventKind::LockName { lock: addr, .. }
+        | EventKind::LockWord { lock: addr, .. }
         | EventKind::CondvarWait { condvar: addr, .. }
         | EventKind::CondvarWake { condvar: addr, .. }
         | EventKind::CondvarNotify { condvar: addr, .. }

@@ -4,9 +4,11 @@
 //! exceptions: a function that is called back is not inside any more, and memory that an intercepted function
 //! takes from the allocator, or gives back, is told of, for others will have it later.
 
+use super::lock_words;
 use super::state::State;
 use super::thread::Thread;
 use crate::program::interceptors::{Role, TextEnd};
+use crate::program::lock_words::Part;
 use crate::trace::{EventKind, LockMode, RangeOrigin, ThreadId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -55,17 +57,25 @@ const TIMED_OUT: u32 = 73;
 /// Bytes from the beginning of wasi-libc's `pthread_attr_t` to its detach state, which is 0 for joinable.
 const DETACH_STATE: u32 = 12;
 
-/// The functions that the thread is inside of, innermost first.
+/// The functions that the thread is inside of, innermost first, but for those that hide nothing.
 fn inside(state: &State) -> impl Iterator<Item = Role> {
     let frames = state.thread().intercepted.iter().rev();
-    frames.map_while(|frame| match *frame {
+    let roles = frames.map_while(|frame| match *frame {
         Frame::Inside { role, .. } => Some(role),
         Frame::Callback => None,
-    })
+    });
+    roles.filter(|role| !matches!(role, Role::LockWord { .. }))
 }
 
 /// An intercepted function is entered.
 pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
+    if let Role::LockWord { word, part } = role {
+        let part = word.part_with(part, args);
+        lock_words::enter(state, word, part, args[0]);
+        let role = Role::LockWord { word, part };
+        let frames = &mut state.thread_mut().intercepted;
+        return frames.push(Frame::Inside { role, args });
+    }
     let outermost = inside(state).next().is_none();
     let allocates = role.allocates() && !inside(state).any(Role::allocates);
     state
@@ -138,6 +148,12 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
     let Some(Frame::Inside { role, args }) = state.thread_mut().intercepted.pop() else {
         return;
     };
+    if let Role::LockWord { part, .. } = role {
+        if let Part::Take(_) = part {
+            lock_words::leave(state, memory, args[0]);
+        }
+        return;
+    }
     let outermost = inside(state).next().is_none();
     let allocates = role.allocates() && !inside(state).any(Role::allocates);
     if outermost {
@@ -154,6 +170,7 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
         if !state.intercepts.reallocating.is_empty() {
             taken_over(state, addr, size);
         }
+        state.lock_words.forget(addr, size);
         state.emit(EventKind::Alloc { addr, size });
     }
 }

@@ -12,6 +12,7 @@ mod input;
 mod intercepts;
 pub mod io;
 pub(crate) mod limits;
+mod lock_words;
 mod ops;
 mod state;
 mod thread;

@@ -6,6 +6,7 @@
 
 use super::abi::{Ctx, HostFn};
 use super::atomics;
+use super::lock_words::{self, Done};
 use super::state::State;
 use super::thread::{Block, Way};
 use super::{Trap, limits::LimitReached};
@@ -137,9 +138,18 @@ pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
             };
             match atomics::perform(memory, &access) {
                 Ok((value, kind)) => {
+                    let addr = address as u32;
+                    let done = Done {
+                        site,
+                        addr,
+                        width,
+                        kind,
+                        old: value,
+                    };
+                    lock_words::changed(state, memory, done);
                     state.emit(EventKind::Atomic {
                         site,
-                        addr: address as u32,
+                        addr,
                         width,
                         kind,
                     });

@@ -9,6 +9,7 @@ use super::input::InputWaiters;
 use super::intercepts::Intercepts;
 use super::io::HostIo;
 use super::limits::{LimitReached, Limits, TOTAL_THREADS};
+use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
 use super::{Ending, MachineConfig, Trap, TrapReport};
@@ -33,6 +34,7 @@ pub(super) struct State {
     pub(super) sites: Arc<SiteTable>,
     pub(super) threads: Vec<Thread>,
     pub(super) intercepts: Intercepts,
+    pub(super) lock_words: LockWords,
     /// Functions of the embedder.
     pub(super) embedder: Vec<HostImport>,
     /// Exported functions that these may make threads of, and how many `i32` each takes if it takes nothing else.
@@ -124,6 +126,7 @@ impl State {
                 stack: None,
             })],
             intercepts: Intercepts::default(),
+            lock_words: LockWords::new(Arc::clone(program.lock_sites())),
             embedder: program.embedder().to_vec(),
             entries: entries(program),
             current: ThreadId(0),

@@ -9,7 +9,7 @@ use crate::program::sites::{SiteId, SiteKind, SiteTable};
 use crate::trace::calls::CallStack;
 use crate::trace::file::{Detail, Entry, TraceError, TraceReader};
 use crate::trace::{
-    AtomicKind, Event, EventKind, LockMode, RangeOrigin, Records, ThreadId, WaitOutcome,
+    AtomicKind, Event, EventKind, LockChange, LockMode, RangeOrigin, Records, ThreadId, WaitOutcome,
 };
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -304,7 +304,8 @@ impl Tracker {
             EventKind::LockRequest { lock, .. } => self.thread(thread).hooks.push(Hook::Lock(lock)),
             EventKind::LockAcquire { lock, mode } => {
                 self.end_hook(thread, Hook::Lock(lock));
-                if self.thread(thread).hooks.is_empty() && self.take_lock(thread, known, lock, mode)
+                if self.thread(thread).hooks.is_empty()
+                    && self.take_lock((thread, None), known, lock, mode)
                 {
                     steps.extend((!self.hidden(thread)).then(|| acquire(lock, mode)));
                 }
@@ -333,7 +334,7 @@ impl Tracker {
             } => {
                 self.end_hook(thread, Hook::Wait(condvar));
                 if self.thread(thread).hooks.is_empty()
-                    && self.take_lock(thread, known, lock, LockMode::Exclusive)
+                    && self.take_lock((thread, None), known, lock, LockMode::Exclusive)
                     && !self.hidden(thread)
                 {
                     steps.extend((!timed_out).then_some(Step::Await(Condition::Condvar(condvar))));
@@ -345,6 +346,16 @@ impl Tracker {
                 self.thread(thread).hooks.push(Hook::Notify(condvar));
             }
             EventKind::CondvarNotified { condvar } => self.end_hook(thread, Hook::Notify(condvar)),
+            // To be shown only: the atomics order what these locks order.
+            EventKind::LockWord { lock, change, .. } => match change {
+                LockChange::Taken { mode, .. } if outermost => {
+                    self.take_lock((thread, site), known, lock, mode);
+                }
+                LockChange::Left { mode } => {
+                    self.drop_lock(thread, lock, mode);
+                }
+                LockChange::Wanted { .. } | LockChange::Taken { .. } => {}
+            },
             _ if hidden => {}
             EventKind::Atomic {
                 addr, width, kind, ..
@@ -407,13 +418,13 @@ impl Tracker {
     /// True if the thread did not have the lock before.
     fn take_lock(
         &mut self,
-        thread: ThreadId,
+        (thread, site): (ThreadId, Option<SiteId>),
         known: Option<Known<'_>>,
         lock: u32,
         mode: LockMode,
     ) -> bool {
         let stack = match self.stacks {
-            true => self.calls(thread, known),
+            true => (site.into_iter().chain(self.calls(thread, known))).collect(),
             false => Vec::new(),
         };
         let held = &mut self.thread(thread).held;

@@ -4,6 +4,7 @@ pub mod embedder;
 mod error;
 pub mod imports;
 pub mod interceptors;
+pub mod lock_words;
 mod lower;
 mod module;
 pub mod sites;
@@ -15,8 +16,11 @@ pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
 pub use module::{DataSegment, Export, Import, MemoryShape, ModuleInfo, unsupported_proposals};
 
-use interceptors::Interceptor;
-use sites::SiteTable;
+use interceptors::{Interceptor, Role};
+use lock_words::LockWord;
+use rustc_hash::FxHashMap;
+use sites::{SiteId, SiteTable};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A guest, ready to be run any number of times.
@@ -108,6 +112,27 @@ impl Program {
     #[must_use]
     pub fn interceptors(&self) -> &[(u32, Interceptor)] {
         &self.lowered.interceptors
+    }
+
+    /// Instructions that take a lock which is a word in memory.
+    pub(crate) fn lock_sites(&self) -> &Arc<FxHashMap<SiteId, LockWord>> {
+        &self.lowered.lock_sites
+    }
+
+    /// Kinds of locks that are a word in memory and that the module has, with the number of places where they are taken
+    /// inline.
+    #[must_use]
+    pub fn lock_words(&self) -> BTreeMap<LockWord, usize> {
+        let mut words = BTreeMap::new();
+        for (_, interceptor) in self.interceptors() {
+            if let Role::LockWord { word, .. } = interceptor.role {
+                words.entry(word).or_insert(0);
+            }
+        }
+        for word in self.lock_sites().values() {
+            *words.entry(*word).or_insert(0) += 1;
+        }
+        words
     }
 
     /// What the embedder provides.

@@ -292,14 +292,11 @@ impl Builder<'_> {
     fn blocked(&mut self, blocked: &[analysis::BlockedThread], cycle: &[ThreadId]) -> Blocked {
         let mut threads: Vec<BlockedThread> = blocked
             .iter()
-            .map(|blocked| {
-                let stack = self.stack(&blocked.stack);
-                BlockedThread {
-                    thread: self.name(blocked.thread),
-                    waits_for: self.waits_for(blocked, &stack),
-                    stack,
-                    locks: self.locks(&blocked.locks),
-                }
+            .map(|blocked| BlockedThread {
+                thread: self.name(blocked.thread),
+                waits_for: self.waits_for(blocked),
+                stack: self.stack(&blocked.stack),
+                locks: self.locks(&blocked.locks),
             })
             .collect();
         threads.sort_by_key(|blocked| blocked.thread);
@@ -309,7 +306,7 @@ impl Builder<'_> {
         }
     }
 
-    fn waits_for(&mut self, blocked: &analysis::BlockedThread, stack: &[Frame]) -> WaitsFor {
+    fn waits_for(&mut self, blocked: &analysis::BlockedThread) -> WaitsFor {
         match (&blocked.wants, blocked.on) {
             (
                 Some(Wanted::Lock {
@@ -324,9 +321,7 @@ impl Builder<'_> {
                 holders: holders.iter().map(|id| self.name(*id)).collect(),
             },
             (Some(Wanted::Condvar { condvar }), _) => WaitsFor::Condvar { address: *condvar },
-            (None, BlockedOn::Futex { addr, .. }) if stack.iter().any(takes_lock) => {
-                WaitsFor::LibraryLock { address: addr }
-            }
+            (Some(Wanted::LockOfUnknown { lock }), _) => WaitsFor::LibraryLock { address: *lock },
             (None, BlockedOn::Futex { addr, .. }) => WaitsFor::Futex { address: addr },
             (None, BlockedOn::Join { thread }) => WaitsFor::Join {
                 thread: self.name(thread),
@@ -349,23 +344,6 @@ impl Builder<'_> {
                 }),
         }
     }
-}
-
-/// Where locks of libraries wait when they are held by others: it is inlined nowhere.
-const LIBRARY_LOCKS: [&str; 6] = [
-    "sync::mutex::futex::Mutex::lock_contended",
-    "sync::rwlock::futex::RwLock::read_contended",
-    "sync::rwlock::futex::RwLock::write_contended",
-    "raw_mutex::RawMutex::lock_slow",
-    "raw_rwlock::RawRwLock::lock_exclusive_slow",
-    "raw_rwlock::RawRwLock::lock_shared_slow",
-];
-
-fn takes_lock(frame: &Frame) -> bool {
-    let function = frame.function.as_deref().unwrap_or_default();
-    // `<std::sys::sync::mutex::futex::Mutex>::lock_contended`
-    let function = function.replace(['<', '>'], "");
-    LIBRARY_LOCKS.iter().any(|lock| function.ends_with(lock))
 }
 
 /// Without a circle, a notification is missing, unless a thread waits for a lock whose holder has ended or waits as

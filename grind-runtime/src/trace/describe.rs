@@ -1,7 +1,8 @@
 //! Events in words, one line each, for listings and messages.
 
 use super::event::{
-    AtomicKind, BlockedOn, Event, EventKind, LockMode, RangeOrigin, ThreadEnd, WaitOutcome,
+    AtomicKind, BlockedOn, Event, EventKind, LockChange, LockMode, RangeOrigin, ThreadEnd,
+    WaitOutcome,
 };
 use std::fmt::{self, Display, Formatter};
 
@@ -56,6 +57,11 @@ impl EventKind {
             EventKind::ThreadStack { .. } => "thread-stack",
             EventKind::Deadlock { .. } => "deadlock",
             EventKind::Stop { .. } => "stop",
+            EventKind::LockWord { change, .. } => match change {
+                LockChange::Wanted { .. } => "lock-wanted",
+                LockChange::Taken { .. } => "lock-taken",
+                LockChange::Left { .. } => "lock-left",
+            },
         }
     }
 }
@@ -145,6 +151,14 @@ impl Display for EventKind {
             EventKind::Free { addr } => write!(f, " 0x{addr:x}"),
             EventKind::ThreadStack { low, high } => write!(f, " 0x{low:x}..0x{high:x}"),
             EventKind::Stop { words } => write!(f, " after {words} words"),
+            EventKind::LockWord { lock, change, .. } => {
+                let (mode, fallible) = match *change {
+                    LockChange::Wanted { mode } | LockChange::Left { mode } => (mode, false),
+                    LockChange::Taken { mode, fallible } => (mode, fallible),
+                };
+                let fallible = if fallible { " fallible" } else { "" };
+                write!(f, " 0x{lock:x} {}{fallible}", name_of(mode))
+            }
             EventKind::Deadlock { blocked } => {
                 blocked.iter().try_for_each(|(thread, on)| match on {
                     BlockedOn::Futex { addr, .. } => write!(f, " {thread} on 0x{addr:x}"),

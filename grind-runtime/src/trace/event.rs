@@ -60,6 +60,28 @@ pub enum LockMode {
     Shared,
 }
 
+/// What happened to a lock that is a word in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LockChange {
+    /// The thread asks for it, and waits until it has it.
+    Wanted {
+        /// How.
+        mode: LockMode,
+    },
+    /// The thread has it.
+    Taken {
+        /// How.
+        mode: LockMode,
+        /// Whether the attempt could fail: such a one adds no lock-order edge.
+        fallible: bool,
+    },
+    /// The thread has it no longer.
+    Left {
+        /// How it had it.
+        mode: LockMode,
+    },
+}
+
 /// What an atomic access did to memory. Wasm atomics are sequentially consistent, so every one that
 /// reads acquires and every one that writes releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -374,6 +396,18 @@ pub enum EventKind {
         /// Words of records delivered before it.
         words: u64,
     },
+
+    /// What happens to a lock that is a word in memory, told by the word: besides the atomic instructions that do it, the
+    /// next of which follows at once where there is a site. It hides nothing and orders nothing.
+    LockWord {
+        /// Address of the lock.
+        lock: u32,
+        /// The atomic instruction, if that is not a function of the lock whose call is on top of the thread's stack, or
+        /// something another thread did.
+        site: Option<SiteId>,
+        /// What.
+        change: LockChange,
+    },
 }
 
 impl EventKind {
@@ -390,7 +424,8 @@ impl EventKind {
                 origin: RangeOrigin::Bulk(site),
                 ..
             } => Some(site),
-            EventKind::ThreadExit(ThreadEnd::Trapped { site, .. }) => site,
+            EventKind::ThreadExit(ThreadEnd::Trapped { site, .. })
+            | EventKind::LockWord { site, .. } => site,
             _ => None,
         }
     }

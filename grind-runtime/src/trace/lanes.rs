@@ -6,7 +6,7 @@
 //!
 //! **Cost**: memory by threads, locks and addresses that were notified.
 
-use super::event::{EventKind, ThreadId, WaitOutcome};
+use super::event::{EventKind, LockChange, ThreadId, WaitOutcome};
 use rustc_hash::FxHashMap;
 
 /// What a slice is.
@@ -84,18 +84,33 @@ impl Lanes {
             EventKind::LockName { lock, ref name } => {
                 self.names.insert(lock, name.clone());
             }
-            EventKind::LockRequest { lock, .. } => {
+            EventKind::LockRequest { lock, .. }
+            | EventKind::LockWord {
+                lock,
+                change: LockChange::Wanted { .. },
+                ..
+            } => {
                 self.begin(&mut drawn, thread, Slice::Wait, self.wait_for(lock));
             }
             EventKind::LockFail { lock, .. } => {
                 self.end(&mut drawn, thread, &self.wait_for(lock));
             }
-            EventKind::LockAcquire { lock, .. } => {
+            EventKind::LockAcquire { lock, .. }
+            | EventKind::LockWord {
+                lock,
+                change: LockChange::Taken { .. },
+                ..
+            } => {
                 self.end(&mut drawn, thread, &self.wait_for(lock));
                 self.begin(&mut drawn, thread, Slice::Lock, self.lock(lock));
                 self.handed(&mut drawn, lock, here);
             }
-            EventKind::LockRelease { lock, .. } => {
+            EventKind::LockRelease { lock, .. }
+            | EventKind::LockWord {
+                lock,
+                change: LockChange::Left { .. },
+                ..
+            } => {
                 self.end(&mut drawn, thread, &self.lock(lock));
                 self.released.insert(lock, here);
             }

@@ -9,6 +9,7 @@
 mod table;
 
 use super::ModuleInfo;
+use super::lock_words::{self, LockWord, Part};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use wasmparser::{FuncType, ValType};
@@ -139,6 +140,15 @@ pub enum Role {
         /// Parameter that holds the handle.
         handle: u8,
     },
+    /// Does something to a lock that is a word in memory, at the address that its first parameter holds. What is inside is
+    /// not hidden.
+    #[serde(skip)]
+    LockWord {
+        /// Which kind of lock.
+        word: LockWord,
+        /// What.
+        part: Part,
+    },
 }
 
 /// What a function of strings returns.
@@ -198,6 +208,7 @@ impl Role {
             Role::JoinThread { handle } | Role::DetachThread { handle } => {
                 (Some(handle), None, None)
             }
+            Role::LockWord { .. } => (Some(0), None, None),
         };
         [first, second, third]
     }
@@ -287,7 +298,8 @@ fn names(info: &ModuleInfo) -> impl Iterator<Item = (u32, &str)> {
 fn may_be_known(symbol: &str) -> bool {
     const WITHIN: [&str; 4] = ["__rust", "__rdl", "__default_lib_allocator", "dlmalloc"];
     let mangled = symbol.starts_with("_R") || symbol.starts_with("_ZN");
-    !mangled || WITHIN.iter().any(|name| symbol.contains(name))
+    let known = |symbol: &str| WITHIN.iter().any(|name| symbol.contains(name));
+    !mangled || known(symbol) || lock_words::may_be_known(symbol)
 }
 
 /// `<dlmalloc::dlmalloc::Dlmalloc<dlmalloc::sys::System>>::malloc` is `Dlmalloc::malloc`;

@@ -1,6 +1,6 @@
 //! The built-in interceptors.
 
-use super::{Role, TextEnd};
+use super::{Role, TextEnd, lock_words};
 use wasmparser::{FuncType, ValType};
 
 const fn allocate(size: u8) -> Role {
@@ -264,7 +264,14 @@ pub(super) fn role(name: &str, ty: &FuncType) -> Option<Role> {
             && i32s(ty.results())
     });
     let hidden = || (HIDDEN.contains(&name) && HIDE.fits(ty)).then_some(HIDE);
-    known.map(|&(_, _, _, role)| role).or_else(hidden)
+    let lock_word = || {
+        let (word, part) = lock_words::part(name)?;
+        Some(Role::LockWord { word, part }).filter(|role| role.fits(ty))
+    };
+    known
+        .map(|&(_, _, _, role)| role)
+        .or_else(hidden)
+        .or_else(lock_word)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use super::super::interceptors::Interceptor;
 use super::super::{ModuleInfo, ProgramError, module::UnvalidatedBody};
 use super::Instrumentation;
 use super::first_reads::FirstReads;
-use rustc_hash::FxHashSet;
+use super::lock_sites::LockSites;
+use crate::program::lock_words::LockWord;
+use rustc_hash::{FxHashMap, FxHashSet};
 use wasmparser::Operator;
 
 pub(super) struct CallGraph {
@@ -17,6 +19,8 @@ pub(super) struct CallGraph {
     pub(super) recyclable: bool,
     /// Plain loads that belong to an atomic operation, by where they are in the file.
     pub(super) first_reads: FxHashSet<u64>,
+    /// Compare-exchanges that take locks, by where they are in the file.
+    pub(super) lock_sites: FxHashMap<u64, LockWord>,
 }
 
 pub(super) fn scan(
@@ -35,12 +39,14 @@ pub(super) fn scan(
     let mut callers: Vec<Vec<u32>> = vec![Vec::new(); total];
     let mut recyclable = true;
     let mut first_reads = FirstReads::default();
+    let mut lock_sites = LockSites::new(interceptors);
     for (defined, (_, body)) in bodies.iter().enumerate() {
         let index = imported + defined;
         let is_start = info.start == Some(index as u32);
         for read in body.get_operators_reader()?.into_iter_with_offsets() {
             let (op, offset) = read?;
             first_reads.next(offset, &op);
+            lock_sites.next(offset, &op);
             match op {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     // Validation has not seen the body yet, so the index may be out of range.
@@ -69,14 +75,17 @@ pub(super) fn scan(
             }
         }
         first_reads.end();
+        lock_sites.end();
     }
     let first_reads = first_reads.into_found();
+    let lock_sites = lock_sites.into_found();
     if instrumentation == Instrumentation::Off {
         silent.fill(true);
         return Ok(CallGraph {
             silent,
             recyclable,
             first_reads,
+            lock_sites,
         });
     }
     let mut work: Vec<u32> = (0..total as u32).filter(|&f| !silent[f as usize]).collect();
@@ -91,5 +100,6 @@ pub(super) fn scan(
         silent,
         recyclable,
         first_reads,
+        lock_sites,
     })
 }

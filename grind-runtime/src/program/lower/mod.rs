@@ -12,6 +12,7 @@ mod copy;
 mod effects;
 mod first_reads;
 pub(crate) mod hooks;
+mod lock_sites;
 mod operands;
 mod region;
 mod sections;
@@ -19,12 +20,13 @@ mod wrapper;
 
 use super::imports::ThreadAbi;
 use super::interceptors::{self, Interceptor};
+use super::lock_words::LockWord;
 use super::module::UnvalidatedBody;
-use super::sites::{Site, SiteKind, SiteTable};
+use super::sites::{Site, SiteId, SiteKind, SiteTable};
 use super::{ModuleInfo, ProgramError, ProgramOptions};
 use crate::trace::MOST_SITES;
 use hooks::Hook;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use wasm_encoder::reencode::{self, Reencode};
 
@@ -60,6 +62,8 @@ pub(super) struct Lowered {
     pub(super) sites: Arc<SiteTable>,
     pub(super) interceptors: Vec<(u32, Interceptor)>,
     pub(super) recyclable: bool,
+    /// Instructions that take a lock where they succeed.
+    pub(super) lock_sites: Arc<FxHashMap<SiteId, LockWord>>,
 }
 
 /// What every part of the lowering needs to know.
@@ -177,10 +181,30 @@ pub(super) fn lower(
             "{sites} instructions to watch, where {MOST_SITES} can be told apart"
         )));
     }
+    let lock_sites = lock_sites(&sites, &graph.lock_sites);
     Ok(Lowered {
         wasm,
+        lock_sites: Arc::new(lock_sites),
         sites: Arc::new(sites),
         interceptors: context.interceptors,
         recyclable: graph.recyclable,
     })
+}
+
+/// By site what is known by where it is in the file.
+fn lock_sites(
+    sites: &SiteTable,
+    by_offset: &FxHashMap<u64, LockWord>,
+) -> FxHashMap<SiteId, LockWord> {
+    if by_offset.is_empty() {
+        return FxHashMap::default();
+    }
+    (0..sites.len() as u32)
+        .map(SiteId)
+        .filter_map(|id| {
+            let site = sites.get(id);
+            let word = by_offset.get(&site.offset.into())?;
+            (site.kind == SiteKind::Atomic).then_some((id, *word))
+        })
+        .collect()
 }
