@@ -8,7 +8,6 @@ use super::lock_words;
 use super::state::State;
 use super::thread::Thread;
 use crate::program::interceptors::{Role, TextEnd};
-use crate::program::lock_words::Part;
 use crate::trace::{EventKind, LockMode, RangeOrigin, ThreadId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -69,10 +68,8 @@ fn inside(state: &State) -> impl Iterator<Item = Role> {
 
 /// An intercepted function is entered.
 pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
-    if let Role::LockWord { word, part } = role {
-        let part = word.part_with(part, args);
-        lock_words::enter(state, word, part, args[0]);
-        let role = Role::LockWord { word, part };
+    if let Role::LockWord { .. } = role {
+        let role = lock_words::enter(state, role, args);
         let frames = &mut state.thread_mut().intercepted;
         return frames.push(Frame::Inside { role, args });
     }
@@ -148,11 +145,8 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
     let Some(Frame::Inside { role, args }) = state.thread_mut().intercepted.pop() else {
         return;
     };
-    if let Role::LockWord { part, .. } = role {
-        if let Part::Take(_) = part {
-            lock_words::leave(state, memory, args[0]);
-        }
-        return;
+    if let Role::LockWord { .. } = role {
+        return lock_words::leave(state, memory, role, args);
     }
     let outermost = inside(state).next().is_none();
     let allocates = role.allocates() && !inside(state).any(Role::allocates);

@@ -8,7 +8,7 @@ use super::atomics;
 use super::intercepts::Frame;
 use super::state::State;
 use crate::program::interceptors::Role;
-use crate::program::lock_words::{LockState, LockWord, Part};
+use crate::program::lock_words::{LockState, LockWord, NO_DEADLINE, Part};
 use crate::program::sites::SiteId;
 use crate::trace::{AtomicKind, EventKind, LockChange, LockMode, ThreadId};
 use rustc_hash::FxHashMap;
@@ -139,7 +139,8 @@ fn asked(state: &State) -> Option<u32> {
         let &Frame::Inside {
             role:
                 Role::LockWord {
-                    part: Part::Take(_),
+                    part,
+                    lock: Some(lock),
                     ..
                 },
             args,
@@ -147,7 +148,7 @@ fn asked(state: &State) -> Option<u32> {
         else {
             return None;
         };
-        Some(args[0])
+        part.asks().map(|_| args[usize::from(lock)])
     })
 }
 
@@ -159,46 +160,82 @@ fn tell(state: &mut State, lock: u32, site: Option<SiteId>, changes: Changes) {
     }
 }
 
+/// How a thread came to take a lock.
+#[derive(Clone, Copy, Debug)]
+struct Taking {
+    kind: LockWord,
+    fallible: bool,
+}
+
+/// The thread is in a function of a lock, and it is not known where that is.
+fn within(state: &State) -> Option<Taking> {
+    let Some(&Frame::Inside {
+        role:
+            Role::LockWord {
+                word: kind,
+                part,
+                lock: None,
+                ..
+            },
+        ..
+    }) = state.thread().intercepted.last()
+    else {
+        return None;
+    };
+    let fallible = part.asks().is_none();
+    Some(Taking { kind, fallible })
+}
+
 /// The current thread changed memory atomically; to be told before that is.
 #[inline]
 pub(super) fn changed(state: &mut State, memory: &[u8], done: Done) {
     if done.kind == AtomicKind::Load {
         return;
     }
-    let taking = state.lock_words.sites.get(&done.site).copied();
-    if taking.is_some() || state.lock_words.words.contains_key(&done.addr) {
+    let words = &state.lock_words;
+    let taking = (words.sites.get(&done.site)).map(|&kind| Taking {
+        kind,
+        fallible: false,
+    });
+    let taking = taking.or_else(|| within(state));
+    if taking.is_some() || words.words.contains_key(&done.addr) {
         word_changed(state, memory, done, taking);
     }
 }
 
+/// What a word of this kind said before, if that was read, and says now; none if it cannot say that.
+fn states(kind: LockWord, done: &Done, new: u64) -> Option<(Option<LockState>, LockState)> {
+    let before = match done.kind {
+        AtomicKind::ReadModifyWrite => Some(kind.state(done.old)?),
+        AtomicKind::Load | AtomicKind::Store => None,
+    };
+    let after = kind.state(new).filter(|_| kind.width() == done.width)?;
+    Some((before, after))
+}
+
 #[inline(never)]
-fn word_changed(state: &mut State, memory: &[u8], done: Done, taking: Option<LockWord>) {
-    let Done {
-        addr, width, old, ..
-    } = done;
-    let fallible = taking.is_none() && asked(state) != Some(addr);
+fn word_changed(state: &mut State, memory: &[u8], done: Done, taking: Option<Taking>) {
+    let Done { addr, width, .. } = done;
+    let new = atomics::read(memory, addr as usize, width);
+    let asked = asked(state) == Some(addr);
     let thread = state.current;
     let words = &mut state.lock_words;
-    let word = match taking {
-        Some(kind) => words.at(addr, kind),
+    let takes = taking.filter(|taking| {
+        let change = states(taking.kind, &done, new);
+        matches!(change, Some((Some(before), after)) if after.takes_from(before))
+    });
+    let word = match takes {
+        Some(taking) => words.at(addr, taking.kind),
         None => words.words.get_mut(&addr),
     };
     let Some(word) = word else {
         return;
     };
-    let kind = word.kind;
-    let new = atomics::read(memory, addr as usize, width);
-    let after = kind.state(new).filter(|_| kind.width() == width);
-    let read = done.kind == AtomicKind::ReadModifyWrite;
-    let before = if read {
-        kind.state(old).map(Some)
-    } else {
-        Some(None)
-    };
-    let (Some(before), Some(after)) = (before, after) else {
+    let Some(change) = states(word.kind, &done, new) else {
         return not_a_lock(state, addr);
     };
-    let changes = word.changed(thread, (before, after), fallible);
+    let fallible = !asked && takes.is_none_or(|taking| taking.fallible);
+    let changes = word.changed(thread, change, fallible);
     tell(state, addr, Some(done.site), changes);
 }
 
@@ -214,30 +251,56 @@ fn not_a_lock(state: &mut State, addr: u32) {
     tell(state, addr, None, changes);
 }
 
-/// The current thread enters a function of a lock.
-pub(super) fn enter(state: &mut State, kind: LockWord, part: Part, lock: u32) {
+/// The current thread enters a function of a lock, with these arguments. Returns what it does with them.
+pub(super) fn enter(state: &mut State, mut role: Role, args: [u32; 4]) -> Role {
+    let Role::LockWord {
+        word: kind,
+        ref mut part,
+        lock,
+        deadline,
+    } = role
+    else {
+        return role;
+    };
+    let arg = |position: u8| args[usize::from(position)];
+    let gives_up = deadline.is_some_and(|at| arg(at) != NO_DEADLINE.cast_unsigned());
+    if gives_up && part.asks().is_some() {
+        *part = Part::Try;
+    }
+    let Some(lock) = lock.map(arg) else {
+        return role;
+    };
     let thread = state.current;
     let asked_before = asked(state) == Some(lock);
-    let Some(word) = state.lock_words.at(lock, kind) else {
-        return;
-    };
     let mut changes = Changes::new();
-    match part {
-        Part::Take(_) if asked_before => {}
-        Part::Take(mode) => changes.push((thread, LockChange::Wanted { mode })),
-        Part::Leave => word.leave(&mut changes, LockMode::Exclusive, Some(thread)),
-        Part::Try => {}
+    if let Some(word) = state.lock_words.at(lock, kind) {
+        match *part {
+            Part::Leave => word.leave(&mut changes, LockMode::Exclusive, Some(thread)),
+            Part::Take(mode) | Part::Wait(mode) if !asked_before => {
+                changes.push((thread, LockChange::Wanted { mode }));
+            }
+            _ => {}
+        }
     }
     tell(state, lock, None, changes);
+    role
 }
 
-/// The current thread has taken a lock, and returns. Whoever had it may have given it to this thread without changing it.
-pub(super) fn leave(state: &mut State, memory: &[u8], lock: u32) {
-    let thread = state.current;
-    let end = |word: &Word| lock as usize + usize::from(word.kind.width());
-    let Some(word) =
-        (state.lock_words.words.get_mut(&lock)).filter(|word| end(word) <= memory.len())
+/// The current thread returns from a function of a lock. If it has taken it, whoever had it may have given it away without a
+/// change of the word.
+pub(super) fn leave(state: &mut State, memory: &[u8], role: Role, args: [u32; 4]) {
+    let Role::LockWord {
+        part,
+        lock: Some(lock),
+        ..
+    } = role
     else {
+        return;
+    };
+    let (thread, lock) = (state.current, args[usize::from(lock)]);
+    let end = |word: &Word| lock as usize + usize::from(word.kind.width());
+    let word = (state.lock_words.words.get_mut(&lock)).filter(|word| end(word) <= memory.len());
+    let (Some(word), Some(_)) = (word, part.asks()) else {
         return;
     };
     let value = atomics::read(memory, lock as usize, word.kind.width());

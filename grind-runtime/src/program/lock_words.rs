@@ -37,6 +37,13 @@ pub struct LockState {
     pub readers: u64,
 }
 
+impl LockState {
+    /// Whether somebody has it now who did not have it `before`.
+    pub(crate) fn takes_from(self, before: LockState) -> bool {
+        self.exclusive && !before.exclusive || self.readers > before.readers
+    }
+}
+
 impl LockWord {
     /// What programs call the lock.
     #[must_use]
@@ -94,99 +101,148 @@ impl LockWord {
             LockWord::StdMutex | LockWord::ParkingLotMutex | LockWord::ZigMutex => [0, 1],
         }
     }
-
-    /// What the last argument of the slow path is, the third, where it has no deadline; none if it never has one.
-    pub(super) fn no_deadline(self) -> Option<i32> {
-        // `None` of an `Option<Instant>`: one more nanosecond than there are in a second.
-        const NONE: i32 = 1_000_000_000;
-        match self {
-            LockWord::ParkingLotMutex | LockWord::ParkingLotRwLock => Some(NONE),
-            LockWord::StdMutex | LockWord::StdRwLock | LockWord::ZigMutex => None,
-        }
-    }
-
-    /// What a function does to the lock with these arguments.
-    pub(crate) fn part_with(self, part: Part, args: [u32; 4]) -> Part {
-        match (part, self.no_deadline()) {
-            (Part::Take(_), Some(none)) if args[2] != none.cast_unsigned() => Part::Try,
-            _ => part,
-        }
-    }
 }
 
-/// What a function does to the lock that its first parameter points to.
+/// `None` of an `Option<Instant>`, whose nanoseconds are passed last: one more than there are in a second.
+pub(crate) const NO_DEADLINE: i32 = 1_000_000_000;
+
+/// What a function does to a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// Takes it, and waits until it can.
     Take(LockMode),
+    /// The same, called only where it was not free: the slow path.
+    Wait(LockMode),
     /// Takes it, or not.
     Try,
     /// Leaves it, maybe to whoever waits longest.
     Leave,
 }
 
+impl Part {
+    /// How it asks for the lock, if it does not give up.
+    #[must_use]
+    pub fn asks(self) -> Option<LockMode> {
+        match self {
+            Part::Take(mode) | Part::Wait(mode) => Some(mode),
+            Part::Try | Part::Leave => None,
+        }
+    }
+}
+
 use LockMode::{Exclusive, Shared};
 
-/// The end of a type's path, what it is, and its methods. Only the slow paths are there if the program is optimised.
+/// Methods of a type. Only the slow paths are functions if the program is optimised.
 type Methods = &'static [(&'static str, Part)];
 
 const MUTEX: Methods = &[
-    ("lock_contended", Part::Take(Exclusive)),
+    ("lock_contended", Part::Wait(Exclusive)),
     ("lock", Part::Take(Exclusive)),
     ("try_lock", Part::Try),
 ];
 
 const RWLOCK: Methods = &[
-    ("read_contended", Part::Take(Shared)),
-    ("write_contended", Part::Take(Exclusive)),
+    ("read_contended", Part::Wait(Shared)),
+    ("write_contended", Part::Wait(Exclusive)),
     ("read", Part::Take(Shared)),
     ("write", Part::Take(Exclusive)),
     ("try_read", Part::Try),
     ("try_write", Part::Try),
 ];
 
-const TABLE: &[(&str, LockWord, Methods)] = &[
-    ("sys::sync::mutex::futex::Mutex", LockWord::StdMutex, MUTEX),
+const PARKING_LOT_MUTEX: Methods = &[
+    ("lock_slow", Part::Wait(Exclusive)),
+    ("unlock_slow", Part::Leave),
+    ("lock", Part::Take(Exclusive)),
+    ("try_lock", Part::Try),
+];
+
+const PARKING_LOT_RWLOCK: Methods = &[
+    ("lock_exclusive_slow", Part::Wait(Exclusive)),
+    ("lock_shared_slow", Part::Wait(Shared)),
+    ("unlock_exclusive_slow", Part::Leave),
+    ("lock_exclusive", Part::Take(Exclusive)),
+    ("lock_shared", Part::Take(Shared)),
+    ("try_lock_exclusive", Part::Try),
+    ("try_lock_shared", Part::Try),
+];
+
+const ZIG_MUTEX: Methods = &[
+    ("lockSlow", Part::Wait(Exclusive)),
+    ("lock", Part::Take(Exclusive)),
+    ("tryLock", Part::Try),
+];
+
+/// Whether the lock is what the first parameter points to, or somewhere in that. Types around the lock's own are functions
+/// where that was inlined into them and atomic operations were not: in builds without optimisation.
+type IsLock = bool;
+
+/// The end of a type's path, and what it is. Some are where older versions of std have them.
+const TABLE: &[(&str, LockWord, IsLock, Methods)] = &[
+    (
+        "sys::sync::mutex::futex::Mutex",
+        LockWord::StdMutex,
+        true,
+        MUTEX,
+    ),
+    ("locks::futex_mutex::Mutex", LockWord::StdMutex, true, MUTEX),
+    (
+        "std::sync::poison::mutex::Mutex",
+        LockWord::StdMutex,
+        false,
+        MUTEX,
+    ),
+    ("std::sync::mutex::Mutex", LockWord::StdMutex, false, MUTEX),
     (
         "sys::sync::rwlock::futex::RwLock",
         LockWord::StdRwLock,
+        true,
         RWLOCK,
     ),
-    // Until Rust 1.76.
-    ("locks::futex_mutex::Mutex", LockWord::StdMutex, MUTEX),
-    ("locks::futex_rwlock::RwLock", LockWord::StdRwLock, RWLOCK),
+    (
+        "locks::futex_rwlock::RwLock",
+        LockWord::StdRwLock,
+        true,
+        RWLOCK,
+    ),
+    (
+        "std::sync::poison::rwlock::RwLock",
+        LockWord::StdRwLock,
+        false,
+        RWLOCK,
+    ),
+    (
+        "std::sync::rwlock::RwLock",
+        LockWord::StdRwLock,
+        false,
+        RWLOCK,
+    ),
     (
         "parking_lot::raw_mutex::RawMutex",
         LockWord::ParkingLotMutex,
-        &[
-            ("lock_slow", Part::Take(Exclusive)),
-            ("unlock_slow", Part::Leave),
-        ],
+        true,
+        PARKING_LOT_MUTEX,
     ),
     (
         "parking_lot::raw_rwlock::RawRwLock",
         LockWord::ParkingLotRwLock,
-        &[
-            ("lock_exclusive_slow", Part::Take(Exclusive)),
-            ("lock_shared_slow", Part::Take(Shared)),
-            ("unlock_exclusive_slow", Part::Leave),
-        ],
+        true,
+        PARKING_LOT_RWLOCK,
     ),
     (
         "Thread.Mutex.FutexImpl",
         LockWord::ZigMutex,
-        &[
-            ("lockSlow", Part::Take(Exclusive)),
-            ("lock", Part::Take(Exclusive)),
-            ("tryLock", Part::Try),
-        ],
+        true,
+        ZIG_MUTEX,
     ),
 ];
 
 /// Whether a mangled symbol may be in the table: to demangle all that cannot be takes longer than to look.
 pub(super) fn may_be_known(symbol: &str) -> bool {
-    const WITHIN: [&str; 5] = [
+    const WITHIN: [&str; 7] = [
         "5futex",
+        "5mutex",
+        "6rwlock",
         "futex_mutex",
         "futex_rwlock",
         "raw_mutex",
@@ -196,19 +252,19 @@ pub(super) fn may_be_known(symbol: &str) -> bool {
 }
 
 /// What a function with this name, demangled, does to what lock.
-pub(super) fn part(name: &str) -> Option<(LockWord, Part)> {
+pub(super) fn part(name: &str) -> Option<(LockWord, IsLock, Part)> {
     // `<std::sys::sync::mutex::futex::Mutex>::lock`, `parking_lot::raw_rwlock::RawRwLock<_>::lock_shared_slow`,
-    // `Thread.Mutex.FutexImpl.lock`.
+    // `<parking_lot::raw_mutex::RawMutex as lock_api::mutex::RawMutex>::lock`, `Thread.Mutex.FutexImpl.lock`.
     let (ty, method) = name.rsplit_once("::").or_else(|| name.rsplit_once('.'))?;
     let ty = ty.trim_start_matches('<');
     let ty = ty
-        .split('<')
+        .split(['<', ' '])
         .next()?
         .trim_end_matches('>')
         .trim_end_matches("::");
-    let (_, word, methods) = TABLE.iter().find(|(path, _, _)| ty.ends_with(path))?;
+    let (_, word, is_lock, methods) = TABLE.iter().find(|(path, ..)| ty.ends_with(path))?;
     let (_, part) = methods.iter().find(|(name, _)| *name == method)?;
-    Some((*word, *part))
+    Some((*word, *is_lock, *part))
 }
 
 #[cfg(test)]
@@ -217,31 +273,39 @@ mod tests {
 
     #[test]
     fn names_of_all_manglings_are_known() {
-        let take = Part::Take(Exclusive);
+        let wait = Part::Wait(Exclusive);
         for (symbol, known) in [
             (
                 "_RNvMNtNtNtNtCs1cbpOjQgv0Q_3std3sys4sync5mutex5futexNtB2_5Mutex14lock_contended",
-                (LockWord::StdMutex, take),
+                (LockWord::StdMutex, true, wait),
             ),
             (
                 "_ZN3std3sys4sync6rwlock5futex6RwLock14read_contended17h0123456789abcdefE",
-                (LockWord::StdRwLock, Part::Take(Shared)),
+                (LockWord::StdRwLock, true, Part::Wait(Shared)),
             ),
             (
                 "_ZN3std3sys4unix5locks11futex_mutex5Mutex14lock_contended17h0123456789abcdefE",
-                (LockWord::StdMutex, take),
+                (LockWord::StdMutex, true, wait),
             ),
             (
                 "_ZN11parking_lot9raw_mutex8RawMutex9lock_slow17h2847b73c8b529803E",
-                (LockWord::ParkingLotMutex, take),
+                (LockWord::ParkingLotMutex, true, wait),
             ),
             (
                 "_ZN11parking_lot10raw_rwlock18RawRwLock$LT$_$GT$19lock_exclusive_slow17hf1f2c2cfdff06ad5E",
-                (LockWord::ParkingLotRwLock, take),
+                (LockWord::ParkingLotRwLock, true, wait),
+            ),
+            (
+                "_ZN78_$LT$parking_lot..raw_mutex..RawMutex$u20$as$u20$lock_api..mutex..RawMutex$GT$4lock17hfa4323b8c099d503E",
+                (LockWord::ParkingLotMutex, true, Part::Take(Exclusive)),
+            ),
+            (
+                "_ZN3std4sync6poison5mutex14Mutex$LT$T$GT$4lock17h12b91395c3e1b396E",
+                (LockWord::StdMutex, false, Part::Take(Exclusive)),
             ),
             (
                 "Thread.Mutex.FutexImpl.lockSlow",
-                (LockWord::ZigMutex, take),
+                (LockWord::ZigMutex, true, wait),
             ),
         ] {
             let name = format!("{:#}", rustc_demangle::demangle(symbol));
@@ -254,7 +318,7 @@ mod tests {
     fn what_only_looks_like_a_lock_of_a_library_is_left_alone() {
         for name in [
             "my_app::Mutex::lock",
-            "std::sync::poison::mutex::Mutex<T>::lock",
+            "std::sync::poison::mutex::Mutex<T>::into_inner",
             "std::sys::sync::mutex::futex::Mutex::wake",
             "parking_lot_core::word_lock::WordLock::lock_slow",
         ] {

@@ -140,14 +140,17 @@ pub enum Role {
         /// Parameter that holds the handle.
         handle: u8,
     },
-    /// Does something to a lock that is a word in memory, at the address that its first parameter holds. What is inside is
-    /// not hidden.
+    /// Does something to a lock that is a word in memory. What is inside is not hidden.
     #[serde(skip)]
     LockWord {
         /// Which kind of lock.
         word: LockWord,
         /// What.
         part: Part,
+        /// Parameter that holds its address, if one does: the lock may be a part of something, or the only one.
+        lock: Option<u8>,
+        /// Parameter that says whether it waits without a deadline, if one does.
+        deadline: Option<u8>,
     },
 }
 
@@ -208,7 +211,7 @@ impl Role {
             Role::JoinThread { handle } | Role::DetachThread { handle } => {
                 (Some(handle), None, None)
             }
-            Role::LockWord { .. } => (Some(0), None, None),
+            Role::LockWord { lock, deadline, .. } => (lock, deadline, None),
         };
         [first, second, third]
     }

@@ -265,8 +265,21 @@ pub(super) fn role(name: &str, ty: &FuncType) -> Option<Role> {
     });
     let hidden = || (HIDDEN.contains(&name) && HIDE.fits(ty)).then_some(HIDE);
     let lock_word = || {
-        let (word, part) = lock_words::part(name)?;
-        Some(Role::LockWord { word, part }).filter(|role| role.fits(ty))
+        let (word, is_lock, part) = lock_words::part(name)?;
+        let params = ty.params();
+        // Where there is one lock, link-time optimisation may leave out its address.
+        let lock = (is_lock && params.first() == Some(&ValType::I32)).then_some(0);
+        // Of an `Instant` the seconds come first, as an `i64`.
+        let timed = params.contains(&ValType::I64);
+        let last = (params.len() as u8).checked_sub(1);
+        let deadline = last.filter(|_| timed);
+        Some(Role::LockWord {
+            word,
+            part,
+            lock,
+            deadline,
+        })
+        .filter(|role| role.fits(ty))
     };
     known
         .map(|&(_, _, _, role)| role)

@@ -17,7 +17,7 @@
 use super::effects::{Effect, effect};
 use super::hooks::AtomicOp;
 use crate::program::interceptors::{Interceptor, Role};
-use crate::program::lock_words::{LockWord, Part};
+use crate::program::lock_words::{LockWord, NO_DEADLINE, Part};
 use crate::trace::LockMode;
 use rustc_hash::FxHashMap;
 use wasmparser::Operator;
@@ -25,10 +25,18 @@ use wasmparser::Operator;
 /// Instructions between a compare-exchange and the call of the slow path, at most; more than 9 were not seen.
 const LONGEST: u32 = 12;
 
+#[derive(Clone, Copy)]
+struct SlowPath {
+    word: LockWord,
+    mode: LockMode,
+    /// It may give up, and the last argument says whether.
+    timed: bool,
+}
+
 /// Finds the compare-exchanges that take locks, function by function.
 pub(super) struct LockSites {
     /// Functions that are a slow path, by index.
-    slow: FxHashMap<u32, (LockWord, LockMode)>,
+    slow: FxHashMap<u32, SlowPath>,
     /// By where they are in the file.
     found: FxHashMap<u64, LockWord>,
     /// Constants that the last two instructions left; none if they did something else.
@@ -49,12 +57,15 @@ impl LockSites {
         let slow = interceptors.iter().filter_map(|(index, interceptor)| {
             let Role::LockWord {
                 word,
-                part: Part::Take(mode),
+                part: Part::Wait(mode),
+                deadline,
+                ..
             } = interceptor.role
             else {
                 return None;
             };
-            Some((*index, (word, mode)))
+            let timed = deadline.is_some();
+            Some((*index, SlowPath { word, mode, timed }))
         });
         LockSites {
             slow: slow.collect(),
@@ -105,7 +116,7 @@ impl LockSites {
 
     /// `last` is the call's last argument, if it is a constant.
     fn called(&mut self, function: u32, exchange: Exchange, last: Option<i32>) {
-        let Some(&(word, mode)) = self.slow.get(&function) else {
+        let Some(&SlowPath { word, mode, timed }) = self.slow.get(&function) else {
             return;
         };
         let takes = match mode {
@@ -113,7 +124,7 @@ impl LockSites {
             // The readers there are, and one more.
             LockMode::Shared => exchange.operands[1].is_none(),
         };
-        let waits = word.no_deadline().is_none_or(|none| last == Some(none));
+        let waits = !timed || last == Some(NO_DEADLINE);
         if takes && waits && exchange.width == word.width() {
             self.found.insert(exchange.offset, word);
         }
