@@ -160,11 +160,14 @@ impl Builder<'_> {
             .collect()
     }
 
-    /// The name that a lock was given, or that of the variable it is.
+    /// The name that a lock was given, or that of the variable it is or is in.
     fn lock_name(&self, lock: u32, name: Option<&String>) -> Option<String> {
         let variable = || {
             let global = self.symbolizer.global(lock)?;
-            (global.address == lock).then_some(global.name)
+            Some(match lock - global.address {
+                0 => global.name,
+                offset => format!("{} + {offset}", global.name),
+            })
         };
         name.cloned().or_else(variable)
     }

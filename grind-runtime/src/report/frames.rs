@@ -32,7 +32,7 @@ const LIBRARY_FUNCTIONS: [&str; 13] = [
     "memcmp",
 ];
 
-/// Whether the frame is code that the user neither wrote nor chose: the standard library, libc, or the
+/// Whether the frame is code that the user neither wrote nor chose: a standard library, libc, or the
 /// guest SDK and the locks under it.
 ///
 /// Where the file is known it decides, since an inlined closure of the user's may well be called
@@ -68,8 +68,14 @@ fn is_library_path(path: &str) -> bool {
             .iter()
             .any(|name| rest.starts_with(name));
     }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    if path.ends_with(".zig") {
+        // Zig's std, wherever Zig is installed.
+        return (parts.windows(2))
+            .any(|pair| ["lib", "zig"].contains(&pair[0]) && pair[1] == "std");
+    }
     // The SDK and its locks, from a registry (with a version) or from a checkout.
-    path.split('/').collect::<Vec<_>>().windows(2).any(|pair| {
+    parts.windows(2).any(|pair| {
         let name = pair[0];
         let name = match name.rsplit_once('-') {
             Some((crate_name, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -195,6 +201,8 @@ mod tests {
                 true,
             ),
             ("f", Some("library/std/src/thread/mod.rs"), true),
+            ("f", Some("/opt/zig/lib/std/Thread/Mutex.zig"), true),
+            ("f", Some("/home/me/std/Mutex.zig"), false),
             ("f", Some("library/books/src/lib.rs"), false),
             ("f", Some("/w/threadlink/src/thread.rs"), true),
             ("f", Some("/r/src/index/lock_api-0.5.0/src/mutex.rs"), true),

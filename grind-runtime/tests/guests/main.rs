@@ -7,7 +7,7 @@ mod expect;
 mod round_trip;
 mod verdict;
 
-use expect::Expectations;
+use expect::{Expectations, is_correct};
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::Program;
@@ -87,7 +87,7 @@ fn find() -> Vec<Guest> {
                     .join(modules)
                     .join(name(&source))
                     .with_extension("wasm"),
-                seeds: if !own && name(&source).starts_with("clean_") {
+                seeds: if !own && is_correct(&name(&source)) {
                     SEEDS_WITHOUT_REPORT
                 } else {
                     SEEDS
