@@ -1,4 +1,4 @@
-//! Happens-before by the creation and the join of threads, and by nothing else.
+//! Happens-before by the creation and the join of threads, and the end of their scopes, and by nothing else.
 //!
 //! For what could have happened in another schedule: locks, atomics and wake-ups come in the order that this
 //! schedule gave them, while a thread never runs before its creation or after it was joined.
@@ -82,7 +82,9 @@ impl ForkJoin {
                     child.clock = clock;
                 }
             }
-            EventKind::ThreadJoin { child } if child != event.thread => {
+            EventKind::ThreadJoin { child } | EventKind::ThreadDone { child }
+                if child != event.thread =>
+            {
                 let known = self.publish(child);
                 if let (Some(known), Some(thread)) = (known, self.member(event.thread)) {
                     thread.clock.join(&known);

@@ -224,6 +224,8 @@ pub(super) struct StepLog {
     threads: FxHashMap<ThreadId, ThreadLog>,
     /// The others are not followed.
     racing: FxHashSet<ThreadId>,
+    /// What happens to a lock by the atomic access at this position.
+    word: Option<(u64, HistoryStep)>,
 }
 
 /// What an event is to a log.
@@ -245,12 +247,13 @@ impl StepLog {
         StepLog {
             threads: FxHashMap::default(),
             racing: racing.collect(),
+            word: None,
         }
     }
 
     /// The step of a racing thread that an event at `position` is; to be added when the event was dealt with.
     pub(super) fn entry(
-        &self,
+        &mut self,
         contexts: &Contexts,
         event: &Event,
         hidden: bool,
@@ -259,7 +262,16 @@ impl StepLog {
         if !self.racing.contains(&event.thread) {
             return None;
         }
-        let mut step = HistoryStep::of(event, hidden)?;
+        let word = self.word.take();
+        if let EventKind::LockWord { site: Some(_), .. } = event.kind {
+            self.word = HistoryStep::of(event, hidden).map(|step| (position + 1, step));
+            return None;
+        }
+        let word = word.filter(|(at, step)| (*at, step.thread) == (position, event.thread));
+        let mut step = match (word, &event.kind) {
+            (Some((_, step)), EventKind::Atomic { .. }) => step,
+            _ => HistoryStep::of(event, hidden)?,
+        };
         if step.did == Deed::Start && contexts.created(event.thread).is_none() {
             // The main thread is ordered after nothing.
             return None;
@@ -270,14 +282,6 @@ impl StepLog {
             step.name = step.address.and_then(|lock| contexts.lock_name(lock));
         }
         let log = self.threads.get(&event.thread);
-        // Of a lock that is a word, the atomic access that comes next is what was told already.
-        let last = log.and_then(|log| log.recent.back());
-        if last.is_some_and(|last| {
-            let taken = last.step.did.is_of_lock() && last.step.address == step.address;
-            taken && last.position + 1 == position && !step.did.is_of_lock()
-        }) {
-            return None;
-        }
         let number = log.map_or(0, |log| log.count);
         Some(Entry(Logged {
             position,

@@ -35,6 +35,13 @@ pub(super) struct Intercepts {
     reallocating: Vec<Reallocating>,
 }
 
+impl Intercepts {
+    /// The thread that the guest has this handle of.
+    pub(super) fn thread_of(&self, handle: u32) -> Option<ThreadId> {
+        self.handles.get(&handle).copied()
+    }
+}
+
 /// A thread is in a function that ends this block if it succeeds.
 #[derive(Clone, Copy, Debug)]
 struct Reallocating {
@@ -63,13 +70,16 @@ fn inside(state: &State) -> impl Iterator<Item = Role> {
         Frame::Inside { role, .. } => Some(role),
         Frame::Callback => None,
     });
-    roles.filter(|role| !matches!(role, Role::LockWord { .. }))
+    roles.filter(|role| role.hides())
 }
 
 /// An intercepted function is entered.
 pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
-    if let Role::LockWord { .. } = role {
+    if !role.hides() {
         let role = lock_words::enter(state, role, args);
+        if let Role::EnterScope { scope } = role {
+            state.thread_mut().scope = Some(args[usize::from(scope)]);
+        }
         let frames = &mut state.thread_mut().intercepted;
         return frames.push(Frame::Inside { role, args });
     }
@@ -145,7 +155,7 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
     let Some(Frame::Inside { role, args }) = state.thread_mut().intercepted.pop() else {
         return;
     };
-    if let Role::LockWord { .. } = role {
+    if !role.hides() {
         return lock_words::leave(state, memory, role, args);
     }
     let outermost = inside(state).next().is_none();
@@ -164,7 +174,7 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
         if !state.intercepts.reallocating.is_empty() {
             taken_over(state, addr, size);
         }
-        state.lock_words.forget(addr, size);
+        lock_words::forget(state, addr, size);
         state.emit(EventKind::Alloc { addr, size });
     }
 }

@@ -1,8 +1,8 @@
 //! Locks that are a word in memory: who has them, as the words tell. See [`crate::program::lock_words`].
 //!
 //! A word is a lock from the first time that an instruction or a function which is known to take such locks is used on it,
-//! until its memory is allocated anew, or it has a value that such a lock cannot have. From then on every atomic instruction that
-//! changes it takes or leaves it.
+//! until its memory is allocated anew, or it has a value that such a lock cannot have. Only by those it is taken, for a word on
+//! a stack may be something else by now. Every atomic instruction can leave it.
 
 use super::atomics;
 use super::intercepts::Frame;
@@ -69,17 +69,17 @@ impl Word {
         changes.push((thread, LockChange::Taken { mode, fallible }));
     }
 
-    /// An instruction of `thread` changed it.
+    /// An instruction of `thread` changed it, maybe to take it.
     fn changed(
         &mut self,
         thread: ThreadId,
         (before, after): (Option<LockState>, LockState),
-        fallible: bool,
+        taking: Option<Taking>,
     ) -> Changes {
         let mut changes = Changes::new();
         let known = before.unwrap_or(after);
-        let takes = after.exclusive && !known.exclusive;
-        if !after.exclusive || takes {
+        let becomes = after.exclusive && !known.exclusive;
+        if !after.exclusive || becomes {
             self.leave(&mut changes, LockMode::Exclusive, None);
         }
         if after.readers == 0 {
@@ -87,11 +87,13 @@ impl Word {
         } else if after.readers < known.readers {
             self.leave(&mut changes, LockMode::Shared, Some(thread));
         }
-        if takes {
-            self.take(&mut changes, thread, LockMode::Exclusive, fallible);
-        }
-        if after.readers > known.readers {
-            self.take(&mut changes, thread, LockMode::Shared, fallible);
+        if let Some(Taking { fallible, .. }) = taking {
+            if becomes {
+                self.take(&mut changes, thread, LockMode::Exclusive, fallible);
+            }
+            if after.readers > known.readers {
+                self.take(&mut changes, thread, LockMode::Shared, fallible);
+            }
         }
         changes
     }
@@ -102,17 +104,6 @@ impl LockWords {
         LockWords {
             sites,
             words: BTreeMap::new(),
-        }
-    }
-
-    /// These bytes are something else from here on.
-    pub(super) fn forget(&mut self, addr: u32, len: u32) {
-        let Some(last) = len.checked_sub(1) else {
-            return;
-        };
-        let last = addr.saturating_add(last);
-        while let Some((&addr, _)) = self.words.range(addr..=last).next() {
-            self.words.remove(&addr);
         }
     }
 
@@ -133,23 +124,19 @@ impl LockWords {
     }
 }
 
-/// The lock that the thread is in a function to take.
-fn asked(state: &State) -> Option<u32> {
-    state.thread().intercepted.iter().rev().find_map(|frame| {
-        let &Frame::Inside {
-            role:
-                Role::LockWord {
-                    part,
-                    lock: Some(lock),
-                    ..
-                },
-            args,
-        } = frame
-        else {
-            return None;
-        };
-        part.asks().map(|_| args[usize::from(lock)])
-    })
+/// The function of a lock that the thread is in: what it does, of which kind the lock is, and where, if that is known.
+fn inside(state: &State) -> Option<(LockWord, Part, Option<u32>)> {
+    let frame = state.thread().intercepted.last()?;
+    let &Frame::Inside {
+        role: Role::LockWord {
+            word, part, lock, ..
+        },
+        args,
+    } = frame
+    else {
+        return None;
+    };
+    Some((word, part, lock.map(|lock| args[usize::from(lock)])))
 }
 
 fn tell(state: &mut State, lock: u32, site: Option<SiteId>, changes: Changes) {
@@ -167,23 +154,15 @@ struct Taking {
     fallible: bool,
 }
 
-/// The thread is in a function of a lock, and it is not known where that is.
-fn within(state: &State) -> Option<Taking> {
-    let Some(&Frame::Inside {
-        role:
-            Role::LockWord {
-                word: kind,
-                part,
-                lock: None,
-                ..
-            },
-        ..
-    }) = state.thread().intercepted.last()
-    else {
-        return None;
-    };
+/// How the current thread takes a lock by an instruction, if that takes one.
+fn taking(state: &State, done: &Done) -> Option<Taking> {
+    if let Some(&kind) = state.lock_words.sites.get(&done.site) {
+        let fallible = false;
+        return Some(Taking { kind, fallible });
+    }
+    let (kind, part, lock) = inside(state)?;
     let fallible = part.asks().is_none();
-    Some(Taking { kind, fallible })
+    (lock.is_none_or(|lock| lock == done.addr)).then_some(Taking { kind, fallible })
 }
 
 /// The current thread changed memory atomically; to be told before that is.
@@ -192,13 +171,8 @@ pub(super) fn changed(state: &mut State, memory: &[u8], done: Done) {
     if done.kind == AtomicKind::Load {
         return;
     }
-    let words = &state.lock_words;
-    let taking = (words.sites.get(&done.site)).map(|&kind| Taking {
-        kind,
-        fallible: false,
-    });
-    let taking = taking.or_else(|| within(state));
-    if taking.is_some() || words.words.contains_key(&done.addr) {
+    let taking = taking(state, &done);
+    if taking.is_some() || state.lock_words.words.contains_key(&done.addr) {
         word_changed(state, memory, done, taking);
     }
 }
@@ -217,14 +191,13 @@ fn states(kind: LockWord, done: &Done, new: u64) -> Option<(Option<LockState>, L
 fn word_changed(state: &mut State, memory: &[u8], done: Done, taking: Option<Taking>) {
     let Done { addr, width, .. } = done;
     let new = atomics::read(memory, addr as usize, width);
-    let asked = asked(state) == Some(addr);
     let thread = state.current;
     let words = &mut state.lock_words;
-    let takes = taking.filter(|taking| {
+    let taking = taking.filter(|taking| {
         let change = states(taking.kind, &done, new);
         matches!(change, Some((Some(before), after)) if after.takes_from(before))
     });
-    let word = match takes {
+    let word = match taking {
         Some(taking) => words.at(addr, taking.kind),
         None => words.words.get_mut(&addr),
     };
@@ -234,12 +207,11 @@ fn word_changed(state: &mut State, memory: &[u8], done: Done, taking: Option<Tak
     let Some(change) = states(word.kind, &done, new) else {
         return not_a_lock(state, addr);
     };
-    let fallible = !asked && takes.is_none_or(|taking| taking.fallible);
-    let changes = word.changed(thread, change, fallible);
+    let changes = word.changed(thread, change, taking);
     tell(state, addr, Some(done.site), changes);
 }
 
-/// The word has a value that says that it is none, or not any more.
+/// The word is no lock any more, and whoever had it has it no longer.
 fn not_a_lock(state: &mut State, addr: u32) {
     let Some(mut word) = state.lock_words.words.remove(&addr) else {
         return;
@@ -249,6 +221,17 @@ fn not_a_lock(state: &mut State, addr: u32) {
         word.leave(&mut changes, mode, None);
     }
     tell(state, addr, None, changes);
+}
+
+/// These bytes are something else from here on.
+pub(super) fn forget(state: &mut State, addr: u32, len: u32) {
+    let Some(last) = len.checked_sub(1) else {
+        return;
+    };
+    let last = addr.saturating_add(last);
+    while let Some((&addr, _)) = state.lock_words.words.range(addr..=last).next() {
+        not_a_lock(state, addr);
+    }
 }
 
 /// The current thread enters a function of a lock, with these arguments. Returns what it does with them.
@@ -271,7 +254,8 @@ pub(super) fn enter(state: &mut State, mut role: Role, args: [u32; 4]) -> Role {
         return role;
     };
     let thread = state.current;
-    let asked_before = asked(state) == Some(lock);
+    let asked_before = matches!(inside(state), Some((_, part, Some(asked)))
+        if asked == lock && part.asks().is_some());
     let mut changes = Changes::new();
     if let Some(word) = state.lock_words.at(lock, kind) {
         match *part {
@@ -300,16 +284,24 @@ pub(super) fn leave(state: &mut State, memory: &[u8], role: Role, args: [u32; 4]
     let (thread, lock) = (state.current, args[usize::from(lock)]);
     let end = |word: &Word| lock as usize + usize::from(word.kind.width());
     let word = (state.lock_words.words.get_mut(&lock)).filter(|word| end(word) <= memory.len());
-    let (Some(word), Some(_)) = (word, part.asks()) else {
+    let (Some(word), Some(mode)) = (word, part.asks()) else {
         return;
     };
     let value = atomics::read(memory, lock as usize, word.kind.width());
-    let exclusive = word.kind.state(value).is_some_and(|now| now.exclusive);
-    let has = |word: &Word| word.holders.iter().any(|&(holder, _)| holder == thread);
-    if exclusive && !has(word) {
+    let now = word.kind.state(value).unwrap_or_default();
+    let exclusive = mode == LockMode::Exclusive;
+    let taken = if exclusive {
+        now.exclusive
+    } else {
+        now.readers > 0
+    };
+    let has = word.holders.iter().any(|&(holder, _)| holder == thread);
+    if taken && !has {
         let mut changes = Changes::new();
-        word.leave(&mut changes, LockMode::Exclusive, None);
-        word.take(&mut changes, thread, LockMode::Exclusive, false);
+        if exclusive {
+            word.leave(&mut changes, mode, None);
+        }
+        word.take(&mut changes, thread, mode, false);
         tell(state, lock, None, changes);
     }
 }

@@ -14,6 +14,7 @@ pub mod io;
 pub(crate) mod limits;
 mod lock_words;
 mod ops;
+mod scopes;
 mod state;
 mod thread;
 mod trap;

@@ -7,13 +7,14 @@
 use super::abi::{Ctx, HostFn};
 use super::atomics;
 use super::lock_words::{self, Done};
+use super::scopes;
 use super::state::State;
 use super::thread::{Block, Way};
 use super::{Trap, limits::LimitReached};
 use crate::program::AtomicOp;
 use crate::program::embedder::{Call, Driver, Touch};
 use crate::program::sites::SiteId;
-use crate::trace::{EventKind, RangeOrigin, ThreadId, WaitOutcome};
+use crate::trace::{AtomicKind, EventKind, RangeOrigin, ThreadId, WaitOutcome};
 
 /// What a thread asks for, or goes on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +154,9 @@ pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
                         width,
                         kind,
                     });
+                    if (kind, width) == (AtomicKind::Load, 4) {
+                        scopes::loaded(state, addr, value);
+                    }
                     Reply::Value(value)
                 }
                 Err(trap) => trap_at(state, site, trap),

@@ -11,6 +11,7 @@ use super::io::HostIo;
 use super::limits::{LimitReached, Limits, TOTAL_THREADS};
 use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
+use super::scopes::Scopes;
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
 use super::{Ending, MachineConfig, Trap, TrapReport};
 use crate::program::embedder::{HostImport, ValType};
@@ -19,8 +20,8 @@ use crate::program::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::program::{Program, RING_END};
 use crate::schedule::{Point, PointKind, Scheduler, Slice};
 use crate::trace::{
-    Event, EventKind, EventSink, Flow, Record, Records, SINGLE, ThreadEnd, ThreadId, WaitOutcome,
-    region,
+    BlockedOn, Event, EventKind, EventSink, Flow, Record, Records, SINGLE, ThreadEnd, ThreadId,
+    WaitOutcome, region,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(super) struct State {
     pub(super) threads: Vec<Thread>,
     pub(super) intercepts: Intercepts,
     pub(super) lock_words: LockWords,
+    pub(super) scopes: Scopes,
     /// Functions of the embedder.
     pub(super) embedder: Vec<HostImport>,
     /// Exported functions that these may make threads of, and how many `i32` each takes if it takes nothing else.
@@ -127,6 +129,7 @@ impl State {
             })],
             intercepts: Intercepts::default(),
             lock_words: LockWords::new(Arc::clone(program.lock_sites())),
+            scopes: Scopes::default(),
             embedder: program.embedder().to_vec(),
             entries: entries(program),
             current: ThreadId(0),
@@ -395,7 +398,13 @@ impl State {
         let blocked: Vec<_> = (0..)
             .map(ThreadId)
             .zip(&self.threads)
-            .filter_map(|(id, thread)| Some((id, thread.blocked_forever()?)))
+            .filter_map(|(id, thread)| {
+                let on = thread.blocked_forever()?;
+                // A library joins by a futex of its own.
+                let joined =
+                    (thread.joining()).and_then(|handle| self.intercepts.thread_of(handle));
+                Some((id, joined.map_or(on, |thread| BlockedOn::Join { thread })))
+            })
             .collect();
         let Some(&(first, _)) = blocked.first() else {
             // Every thread ended, the main one included, and yet the run goes on: a defect of ours.
@@ -489,6 +498,7 @@ impl State {
 
     /// Creates a thread that is ready to run.
     pub(super) fn spawn(&mut self, entry: Way) -> Result<ThreadId, Errno> {
+        let scope = self.thread_mut().scope.take();
         let alive = self.threads.iter().filter(|thread| !thread.ended()).count();
         if alive >= self.limits.threads as usize || self.threads.len() >= TOTAL_THREADS as usize {
             self.limits_reached.insert(LimitReached::Threads);
@@ -498,6 +508,9 @@ impl State {
         self.threads.push(Thread::new(entry));
         self.runnable.push(child);
         self.thread_mut().last_child = Some(child);
+        if let Some(scope) = scope {
+            self.scopes.enter(scope, child);
+        }
         self.emit(EventKind::ThreadCreate { child });
         Ok(child)
     }

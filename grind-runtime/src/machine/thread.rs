@@ -3,6 +3,7 @@
 use super::intercepts::Frame;
 use super::ops::Op;
 use crate::program::RING_END;
+use crate::program::interceptors::Role;
 use crate::program::sites::SiteId;
 use crate::trace::{BlockedOn, ThreadId};
 
@@ -105,6 +106,8 @@ pub(super) struct Thread {
     pub(super) slot: u32,
     /// Intercepted functions it is in, innermost last.
     pub(super) intercepted: Vec<Frame>,
+    /// The scope that its next thread is counted in.
+    pub(super) scope: Option<u32>,
     /// The thread it created last.
     pub(super) last_child: Option<ThreadId>,
     pub(super) stack: Stack,
@@ -123,6 +126,7 @@ impl Thread {
             detached: false,
             slot: RING_END,
             intercepted: Vec::new(),
+            scope: None,
             last_child: None,
             again: None,
             trap_site: None,
@@ -131,6 +135,17 @@ impl Thread {
 
     pub(super) fn ended(&self) -> bool {
         matches!(self.status, Status::Returned | Status::Trapped)
+    }
+
+    /// The handle that it waits for in an intercepted function which joins.
+    pub(super) fn joining(&self) -> Option<u32> {
+        self.intercepted.iter().find_map(|frame| match *frame {
+            Frame::Inside {
+                role: Role::JoinThread { handle },
+                args,
+            } => Some(args[usize::from(handle)]),
+            _ => None,
+        })
     }
 
     /// What it waits for, if it waits without a deadline.

@@ -76,6 +76,8 @@ enum Hook {
 pub(super) struct Held {
     pub(super) lock: u32,
     pub(super) mode: LockMode,
+    /// To be shown only: it is not among the steps.
+    word: bool,
     count: u32,
     pub(super) stack: Vec<SiteId>,
 }
@@ -280,9 +282,9 @@ impl Tracker {
             EventKind::ThreadCreate { child } => steps.push(Step::Fork(child)),
             EventKind::ThreadJoin { child } if child != thread => steps.push(Step::Join(child)),
             EventKind::ThreadExit(_) => {
-                for held in std::mem::take(&mut self.thread(thread).held).iter().rev() {
-                    steps.push(release(held.lock, held.mode));
-                }
+                let held = std::mem::take(&mut self.thread(thread).held);
+                let stepped = held.iter().rev().filter(|held| !held.word);
+                steps.extend(stepped.map(|held| release(held.lock, held.mode)));
                 steps.push(Step::End);
                 *self.thread(thread) = Thread::default();
             }
@@ -305,14 +307,14 @@ impl Tracker {
             EventKind::LockAcquire { lock, mode } => {
                 self.end_hook(thread, Hook::Lock(lock));
                 if self.thread(thread).hooks.is_empty()
-                    && self.take_lock((thread, None), known, lock, mode)
+                    && self.take_lock((thread, None), known, (lock, mode), false)
                 {
                     steps.extend((!self.hidden(thread)).then(|| acquire(lock, mode)));
                 }
             }
             EventKind::LockFail { lock, .. } => self.end_hook(thread, Hook::Lock(lock)),
             EventKind::LockRelease { lock, mode } => {
-                if outermost && self.drop_lock(thread, lock, mode) {
+                if outermost && self.drop_lock(thread, (lock, mode), false) {
                     steps.extend((!hidden).then(|| release(lock, mode)));
                 }
                 self.thread(thread).hooks.push(Hook::Unlock(lock));
@@ -320,7 +322,7 @@ impl Tracker {
             EventKind::LockReleased { lock } => self.end_hook(thread, Hook::Unlock(lock)),
             EventKind::CondvarWait { condvar, lock } => {
                 let state = self.thread(thread);
-                let index = state.held.iter().rposition(|held| held.lock == lock);
+                let index = (state.held.iter()).rposition(|held| held.lock == lock && !held.word);
                 if let (true, Some(index)) = (outermost, index) {
                     let held = state.held.remove(index);
                     steps.extend((!hidden).then(|| release(lock, held.mode)));
@@ -334,7 +336,7 @@ impl Tracker {
             } => {
                 self.end_hook(thread, Hook::Wait(condvar));
                 if self.thread(thread).hooks.is_empty()
-                    && self.take_lock((thread, None), known, lock, LockMode::Exclusive)
+                    && self.take_lock((thread, None), known, (lock, LockMode::Exclusive), false)
                     && !self.hidden(thread)
                 {
                     steps.extend((!timed_out).then_some(Step::Await(Condition::Condvar(condvar))));
@@ -349,10 +351,10 @@ impl Tracker {
             // To be shown only: the atomics order what these locks order.
             EventKind::LockWord { lock, change, .. } => match change {
                 LockChange::Taken { mode, .. } if outermost => {
-                    self.take_lock((thread, site), known, lock, mode);
+                    self.take_lock((thread, site), known, (lock, mode), true);
                 }
                 LockChange::Left { mode } => {
-                    self.drop_lock(thread, lock, mode);
+                    self.drop_lock(thread, (lock, mode), true);
                 }
                 LockChange::Wanted { .. } | LockChange::Taken { .. } => {}
             },
@@ -420,21 +422,23 @@ impl Tracker {
         &mut self,
         (thread, site): (ThreadId, Option<SiteId>),
         known: Option<Known<'_>>,
-        lock: u32,
-        mode: LockMode,
+        (lock, mode): (u32, LockMode),
+        word: bool,
     ) -> bool {
         let stack = match self.stacks {
             true => (site.into_iter().chain(self.calls(thread, known))).collect(),
             false => Vec::new(),
         };
         let held = &mut self.thread(thread).held;
-        if let Some(held) = held.iter_mut().find(|held| held.lock == lock) {
+        let same = |held: &&mut Held| (held.lock, held.word) == (lock, word);
+        if let Some(held) = held.iter_mut().find(same) {
             held.count += 1;
             return false;
         }
         held.push(Held {
             lock,
             mode,
+            word,
             count: 1,
             stack,
         });
@@ -442,11 +446,12 @@ impl Tracker {
     }
 
     /// True if the thread has the lock no longer, and had it.
-    fn drop_lock(&mut self, thread: ThreadId, lock: u32, mode: LockMode) -> bool {
+    fn drop_lock(&mut self, thread: ThreadId, (lock, mode): (u32, LockMode), word: bool) -> bool {
         let held = &mut self.thread(thread).held;
         let of = |mode: Option<LockMode>| {
-            held.iter()
-                .rposition(|held| held.lock == lock && mode.is_none_or(|mode| held.mode == mode))
+            held.iter().rposition(|held| {
+                (held.lock, held.word) == (lock, word) && mode.is_none_or(|mode| held.mode == mode)
+            })
         };
         let Some(index) = of(Some(mode)).or_else(|| of(None)) else {
             return false;

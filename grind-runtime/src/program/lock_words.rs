@@ -86,11 +86,17 @@ impl LockWord {
                 },
             }),
             (LockWord::ParkingLotRwLock, _) => Some(LockState {
-                exclusive: value & 8 != 0,
+                // A writer that waits for the readers to leave keeps others out already.
+                exclusive: value & 8 != 0 && value >> 4 == 0,
                 readers: value >> 4,
             }),
             _ => None,
         }
+    }
+
+    /// Whether its slow path can give up: it has a deadline, whose nanoseconds are its last parameter.
+    pub(super) fn has_deadline(self) -> bool {
+        matches!(self, LockWord::ParkingLotMutex | LockWord::ParkingLotRwLock)
     }
 
     /// What the compare-exchange expects and writes that takes the lock exclusively.

@@ -57,6 +57,7 @@ impl EventKind {
             EventKind::ThreadStack { .. } => "thread-stack",
             EventKind::Deadlock { .. } => "deadlock",
             EventKind::Stop { .. } => "stop",
+            EventKind::ThreadDone { .. } => "thread-done",
             EventKind::LockWord { change, .. } => match change {
                 LockChange::Wanted { .. } => "lock-wanted",
                 LockChange::Taken { .. } => "lock-taken",
@@ -82,7 +83,8 @@ impl Display for EventKind {
             EventKind::ThreadCreate { child }
             | EventKind::ThreadJoin { child }
             | EventKind::ThreadJoinable { child }
-            | EventKind::ThreadDetach { child } => write!(f, " {child}"),
+            | EventKind::ThreadDetach { child }
+            | EventKind::ThreadDone { child } => write!(f, " {child}"),
             EventKind::ThreadName { of, name } => write!(f, " {of} {name:?}"),
             EventKind::Atomic { addr, width, .. } | EventKind::WaitBegin { addr, width, .. } => {
                 write!(f, " 0x{addr:x}+{width}")

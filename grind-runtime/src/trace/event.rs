@@ -408,6 +408,12 @@ pub enum EventKind {
         /// What.
         change: LockChange,
     },
+    /// The thread has waited until `child` was done with what it was created for, and knows so in every schedule. Other
+    /// than after a join, `child` may still be at its own end. It orders nothing, for the atomics do.
+    ThreadDone {
+        /// The thread waited for.
+        child: ThreadId,
+    },
 }
 
 impl EventKind {

@@ -152,6 +152,12 @@ pub enum Role {
         /// Parameter that says whether it waits without a deadline, if one does.
         deadline: Option<u8>,
     },
+    /// The thread that is created next is counted in a scope, which waits for it. What is inside is not hidden.
+    #[serde(skip)]
+    EnterScope {
+        /// Parameter that holds the address of what the scope shares with its threads.
+        scope: u8,
+    },
 }
 
 /// What a function of strings returns.
@@ -173,6 +179,11 @@ impl Role {
     /// Whether what the function calls through a table is visible.
     pub(crate) fn has_callbacks(self) -> bool {
         matches!(self, Role::Hide { callbacks: true } | Role::Once { .. })
+    }
+
+    /// Whether what is inside is hidden.
+    pub(crate) fn hides(self) -> bool {
+        !matches!(self, Role::LockWord { .. } | Role::EnterScope { .. })
     }
 
     /// Whether it hands out or takes back memory.
@@ -211,6 +222,7 @@ impl Role {
             Role::JoinThread { handle } | Role::DetachThread { handle } => {
                 (Some(handle), None, None)
             }
+            Role::EnterScope { scope } => (Some(scope), None, None),
             Role::LockWord { lock, deadline, .. } => (lock, deadline, None),
         };
         [first, second, third]
@@ -299,7 +311,13 @@ fn names(info: &ModuleInfo) -> impl Iterator<Item = (u32, &str)> {
 
 /// Whether a symbol may have a name that the table knows. To demangle all that have not takes longer than to look.
 fn may_be_known(symbol: &str) -> bool {
-    const WITHIN: [&str; 4] = ["__rust", "__rdl", "__default_lib_allocator", "dlmalloc"];
+    const WITHIN: [&str; 5] = [
+        "__rust",
+        "__rdl",
+        "__default_lib_allocator",
+        "dlmalloc",
+        "increment_num_running_threads",
+    ];
     let mangled = symbol.starts_with("_R") || symbol.starts_with("_ZN");
     let known = |symbol: &str| WITHIN.iter().any(|name| symbol.contains(name));
     !mangled || known(symbol) || lock_words::may_be_known(symbol)

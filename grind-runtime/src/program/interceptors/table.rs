@@ -99,6 +99,10 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     ("__wasmgrind_malloc", 2, true, allocate(0)),
     ("__wasmgrind_free", 3, false, FREE),
 
+    // How `std::thread::scope` counts a thread that it is about to create.
+    ("std::thread::scoped::ScopeData::increment_num_running_threads", 1, false, Role::EnterScope { scope: 0 }),
+    ("<std::thread::scoped::ScopeData>::increment_num_running_threads", 1, false, Role::EnterScope { scope: 0 }),
+
     // Functions of strings in wasi-libc that read whole words. What they share a word with may be another thread's.
     ("strlen", 1, true, text(0, TextEnd::Length, None)),
     ("strnlen", 2, true, text(0, TextEnd::Length, Some(1))),
@@ -269,10 +273,9 @@ pub(super) fn role(name: &str, ty: &FuncType) -> Option<Role> {
         let params = ty.params();
         // Where there is one lock, link-time optimisation may leave out its address.
         let lock = (is_lock && params.first() == Some(&ValType::I32)).then_some(0);
-        // Of an `Instant` the seconds come first, as an `i64`.
-        let timed = params.contains(&ValType::I64);
+        // Where nobody has one, link-time optimisation leaves it out, and the seconds where nobody looks at them.
         let last = (params.len() as u8).checked_sub(1);
-        let deadline = last.filter(|_| timed);
+        let deadline = last.filter(|&last| last > 0 && word.has_deadline());
         Some(Role::LockWord {
             word,
             part,

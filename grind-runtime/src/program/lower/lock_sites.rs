@@ -9,10 +9,10 @@
 //! end
 //! ```
 //!
-//! The pattern is the last atomic instruction before the call of a slow path, near it, if it is a compare-exchange of the
-//! word's size that expects and writes what taking such a lock does. Of 1,069 calls in the guests of this project's tests, that
-//! finds it for 966; most of the others are in functions that check the word before. Whether it did take the lock is
-//! seen when it runs.
+//! The pattern is a compare-exchange of the word's size that expects and writes what taking such a lock does, with nothing
+//! between it and the call but one conditional branch, its condition and the call's arguments. A second branch would mean
+//! that the same instruction serves a `try_lock` as well: LLVM makes one of two. Whether it did take the lock is seen when it
+//! runs.
 
 use super::effects::{Effect, effect};
 use super::hooks::AtomicOp;
@@ -21,9 +21,6 @@ use crate::program::lock_words::{LockWord, NO_DEADLINE, Part};
 use crate::trace::LockMode;
 use rustc_hash::FxHashMap;
 use wasmparser::Operator;
-
-/// Instructions between a compare-exchange and the call of the slow path, at most; more than 9 were not seen.
-const LONGEST: u32 = 12;
 
 #[derive(Clone, Copy)]
 struct SlowPath {
@@ -49,7 +46,8 @@ struct Exchange {
     offset: u64,
     width: u8,
     operands: [Option<i32>; 2],
-    since: u32,
+    /// The branch was seen.
+    decided: bool,
 }
 
 impl LockSites {
@@ -87,29 +85,23 @@ impl LockSites {
         };
         let constants = self.constants;
         self.constants = [constants[1], constant];
-        match *op {
-            Operator::Call { function_index } => {
-                if let Some(exchange) = self.exchange.take() {
-                    self.called(function_index, exchange, constants[1]);
-                }
+        if let Operator::Call { function_index } = *op {
+            if let Some(exchange) = self.exchange.take() {
+                self.called(function_index, exchange, constants[1]);
             }
-            Operator::CallIndirect { .. } | Operator::Loop { .. } | Operator::Else => {
+        } else if let Some(Effect::Atomic(_, width, AtomicOp::CompareExchange, _)) = effect(op) {
+            self.exchange = Some(Exchange {
+                offset,
+                width,
+                operands: constants,
+                decided: false,
+            });
+        } else if let Some(exchange) = &mut self.exchange {
+            let conditional = matches!(op, Operator::BrIf { .. } | Operator::If { .. });
+            if conditional && exchange.decided || !conditional && !leads_on(op) {
                 self.exchange = None;
-            }
-            _ => {
-                if let Some(Effect::Atomic(_, width, op, _)) = effect(op) {
-                    self.exchange = (op == AtomicOp::CompareExchange).then_some(Exchange {
-                        offset,
-                        width,
-                        operands: constants,
-                        since: 0,
-                    });
-                } else if let Some(exchange) = &mut self.exchange {
-                    exchange.since += 1;
-                    if exchange.since > LONGEST {
-                        self.exchange = None;
-                    }
-                }
+            } else {
+                exchange.decided |= conditional;
             }
         }
     }
@@ -140,4 +132,21 @@ impl LockSites {
     pub(super) fn into_found(self) -> FxHashMap<u64, LockWord> {
         self.found
     }
+}
+
+/// What may be between a compare-exchange and the call, besides the branch.
+fn leads_on(op: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        op,
+        O::I32Eqz
+            | O::I32Eq
+            | O::I32Ne
+            | O::I32Add
+            | O::I32Const { .. }
+            | O::I64Const { .. }
+            | O::LocalGet { .. }
+            | O::Block { .. }
+            | O::End
+    )
 }

@@ -41,10 +41,10 @@ fn both(first: &'static Mutex<u32>, second: &'static Mutex<u32>) {
 
 fn main() {
     let gated = [(&A, &B), (&B, &A)].map(|(a, b)| thread::spawn(|| behind_the_gate(a, b)));
-    gated.map(|thread| thread.join().unwrap());
+    _ = gated.map(|thread| thread.join().unwrap());
 
     let attempts = [(&C, &D), (&D, &C)].map(|(c, d)| thread::spawn(|| or_not(c, d)));
-    attempts.map(|thread| thread.join().unwrap());
+    _ = attempts.map(|thread| thread.join().unwrap());
 
     thread::spawn(|| both(&C, &D)).join().unwrap();
     thread::spawn(|| both(&D, &C)).join().unwrap();

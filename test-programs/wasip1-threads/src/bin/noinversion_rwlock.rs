@@ -44,11 +44,11 @@ fn main() {
         let shared = Arc::clone(&shared);
         thread::spawn(move || work(&shared))
     };
-    [spawn(write), spawn(write)].map(|thread| thread.join().unwrap());
+    _ = [spawn(write), spawn(write)].map(|thread| thread.join().unwrap());
     let readers = [
         spawn(|shared| read(shared, true)),
         spawn(|shared| read(shared, false)),
     ];
-    readers.map(|thread| thread.join().unwrap());
+    _ = readers.map(|thread| thread.join().unwrap());
     assert_eq!(*shared.order.lock().unwrap(), 10);
 }
