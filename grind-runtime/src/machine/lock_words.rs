@@ -79,6 +79,10 @@ impl Word {
         let mut changes = Changes::new();
         let known = before.unwrap_or(after);
         let becomes = after.exclusive && !known.exclusive;
+        // Who has a lock can let others share it.
+        let downgraded = (after.readers > 0
+            && self.holders.contains(&(thread, LockMode::Exclusive)))
+        .then_some(true);
         if !after.exclusive || becomes {
             self.leave(&mut changes, LockMode::Exclusive, None);
         }
@@ -87,13 +91,14 @@ impl Word {
         } else if after.readers < known.readers {
             self.leave(&mut changes, LockMode::Shared, Some(thread));
         }
-        if let Some(Taking { fallible, .. }) = taking {
-            if becomes {
-                self.take(&mut changes, thread, LockMode::Exclusive, fallible);
-            }
-            if after.readers > known.readers {
-                self.take(&mut changes, thread, LockMode::Shared, fallible);
-            }
+        let fallible = taking.map(|taking| taking.fallible);
+        if becomes && let Some(fallible) = fallible {
+            self.take(&mut changes, thread, LockMode::Exclusive, fallible);
+        }
+        if after.readers > known.readers
+            && let Some(fallible) = fallible.or(downgraded)
+        {
+            self.take(&mut changes, thread, LockMode::Shared, fallible);
         }
         changes
     }
@@ -303,5 +308,82 @@ pub(super) fn leave(state: &mut State, memory: &[u8], role: Role, args: [u32; 4]
         }
         word.take(&mut changes, thread, mode, false);
         tell(state, lock, None, changes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: ThreadId = ThreadId(1);
+    const OTHER: ThreadId = ThreadId(2);
+    const WRITER: u64 = (1 << 30) - 1;
+
+    /// What a thread's change of a word does, in short: who takes (+) or leaves (-) it, shared or not.
+    fn changes(word: &mut Word, thread: ThreadId, values: [u64; 2], takes: bool) -> Vec<String> {
+        let kind = word.kind;
+        let [before, after] = values.map(|value| kind.state(value));
+        let fallible = false;
+        let taking = takes.then_some(Taking { kind, fallible });
+        let after = after.expect("a value that the lock can have");
+        let changes = word.changed(thread, (before, after), taking);
+        let short = |(thread, change): (ThreadId, LockChange)| match change {
+            LockChange::Wanted { mode } => format!("?{thread} {mode:?}"),
+            LockChange::Taken { mode, .. } => format!("+{thread} {mode:?}"),
+            LockChange::Left { mode } => format!("-{thread} {mode:?}"),
+        };
+        changes.into_iter().map(short).collect()
+    }
+
+    fn word(kind: LockWord) -> Word {
+        Word {
+            kind,
+            holders: SmallVec::new(),
+        }
+    }
+
+    #[test]
+    fn a_mutex_is_taken_by_what_takes_mutexes_and_left_by_anything() {
+        let mut word = word(LockWord::StdMutex);
+        assert_eq!(changes(&mut word, ME, [0, 1], false), [""; 0]);
+        assert_eq!(changes(&mut word, OTHER, [1, 0], false), [""; 0]);
+        assert_eq!(changes(&mut word, ME, [0, 1], true), ["+T1 Exclusive"]);
+        assert_eq!(changes(&mut word, OTHER, [1, 2], true), [""; 0]);
+        assert_eq!(changes(&mut word, ME, [2, 0], false), ["-T1 Exclusive"]);
+    }
+
+    #[test]
+    fn whoever_had_a_word_that_was_written_over_has_it_no_longer() {
+        let mut word = word(LockWord::StdMutex);
+        changes(&mut word, OTHER, [0, 1], true);
+        let taken = changes(&mut word, ME, [0, 1], true);
+        assert_eq!(taken, ["-T2 Exclusive", "+T1 Exclusive"]);
+    }
+
+    #[test]
+    fn readers_are_counted_by_thread() {
+        let mut word = word(LockWord::StdRwLock);
+        assert_eq!(changes(&mut word, ME, [0, 1], true), ["+T1 Shared"]);
+        assert_eq!(changes(&mut word, OTHER, [1, 2], true), ["+T2 Shared"]);
+        assert_eq!(changes(&mut word, ME, [2, 3], true), ["+T1 Shared"]);
+        assert_eq!(changes(&mut word, ME, [3, 2], false), ["-T1 Shared"]);
+        let last = changes(&mut word, ME, [2, 0], false);
+        assert_eq!(last, ["-T2 Shared", "-T1 Shared"]);
+    }
+
+    #[test]
+    fn a_writer_can_become_a_reader() {
+        let mut word = word(LockWord::StdRwLock);
+        assert_eq!(changes(&mut word, ME, [0, WRITER], true), ["+T1 Exclusive"]);
+        let downgraded = changes(&mut word, ME, [WRITER, 1], false);
+        assert_eq!(downgraded, ["-T1 Exclusive", "+T1 Shared"]);
+    }
+
+    #[test]
+    fn a_writer_that_waits_for_readers_has_nothing_yet() {
+        let mut word = word(LockWord::ParkingLotRwLock);
+        assert_eq!(changes(&mut word, OTHER, [0, 16], true), ["+T2 Shared"]);
+        assert_eq!(changes(&mut word, ME, [16, 24], true), [""; 0]);
+        assert_eq!(changes(&mut word, OTHER, [24, 8], false), ["-T2 Shared"]);
     }
 }

@@ -150,3 +150,67 @@ fn leads_on(op: &Operator<'_>) -> bool {
             | O::End
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::program::Program;
+
+    /// How many places of a module with this code take a mutex of std.
+    fn found(code: &str) -> usize {
+        let text = format!(
+            r#"(module
+                (import "env" "memory" (memory 1 1 shared))
+                (func $_ZN3std3sys4sync5mutex5futex5Mutex14lock_contended17h0123456789abcdefE (param i32)
+                    (i32.atomic.store (local.get 0) (i32.const 2)))
+                (func (export "_start") (local $result i32) (local $wait i32)
+                    {code}))"#
+        );
+        let wasm = wat::parse_str(&text).expect("good text");
+        let program = Program::new(&wasm).expect("a good module");
+        program.lock_sites().len()
+    }
+
+    const CALL: &str =
+        "call $_ZN3std3sys4sync5mutex5futex5Mutex14lock_contended17h0123456789abcdefE";
+
+    #[test]
+    fn an_inlined_lock_is_found() {
+        let exchange = "i32.const 8 i32.const 0 i32.const 1 i32.atomic.rmw.cmpxchg";
+        assert_eq!(
+            found(&format!(
+                "block {exchange} i32.eqz br_if 0 i32.const 8 {CALL} end"
+            )),
+            1
+        );
+        assert_eq!(
+            found(&format!(
+                "{exchange} if i32.const 4 i32.const 4 i32.add {CALL} end"
+            )),
+            1
+        );
+    }
+
+    #[test]
+    fn what_takes_other_values_or_decides_more_is_not_a_lock() {
+        let other = "i32.const 8 i32.const 0 i32.const 2 i32.atomic.rmw.cmpxchg";
+        assert_eq!(
+            found(&format!(
+                "block {other} i32.eqz br_if 0 i32.const 8 {CALL} end"
+            )),
+            0
+        );
+        let narrow = "i32.const 8 i32.const 0 i32.const 1 i32.atomic.rmw8.cmpxchg_u";
+        assert_eq!(
+            found(&format!(
+                "block {narrow} i32.eqz br_if 0 i32.const 8 {CALL} end"
+            )),
+            0
+        );
+        let merged = "i32.const 8 i32.const 0 i32.const 1 i32.atomic.rmw.cmpxchg i32.eqz br_if 0
+            local.get $wait i32.eqz br_if 0";
+        assert_eq!(found(&format!("block {merged} i32.const 8 {CALL} end")), 0);
+        let kept = "i32.const 8 i32.const 0 i32.const 1 i32.atomic.rmw.cmpxchg local.set $result
+            local.get $wait br_if 0";
+        assert_eq!(found(&format!("block {kept} i32.const 8 {CALL} end")), 0);
+    }
+}
