@@ -144,18 +144,19 @@ impl SiteTable {
     ///
     /// # Panics
     /// If there would be more than `u32::MAX` sites.
-    pub(crate) fn push_region(&mut self, sites: &[(Site, u8)]) -> SiteId {
-        let first = SiteId(self.sites.len() as u32);
-        for &(site, word) in sites {
+    pub(crate) fn push_region(&mut self, sites: impl Iterator<Item = (Site, u8)>) -> SiteId {
+        let first = self.sites.len();
+        for (site, word) in sites {
             let id = self.push(site);
             self.packed[id.0 as usize] |= u64::from(word) << 48;
         }
-        let other = |site: Option<&(Site, u8)>| site.is_some_and(|(site, _)| !site.is_access());
-        self.regions[first.0 as usize] = Extent {
-            records: sites.len() as u8,
-            bounded: other(sites.first()) || other(sites.last()),
-        };
-        first
+        if let [start, .., end] | [start @ end] = &self.sites[first..] {
+            self.regions[first] = Extent {
+                records: (self.sites.len() - first) as u8,
+                bounded: !start.is_access() || !end.is_access(),
+            };
+        }
+        SiteId(first as u32)
     }
 
     /// The region that begins with this site.

@@ -5,6 +5,7 @@ use super::effects::{
     Effect, NoModule, Wide, effect, exits_function, is_equality, may_trap, straight,
 };
 use super::hooks::{AtomicOp, Hook};
+use super::in_place::InPlace;
 use super::operands::{Operands, Origin};
 use super::region::{Base, Place, Plan, Planned, Region};
 use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, first_reads};
@@ -57,13 +58,15 @@ pub(super) fn lower(
         lowering.ring = Some(ring);
         lowering.load_ring(ring);
     }
+    let mut instruction = InPlace::new();
     while !reader.eof() {
         let offset = reader.original_position();
-        let op = reader.read()?;
+        let op = instruction.read(&mut reader)?;
         let end = reader.original_position();
+        let effect = lowering.effect(op, offset);
         let read = Read {
-            op: &op,
-            effect: lowering.effect(&op, offset),
+            op,
+            effect: effect.as_ref(),
             offset,
             bytes: &code[(offset - begin) as usize..(end - begin) as usize],
         };
@@ -147,9 +150,9 @@ impl Body<'_> {
 
     fn effect(&self, op: &Operator<'_>, offset: u64) -> Option<Effect> {
         match effect(op) {
-            Some(Effect::Load(arg, width)) if self.context.first_reads.contains(&offset) => {
+            Some(Effect::Load(at, width)) if self.context.first_reads.contains(&offset) => {
                 let wide = first_reads::is_wide(op)?;
-                Some(Effect::Atomic(arg, width, AtomicOp::FirstRead, wide))
+                Some(Effect::Atomic(at, width, AtomicOp::FirstRead, wide))
             }
             effect => effect,
         }
@@ -171,13 +174,13 @@ impl Body<'_> {
         self.first_extra + position as u32
     }
 
-    fn site(&self, kind: SiteKind, width: u8, offset: u64, displacement: u64) -> Site {
+    fn site(&self, kind: SiteKind, width: u8, offset: u64, displacement: u32) -> Site {
         Site {
             kind,
             width,
             func: self.index,
             offset: offset as u32,
-            displacement: displacement as u32,
+            displacement,
         }
     }
 
@@ -308,7 +311,7 @@ impl Body<'_> {
             _ => None,
         };
         let arity = if recording && stack.is_none() {
-            straight(op, read.effect.as_ref())
+            straight(op, read.effect)
         } else {
             None
         };
@@ -370,10 +373,10 @@ impl Body<'_> {
     ) -> Result<(), ProgramError> {
         let Read { op, offset, .. } = *read;
         let access = match read.effect {
-            Some(Effect::Load(arg, width)) => Some((arg, width, SiteKind::Read, None)),
-            Some(Effect::Store(arg, width, ty)) => Some((arg, width, SiteKind::Write, Some(ty))),
-            Some(Effect::LoadLane(arg, width)) => {
-                Some((arg, width, SiteKind::Read, Some(ValType::V128)))
+            Some(&Effect::Load(at, width)) => Some((at, width, SiteKind::Read, None)),
+            Some(&Effect::Store(at, width, ty)) => Some((at, width, SiteKind::Write, Some(ty))),
+            Some(&Effect::LoadLane(at, width)) => {
+                Some((at, width, SiteKind::Read, Some(ValType::V128)))
             }
             _ => None,
         };
@@ -388,14 +391,14 @@ impl Body<'_> {
             self.region.begin(&self.operands);
         }
         let records = self.region.records.len();
-        if let Some((arg, width, kind, above)) = access {
+        if let Some((at, width, kind, above)) = access {
             let returned = self.returned.take().map(|site| Planned {
                 site,
                 base: Base::None,
                 above: None,
             });
             self.region.records.extend(returned);
-            let site = self.site(kind, width, offset, arg.offset);
+            let site = self.site(kind, width, offset, at);
             // The address is the lowest operand of every access.
             let base = match self.operands.at(low).origin {
                 Origin::Local(local) => Base::Local {
@@ -490,11 +493,11 @@ impl Body<'_> {
         let Read { op, offset, .. } = *read;
         let off = self.context.instrumentation == Instrumentation::Off;
         match read.effect {
-            Some(Effect::Atomic(arg, width, kind, wide)) => {
-                self.atomic(arg, width, kind, wide, offset);
+            Some(&Effect::Atomic(at, width, kind, wide)) => {
+                self.atomic(at, width, kind, wide, offset);
             }
-            Some(Effect::Wait(arg, width)) => {
-                let site = self.site(SiteKind::Atomic, width, offset, arg.offset);
+            Some(&Effect::Wait(at, width)) => {
+                let site = self.site(SiteKind::Atomic, width, offset, at);
                 let hook = if width == 8 {
                     Hook::Wait64
                 } else {
@@ -502,8 +505,8 @@ impl Body<'_> {
                 };
                 self.call_hook(hook, site);
             }
-            Some(Effect::Notify(arg)) => {
-                let site = self.site(SiteKind::Atomic, 4, offset, arg.offset);
+            Some(&Effect::Notify(at)) => {
+                let site = self.site(SiteKind::Atomic, 4, offset, at);
                 self.call_hook(Hook::Notify, site);
             }
             Some(Effect::Fence) => {
@@ -526,15 +529,8 @@ impl Body<'_> {
         Ok(())
     }
 
-    fn atomic(
-        &mut self,
-        arg: wasmparser::MemArg,
-        width: u8,
-        op: AtomicOp,
-        wide: Wide,
-        offset: u64,
-    ) {
-        let site = self.site(SiteKind::Atomic, width, offset, arg.offset);
+    fn atomic(&mut self, at: u32, width: u8, op: AtomicOp, wide: Wide, offset: u64) {
+        let site = self.site(SiteKind::Atomic, width, offset, at);
         let hook = match (op, wide) {
             (AtomicOp::Load | AtomicOp::FirstRead, false) => Hook::Load32,
             (AtomicOp::Load | AtomicOp::FirstRead, true) => Hook::Load64,
@@ -592,12 +588,11 @@ impl Body<'_> {
             return self.reuse(region);
         };
         let planned = region.records.iter();
-        let sites: SmallVec<[(Site, u8); 8]> = (planned.map(|planned| planned.site))
+        let sites = (planned.map(|planned| planned.site))
             .chain(tail)
-            .zip(plan.places.iter().map(|place| place.word))
-            .collect();
+            .zip(plan.places.iter().map(|place| place.word));
         let mut out = Output {
-            first: self.sites.push_region(&sites),
+            first: self.sites.push_region(sites),
             region: &region,
             plan: &plan,
             mode: Mode::Fast,

@@ -7,6 +7,7 @@ use super::super::interceptors::Interceptor;
 use super::super::{ModuleInfo, ProgramError, module::UnvalidatedBody};
 use super::Instrumentation;
 use super::first_reads::FirstReads;
+use super::in_place::InPlace;
 use super::lock_sites::LockSites;
 use crate::program::lock_words::LockWord;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -40,14 +41,17 @@ pub(super) fn scan(
     let mut recyclable = true;
     let mut first_reads = FirstReads::default();
     let mut lock_sites = LockSites::new(interceptors);
+    let mut instruction = InPlace::new();
     for (defined, (_, body)) in bodies.iter().enumerate() {
         let index = imported + defined;
         let is_start = info.start == Some(index as u32);
-        for read in body.get_operators_reader()?.into_iter_with_offsets() {
-            let (op, offset) = read?;
-            first_reads.next(offset, &op);
-            lock_sites.next(offset, &op);
-            match op {
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            let offset = reader.original_position();
+            let op = instruction.read(&mut reader)?;
+            first_reads.next(offset, op);
+            lock_sites.next(offset, op);
+            match *op {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     // Validation has not seen the body yet, so the index may be out of range.
                     if let Some(list) = callers.get_mut(function_index as usize) {
@@ -65,7 +69,7 @@ pub(super) fn scan(
                 | Operator::ElemDrop { .. } => recyclable = false,
                 // Its record says where a thread trapped.
                 Operator::Unreachable => silent[index] = false,
-                op if super::effects::is_observable(&op) => {
+                ref op if super::effects::is_observable(op) => {
                     silent[index] = false;
                     if matches!(op, Operator::MemoryInit { .. }) && !is_start {
                         recyclable = false;
@@ -74,6 +78,7 @@ pub(super) fn scan(
                 _ => {}
             }
         }
+        reader.finish()?;
         first_reads.end();
         lock_sites.end();
     }

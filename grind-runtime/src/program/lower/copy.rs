@@ -10,7 +10,7 @@ use wasmparser::Operator;
 /// An instruction of the original body.
 pub(super) struct Read<'a> {
     pub(super) op: &'a Operator<'a>,
-    pub(super) effect: Option<Effect>,
+    pub(super) effect: Option<&'a Effect>,
     pub(super) offset: u64,
     pub(super) bytes: &'a [u8],
 }

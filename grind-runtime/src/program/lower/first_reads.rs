@@ -63,6 +63,7 @@ enum Within {
 }
 
 /// Whether a load can be such a one, and is of an `i64`.
+#[inline]
 pub(super) fn is_wide(op: &Operator<'_>) -> Option<bool> {
     use Operator as O;
     match op {
@@ -81,7 +82,15 @@ impl FirstReads {
     }
 
     /// The next instruction, which is here in the file.
+    #[inline]
     pub(super) fn next(&mut self, offset: u64, op: &Operator<'_>) {
+        // Most instructions are neither such a load nor near one.
+        if self.loaded.is_some() || self.candidate.is_some() || is_wide(op).is_some() {
+            self.look_at(offset, op);
+        }
+    }
+
+    fn look_at(&mut self, offset: u64, op: &Operator<'_>) {
         let loaded = self.loaded.take();
         if let Some(wide) = is_wide(op)
             && let Some(Effect::Load(_, width)) = effect(op)

@@ -12,6 +12,7 @@ mod copy;
 mod effects;
 mod first_reads;
 pub(crate) mod hooks;
+mod in_place;
 mod lock_sites;
 mod operands;
 mod region;
@@ -93,11 +94,16 @@ impl Context<'_> {
         self.hook_types[0] + Hook::COUNT
     }
 
+    /// What the function means, if it is intercepted.
+    fn interceptor(&self, function: u32) -> Option<&Interceptor> {
+        let of = |&(index, _): &(u32, Interceptor)| index;
+        let at = self.interceptors.binary_search_by_key(&function, of).ok()?;
+        Some(&self.interceptors[at].1)
+    }
+
     /// Whether what the function calls through a table is told to the machine.
     fn has_callbacks(&self, function: u32) -> bool {
-        let of = |&(index, _): &(u32, Interceptor)| index;
-        (self.interceptors.binary_search_by_key(&function, of))
-            .is_ok_and(|at| self.interceptors[at].1.role.has_callbacks())
+        (self.interceptor(function)).is_some_and(|interceptor| interceptor.role.has_callbacks())
     }
 
     fn is_silent(&self, function: u32) -> bool {

@@ -84,7 +84,7 @@ pub(super) struct Region {
     /// Operands at its beginning.
     below: Vec<ValType>,
     /// Locals that it writes, with how often so far.
-    written: SmallVec<[(u32, u32); 8]>,
+    written: Vec<(u32, u32)>,
     since_record: usize,
 }
 

@@ -1,16 +1,16 @@
 //! The lowered module, section by section.
 
 use super::hooks::{self, Hook};
-use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, body, wrapper};
+use super::{Context, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, body, wrapper};
 use crate::program::ProgramError;
 use crate::program::module::UnvalidatedBody;
 use crate::program::sites::SiteTable;
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, DataCountSection, DataSection, DataSegment, DataSegmentMode,
-    ElementSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, ImportSection, MemArg, MemArgTarget, MemoryType, Module,
-    TableSection, TypeSection, ValType,
+    BlockType, ConstExpr, DataCountSection, DataSection, DataSegment, DataSegmentMode,
+    ElementSection, Encode, EntityType, ExportKind, ExportSection, Function, FunctionSection,
+    GlobalSection, GlobalType, ImportSection, MemArg, MemArgTarget, MemoryType, Module, RawSection,
+    SectionId, TableSection, TypeSection, ValType,
 };
 use wasmparser::{FuncValidatorAllocations, Parser, Payload, TypeRef};
 
@@ -133,6 +133,10 @@ pub(super) fn encode(
     if let Some(count) = data_count {
         module.section(&DataCountSection { count });
     }
+    let code = RawSection {
+        id: SectionId::Code as u8,
+        data: &code,
+    };
     module.section(&code).section(&data);
     Ok(module.finish())
 }
@@ -155,34 +159,38 @@ fn data_segment(data: &mut DataSection, segment: &wasmparser::Data<'_>) {
     });
 }
 
+/// Bytes of lowered code for each byte of the original, that need no more room: more than the kernels of the benches take.
+const GROWTH: usize = 4;
+
+/// The contents of the code section, in a buffer that need not grow.
 fn code_section(
     bodies: Vec<UnvalidatedBody<'_>>,
     context: &Context<'_>,
     sites: &mut SiteTable,
     functions: &mut FunctionSection,
-) -> Result<CodeSection, ProgramError> {
+) -> Result<Vec<u8>, ProgramError> {
     let info = context.info;
-    let mut code = CodeSection::new();
-    let mut moved = Vec::new();
+    let wrapped = context.interceptors.len();
+    let mut code = Vec::with_capacity(GROWTH * (info.code.end - info.code.start) as usize);
+    (bodies.len() + wrapped + 1).encode(&mut code);
+    let mut moved = Vec::with_capacity(wrapped);
     let mut allocations = FuncValidatorAllocations::default();
     for (defined, (func, body)) in bodies.into_iter().enumerate() {
         let index = info.imported_functions + defined as u32;
         let lowered = body::lower(context, sites, index, func, &body, &mut allocations)?;
-        if context.interceptors.iter().any(|&(i, _)| i == index)
-            && context.instrumentation == Instrumentation::Full
-        {
+        if context.interceptor(index).is_some() {
             let new_index = context.step() + 1 + moved.len() as u32;
-            code.function(&wrapper::wrap(context, index, new_index)?);
+            wrapper::wrap(context, index, new_index)?.encode(&mut code);
             moved.push((info.functions[index as usize], lowered));
         } else {
-            code.function(&lowered);
+            lowered.encode(&mut code);
         }
     }
     functions.function(context.step_type());
-    code.function(&step(context));
+    step(context).encode(&mut code);
     for (ty, function) in &moved {
         functions.function(*ty);
-        code.function(function);
+        function.encode(&mut code);
     }
     Ok(code)
 }

@@ -68,7 +68,7 @@ impl Decoder {
             }
             self.region.push((site, word));
             if self.region.len() == usize::from(self.wanted) {
-                self.table.push_region(&self.region);
+                self.table.push_region(self.region.iter().copied());
                 self.region.clear();
             }
         } else {
