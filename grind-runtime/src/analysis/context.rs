@@ -455,7 +455,7 @@ impl Contexts {
                     self.names_dropped += 1;
                 }
             }
-            EventKind::Alloc { .. } | EventKind::Free { .. } => {}
+            EventKind::LockInit { lock } => self.force_release(*lock),
             _ => {}
         }
         Followed {

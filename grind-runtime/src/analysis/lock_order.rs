@@ -170,7 +170,7 @@ impl LockOrder {
         self.order.follow(event);
         match event.kind {
             EventKind::Alloc { addr, size } => self.forget(addr, size),
-            EventKind::LockDestroy { lock } => self.forget(lock, 1),
+            EventKind::LockDestroy { lock } | EventKind::LockInit { lock } => self.forget(lock, 1),
             EventKind::LockRequest {
                 lock,
                 mode,

@@ -189,6 +189,7 @@ fn bytes_of(kind: &EventKind) -> Option<(u32, u32)> {
         | EventKind::LockRelease { lock: addr, .. }
         | EventKind::LockReleased { lock: addr }
         | EventKind::LockDestroy { lock: addr }
+        | EventKind::LockInit { lock: addr }
         | EventKind::LockName { lock: addr, .. }
         | EventKind::LockWord { lock: addr, .. }
         | EventKind::CondvarWait { condvar: addr, .. }

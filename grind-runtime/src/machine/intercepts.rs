@@ -76,10 +76,7 @@ fn inside(state: &State) -> impl Iterator<Item = Role> {
 /// An intercepted function is entered.
 pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
     if !role.hides() {
-        let role = lock_words::enter(state, role, args);
-        if let Role::EnterScope { scope } = role {
-            state.thread_mut().scope = Some(args[usize::from(scope)]);
-        }
+        let role = seen(state, role, args);
         let frames = &mut state.thread_mut().intercepted;
         return frames.push(Frame::Inside { role, args });
     }
@@ -148,6 +145,21 @@ pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
         }
     };
     state.emit(event);
+}
+
+/// A function is entered that hides nothing. Returns what it does with these arguments.
+fn seen(state: &mut State, role: Role, args: [u32; 4]) -> Role {
+    let arg = |position: u8| args[usize::from(position)];
+    match role {
+        Role::EnterScope { scope } => state.thread_mut().scope = Some(arg(scope)),
+        Role::InitLock { lock } if inside(state).next().is_none() => {
+            let lock = arg(lock);
+            state.intercepts.writers.remove(&lock);
+            state.emit(EventKind::LockInit { lock });
+        }
+        _ => return lock_words::enter(state, role, args),
+    }
+    role
 }
 
 /// An intercepted function returns.

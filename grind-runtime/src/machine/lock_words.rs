@@ -111,22 +111,22 @@ impl LockWords {
             words: BTreeMap::new(),
         }
     }
+}
 
-    /// There is a lock of this kind.
-    fn at(&mut self, addr: u32, kind: LockWord) -> Option<&mut Word> {
-        if self.words.len() >= MOST_WORDS && !self.words.contains_key(&addr) {
-            return None;
-        }
-        let word = self.words.entry(addr).or_insert_with(|| Word {
-            kind,
-            holders: SmallVec::new(),
-        });
-        if word.kind != kind {
-            word.kind = kind;
-            word.holders.clear();
-        }
-        Some(word)
+/// There is a lock of this kind; none beyond the limit.
+fn lock_at(state: &mut State, addr: u32, kind: LockWord) -> Option<&mut Word> {
+    let words = &state.lock_words.words;
+    let known = words.get(&addr).map(|word| word.kind);
+    if known.is_none() && words.len() >= MOST_WORDS {
+        return None;
     }
+    if known.is_some_and(|known| known != kind) {
+        not_a_lock(state, addr);
+    }
+    Some(state.lock_words.words.entry(addr).or_insert_with(|| Word {
+        kind,
+        holders: SmallVec::new(),
+    }))
 }
 
 /// The function of a lock that the thread is in: what it does, of which kind the lock is, and where, if that is known.
@@ -197,14 +197,13 @@ fn word_changed(state: &mut State, memory: &[u8], done: Done, taking: Option<Tak
     let Done { addr, width, .. } = done;
     let new = atomics::read(memory, addr as usize, width);
     let thread = state.current;
-    let words = &mut state.lock_words;
     let taking = taking.filter(|taking| {
         let change = states(taking.kind, &done, new);
         matches!(change, Some((Some(before), after)) if after.takes_from(before))
     });
     let word = match taking {
-        Some(taking) => words.at(addr, taking.kind),
-        None => words.words.get_mut(&addr),
+        Some(taking) => lock_at(state, addr, taking.kind),
+        None => state.lock_words.words.get_mut(&addr),
     };
     let Some(word) = word else {
         return;
@@ -262,7 +261,7 @@ pub(super) fn enter(state: &mut State, mut role: Role, args: [u32; 4]) -> Role {
     let asked_before = matches!(inside(state), Some((_, part, Some(asked)))
         if asked == lock && part.asks().is_some());
     let mut changes = Changes::new();
-    if let Some(word) = state.lock_words.at(lock, kind) {
+    if let Some(word) = lock_at(state, lock, kind) {
         match *part {
             Part::Leave => word.leave(&mut changes, LockMode::Exclusive, Some(thread)),
             Part::Take(mode) | Part::Wait(mode) if !asked_before => {

@@ -58,6 +58,7 @@ impl EventKind {
             EventKind::Deadlock { .. } => "deadlock",
             EventKind::Stop { .. } => "stop",
             EventKind::ThreadDone { .. } => "thread-done",
+            EventKind::LockInit { .. } => "lock-init",
             EventKind::LockWord { change, .. } => match change {
                 LockChange::Wanted { .. } => "lock-wanted",
                 LockChange::Taken { .. } => "lock-taken",
@@ -126,7 +127,9 @@ impl Display for EventKind {
             EventKind::LockAcquire { lock, mode }
             | EventKind::LockFail { lock, mode }
             | EventKind::LockRelease { lock, mode } => write!(f, " 0x{lock:x} {}", name_of(*mode)),
-            EventKind::LockReleased { lock } | EventKind::LockDestroy { lock } => {
+            EventKind::LockReleased { lock }
+            | EventKind::LockDestroy { lock }
+            | EventKind::LockInit { lock } => {
                 write!(f, " 0x{lock:x}")
             }
             EventKind::CondvarWait { condvar, lock } => {

@@ -414,6 +414,11 @@ pub enum EventKind {
         /// The thread waited for.
         child: ThreadId,
     },
+    /// The lock begins its life, whatever was there before.
+    LockInit {
+        /// Address of the lock.
+        lock: u32,
+    },
 }
 
 impl EventKind {

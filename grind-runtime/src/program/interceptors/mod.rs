@@ -83,6 +83,11 @@ pub enum Role {
         /// Parameter that holds its address.
         lock: u8,
     },
+    /// Begins the life of a lock. What is inside is not hidden: nobody else may use it yet.
+    InitLock {
+        /// Parameter that holds its address.
+        lock: u8,
+    },
     /// Ends the life of a lock.
     DestroyLock {
         /// Parameter that holds its address.
@@ -183,7 +188,10 @@ impl Role {
 
     /// Whether what is inside is hidden.
     pub(crate) fn hides(self) -> bool {
-        !matches!(self, Role::LockWord { .. } | Role::EnterScope { .. })
+        !matches!(
+            self,
+            Role::LockWord { .. } | Role::EnterScope { .. } | Role::InitLock { .. }
+        )
     }
 
     /// Whether it hands out or takes back memory.
@@ -209,9 +217,10 @@ impl Role {
                 limit,
                 ..
             } => (Some(reads), writes, limit),
-            Role::Lock { lock, .. } | Role::Unlock { lock } | Role::DestroyLock { lock } => {
-                (Some(lock), None, None)
-            }
+            Role::Lock { lock, .. }
+            | Role::Unlock { lock }
+            | Role::InitLock { lock }
+            | Role::DestroyLock { lock } => (Some(lock), None, None),
             Role::CondvarWait { condvar, lock } => (Some(condvar), Some(lock), None),
             Role::CondvarNotify { condvar, .. } => (Some(condvar), None, None),
             Role::Barrier { barrier: object }

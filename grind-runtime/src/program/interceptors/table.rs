@@ -40,6 +40,7 @@ const fn copy(end: TextEnd, limit: Option<u8>) -> Role {
 
 const FREE: Role = Role::Free { block: 0 };
 const UNLOCK: Role = Role::Unlock { lock: 0 };
+const INIT: Role = Role::InitLock { lock: 0 };
 const DESTROY: Role = Role::DestroyLock { lock: 0 };
 const ACQUIRE: Role = Role::Acquire { object: 0 };
 const HIDE: Role = Role::Hide { callbacks: false };
@@ -119,15 +120,18 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     ("pthread_timedjoin_np", 3, true, Role::JoinThread { handle: 0 }),
     ("pthread_tryjoin_np", 2, true, Role::JoinThread { handle: 0 }),
     ("pthread_detach", 1, true, Role::DetachThread { handle: 0 }),
+    ("pthread_mutex_init", 2, true, INIT),
     ("pthread_mutex_lock", 1, true, lock(false, false)),
     ("pthread_mutex_trylock", 1, true, lock(false, true)),
     ("pthread_mutex_timedlock", 2, true, lock(false, true)),
     ("pthread_mutex_unlock", 1, true, UNLOCK),
     ("pthread_mutex_destroy", 1, true, DESTROY),
+    ("pthread_spin_init", 2, true, INIT),
     ("pthread_spin_lock", 1, true, lock(false, false)),
     ("pthread_spin_trylock", 1, true, lock(false, true)),
     ("pthread_spin_unlock", 1, true, UNLOCK),
     ("pthread_spin_destroy", 1, true, DESTROY),
+    ("pthread_rwlock_init", 2, true, INIT),
     ("pthread_rwlock_rdlock", 1, true, lock(true, false)),
     ("pthread_rwlock_tryrdlock", 1, true, lock(true, true)),
     ("pthread_rwlock_timedrdlock", 2, true, lock(true, true)),
