@@ -11,17 +11,17 @@
 //! - all threads are different, since one cannot stand in two places;
 //! - no two of them hold the same lock then (a *gate* lets one in at a time, and so does a lock of the circle
 //!   that another edge holds as well), unless both hold it shared;
-//! - no two are ordered by the creation of threads, or by what waits for them, a join or the end of a scope ([`fork_join`](super::fork_join)): what main did
-//!   before it created a thread cannot meet what that thread does;
+//! - no two are ordered by the creation of threads, or by what waits for them, a join or the end of a scope
+//!   ([`fork_join`](super::fork_join)): what main did before it created a thread cannot meet what that thread does;
 //! - each really waits for the next: not where both hold and ask shared.
 //!
 //! Attempts that can fail (try, timed) wait for nobody and add no edge to what they ask for; the locks they got
 //! are held like others. Taking a lock again that one holds adds none either. A condition variable's
-//! wake-up asks for its lock while the thread holds its others. A lock that was destroyed, or whose memory was
-//! allocated again, is another one from then on.
+//! wake-up asks for its lock while the thread holds its others. A lock that was destroyed or initialised, or
+//! whose memory was allocated again, is another one from then on.
 //!
-//! **Misses** locks that have neither hooks nor a word that is known; what hidden functions and `annotate::ignore` regions do; orders that this run did
-//! not take; circles of more than [`MAX_LENGTH`] locks; readers that block readers because a writer waits
+//! **Misses** locks that have neither hooks nor a word that is known; what hidden functions and `annotate::ignore` regions do;
+//! orders that this run did not take; circles of more than [`MAX_LENGTH`] locks; readers that block readers because a writer waits
 //! between them.
 //!
 //! **Falsely reports** circles that something else makes impossible: a flag, a channel or a condition
@@ -184,12 +184,9 @@ impl LockOrder {
                 }
                 LockChange::Taken { mode, fallible } => {
                     // Where it had to wait, it asked before.
-                    let again = contexts.held(event.thread).iter();
-                    if !fallible
-                        && !again
-                            .clone()
-                            .any(|held| held.lock == lock && held.count > 1)
-                    {
+                    let mut held = contexts.held(event.thread).iter();
+                    let again = held.any(|held| held.lock == lock && held.count > 1);
+                    if !fallible && !again {
                         self.ask(contexts, event.thread, (lock, mode), position);
                     }
                     self.search(contexts, Some(event.thread));
