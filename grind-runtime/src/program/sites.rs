@@ -124,6 +124,15 @@ impl SiteTable {
         }
     }
 
+    /// No sites, with room for this many.
+    pub(crate) fn with_capacity(sites: usize) -> Self {
+        SiteTable {
+            sites: Vec::with_capacity(sites),
+            packed: Vec::with_capacity(sites),
+            regions: Vec::with_capacity(sites),
+        }
+    }
+
     /// Adds a site and returns its id.
     ///
     /// # Panics

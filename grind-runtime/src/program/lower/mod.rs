@@ -43,6 +43,9 @@ pub(crate) const SLOT_GLOBAL: u32 = 0;
 /// were within 3 % of it.
 pub(crate) const RING_END: u32 = 8 * 4096;
 
+/// Bytes of code for each site, or more.
+const BYTES_PER_SITE: usize = 4;
+
 /// What each thread of a module of wasm-bindgen calls first.
 const WASM_BINDGEN_START: &str = "__wbindgen_start";
 
@@ -171,7 +174,8 @@ pub(super) fn lower(
             .collect(),
         interceptors,
     };
-    let mut sites = SiteTable::default();
+    let code_bytes = (info.code.end - info.code.start) as usize;
+    let mut sites = SiteTable::with_capacity(code_bytes / BYTES_PER_SITE);
     // No record is all zero, so that the machine can tell a used ring slot from a free one.
     sites.push(Site {
         kind: SiteKind::Trap,
