@@ -80,9 +80,7 @@ impl Word {
         let known = before.unwrap_or(after);
         let becomes = after.exclusive && !known.exclusive;
         // Who has a lock can let others share it.
-        let downgraded = (after.readers > 0
-            && self.holders.contains(&(thread, LockMode::Exclusive)))
-        .then_some(true);
+        let downgrades = after.readers > 0 && self.holders.contains(&(thread, LockMode::Exclusive));
         if !after.exclusive || becomes {
             self.leave(&mut changes, LockMode::Exclusive, None);
         }
@@ -96,7 +94,7 @@ impl Word {
             self.take(&mut changes, thread, LockMode::Exclusive, fallible);
         }
         if after.readers > known.readers
-            && let Some(fallible) = fallible.or(downgraded)
+            && let Some(fallible) = fallible.or(downgrades.then_some(true))
         {
             self.take(&mut changes, thread, LockMode::Shared, fallible);
         }

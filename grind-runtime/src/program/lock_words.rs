@@ -3,13 +3,14 @@
 //! Taking one that is free is a compare-exchange, inlined into whatever function asks for it, so that there is no
 //! function to intercept. But the slow path is a function, too large and too cold to be inlined, and known by its name. So a
 //! compare-exchange that leads straight to a call of it takes such a lock where it succeeds (`lower/lock_sites.rs`). Once a word is
-//! known to be a lock, what it says tells who takes and who leaves it, by whatever instruction ([`LockWord::state`]).
+//! known to be a lock, what it says ([`LockWord::state`]) tells whether such an instruction, or one within a function of the
+//! lock, took it, and who left it, by whatever instruction.
 //!
 //! What is learned here comes *besides* the atomics: it hides nothing and orders nothing. So where the compiler made
 //! something else of a lock, locks are missing from a report, and no race is found or missed.
 //!
 //! **Misses** locks whose slow path has no name (a stripped module) or was merged with another's, until a thread
-//! has to wait for them; and `try_lock`s that were inlined, of locks that are taken in no other way.
+//! has to wait for them; and what an inlined `try_lock` takes, for nothing tells it from another compare-exchange.
 
 use crate::trace::LockMode;
 
