@@ -261,6 +261,12 @@ fn report(
         let text = "the trace is cut: what came after its last whole chunk is not known";
         report.limits.push(text.to_owned());
     }
+    if analyzed.unnested > 0 {
+        report.limits.push(format!(
+            "{} locks were released before one that was taken later: their sections stay in the order of the trace",
+            analyzed.unnested
+        ));
+    }
     if analyzed.stopped {
         let size = HumanBytes(resident().unwrap_or_default());
         report.limits.push(format!(

@@ -5,6 +5,7 @@
 #[path = "support/recording.rs"]
 mod recording;
 
+use grind_runtime::analysis::Diagnosis;
 use grind_runtime::host::{self, ReplayOptions, RunOptions, TraceOutput};
 use grind_runtime::machine::NullIo;
 use grind_runtime::offline::{self, Analysis, Analyzed, Predicted};
@@ -14,17 +15,16 @@ use grind_runtime::trace::{Event, EventKind, ThreadId};
 use recording::{Memory, open, record};
 use std::ops::ControlFlow;
 
-/// Threads A and B, created with the arguments 1 and 2, and locks that they can take.
-fn guest(a: &str, b: &str) -> Program {
-    let text = format!(
-        r#"(module
-        (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
-        (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
-        (import "threadlink" "start_lock" (func $start_lock (param i32)))
-        (import "threadlink" "finish_lock" (func $finish_lock (param i32)))
-        (import "threadlink" "start_unlock" (func $start_unlock (param i32)))
-        (import "threadlink" "finish_unlock" (func $finish_unlock (param i32)))
-        (memory (export "memory") 1 1 shared)
+/// How the guest's locks are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    /// They call hooks.
+    Hooks,
+    /// They are words, as those of Rust's std are.
+    Words,
+}
+
+const HOOKS: &str = r#"
         (func $lock (param $l i32)
             (call $start_lock (local.get $l))
             (block $have (loop $again
@@ -37,6 +37,49 @@ fn guest(a: &str, b: &str) -> Program {
             (i32.atomic.store (local.get $l) (i32.const 0))
             (drop (memory.atomic.notify (local.get $l) (i32.const 1)))
             (call $finish_unlock (local.get $l)))
+        (func $try (param $l i32)
+            (local $got i32)
+            (call $start_try_lock (local.get $l))
+            (local.set $got (i32.eqz (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1))))
+            (call $finish_try_lock (local.get $l) (local.get $got))
+            (if (i32.eqz (local.get $got)) (then (unreachable))))
+        (func $benign (param $at i32) (call $annotate_benign_race (local.get $at) (i32.const 4)))"#;
+
+/// `$try` takes the lock as well, but nobody can tell.
+const WORDS: &str = r#"
+        (func $_ZN3std3sys4sync5mutex5futex5Mutex14lock_contended17h0123456789abcdefE (param $l i32)
+            (block $have (loop $again
+                (br_if $have (i32.eqz (i32.atomic.rmw.xchg (local.get $l) (i32.const 2))))
+                (drop (memory.atomic.wait32 (local.get $l) (i32.const 2) (i64.const -1)))
+                (br $again))))
+        (func $lock (param $l i32)
+            (if (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1))
+                (then (call $_ZN3std3sys4sync5mutex5futex5Mutex14lock_contended17h0123456789abcdefE (local.get $l)))))
+        (func $unlock (param $l i32)
+            (if (i32.eq (i32.atomic.rmw.xchg (local.get $l) (i32.const 0)) (i32.const 2))
+                (then (drop (memory.atomic.notify (local.get $l) (i32.const 1))))))
+        (func $try (param $l i32)
+            (loop $again (br_if $again (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1)))))"#;
+
+/// Threads A and B, created with the arguments 1 and 2, and locks that they can take.
+fn guest(made: Made, a: &str, b: &str) -> Program {
+    let locks = match made {
+        Made::Hooks => HOOKS,
+        Made::Words => WORDS,
+    };
+    let text = format!(
+        r#"(module
+        (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+        (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
+        (import "threadlink" "start_lock" (func $start_lock (param i32)))
+        (import "threadlink" "finish_lock" (func $finish_lock (param i32)))
+        (import "threadlink" "start_unlock" (func $start_unlock (param i32)))
+        (import "threadlink" "finish_unlock" (func $finish_unlock (param i32)))
+        (import "threadlink" "start_try_lock" (func $start_try_lock (param i32)))
+        (import "threadlink" "finish_try_lock" (func $finish_try_lock (param i32 i32)))
+        (import "threadlink" "annotate_benign_race" (func $annotate_benign_race (param i32 i32)))
+        (memory (export "memory") 1 1 shared)
+        {locks}
         (func $write (param $at i32) (i32.store (local.get $at) (i32.const 7)))
         (func $read (param $at i32) (drop (i32.load (local.get $at))))
         (func $a {a})
@@ -116,7 +159,23 @@ fn a_race_that_a_lock_happened_to_order() {
     // Ordered if A's section comes first; not, if B's does.
     let a = calls(&[("write", X), ("lock", lock), ("unlock", lock)]);
     let b = calls(&[("lock", lock), ("unlock", lock), ("read", X)]);
-    let program = guest(&a, &b);
+    for made in [Made::Hooks, Made::Words] {
+        let program = guest(made, &a, &b);
+        let bytes = quiet_run(&program, Detail::Full);
+        let analyzed = analyze(&bytes, &[Analysis::Hb, Analysis::Shb, Analysis::Syncp]);
+        let [predicted] = &analyzed.predicted[..] else {
+            panic!("{made:?}: {:?}", analyzed.predicted)
+        };
+        assert_eq!(predicted.analyses, [Analysis::Syncp]);
+        let confirmed = confirm(&program, &bytes, &analyzed.predicted);
+        assert_eq!(confirmed, [true], "{made:?}");
+    }
+}
+
+#[test]
+fn a_race_that_a_mutex_of_std_happened_to_order() {
+    let path = "../test-programs/wasip1-threads/wasm/race_lock_between.wasm";
+    let program = Program::new(&std::fs::read(path).unwrap()).unwrap();
     let bytes = quiet_run(&program, Detail::Full);
     let analyzed = analyze(&bytes, &[Analysis::Hb, Analysis::Shb, Analysis::Syncp]);
     let [predicted] = &analyzed.predicted[..] else {
@@ -129,11 +188,56 @@ fn a_race_that_a_lock_happened_to_order() {
 #[test]
 fn its_twin_keeps_the_data_under_the_lock() {
     let [lock, _] = LOCKS;
-    let a = calls(&[("lock", lock), ("write", X), ("unlock", lock)]);
-    let b = calls(&[("lock", lock), ("read", X), ("unlock", lock)]);
-    let program = guest(&a, &b);
+    let section = |access| calls(&[("lock", lock), (access, X), ("unlock", lock)]);
+    for made in [Made::Hooks, Made::Words] {
+        let program = guest(made, &section("write"), &section("read"));
+        let bytes = quiet_run(&program, Detail::Full);
+        assert_eq!(analyze(&bytes, &Analysis::ALL).predicted, [], "{made:?}");
+    }
+}
+
+#[test]
+fn a_lock_word_that_is_used_in_another_way_is_an_atomic() {
+    let [lock, other] = LOCKS;
+    let sections = |take, access| {
+        // That the word is a lock is known.
+        calls(&[
+            ("lock", lock),
+            ("unlock", lock),
+            (take, lock),
+            (access, X),
+            ("unlock", lock),
+        ])
+    };
+    // Nobody tells that the section of `try` excludes the other; to order the two is the least.
+    let program = guest(
+        Made::Words,
+        &sections("try", "write"),
+        &sections("lock", "read"),
+    );
+    let sound: Vec<Analysis> = (Analysis::ALL.into_iter())
+        .filter(|analysis| analysis.is_sound())
+        .collect();
+    for seed in 0..20 {
+        let options = RunOptions {
+            seed,
+            ..RunOptions::default()
+        };
+        let (outcome, bytes) = record(&program, &options, Detail::Full).unwrap();
+        assert_eq!(outcome.analysis.diagnoses, []);
+        assert_eq!(analyze(&bytes, &sound).predicted, [], "seed {seed}");
+    }
+    // Nor does an order that is no nesting make a trace unfit.
+    let hand_over_hand = calls(&[
+        ("lock", lock),
+        ("lock", other),
+        ("write", X),
+        ("unlock", lock),
+        ("unlock", other),
+    ]);
+    let program = guest(Made::Words, &hand_over_hand, &hand_over_hand);
     let bytes = quiet_run(&program, Detail::Full);
-    assert_eq!(analyze(&bytes, &Analysis::ALL).predicted, []);
+    assert_eq!(analyze(&bytes, &sound).predicted, []);
 }
 
 #[test]
@@ -147,26 +251,39 @@ fn a_deadlock_that_did_not_happen() {
             ("unlock", first),
         ])
     };
-    let program = guest(&sections(one, other), &sections(other, one));
-    // The lock-order inversion is found live, and is no deadlock yet.
-    let options = RunOptions {
-        seed: 3,
-        ..RunOptions::default()
-    };
-    for detail in [Detail::Light, Detail::Full] {
-        let (outcome, bytes) = record(&program, &options, detail).unwrap();
-        assert_eq!(outcome.analysis.diagnoses.len(), 1);
-        let analyzed = analyze(&bytes, &[Analysis::Deadlock]);
-        assert_eq!(analyzed.predicted.len(), 1);
-        assert_eq!(
-            confirm(&program, &bytes, &analyzed.predicted),
-            [true],
-            "{detail:?}"
-        );
+    for made in [Made::Hooks, Made::Words] {
+        let program = guest(made, &sections(one, other), &sections(other, one));
+        // The lock-order inversion is found live, and is no deadlock yet.
+        let runs = (0..200).map(|seed| RunOptions {
+            seed,
+            ..RunOptions::default()
+        });
+        // Without accesses, words stay atomics: what threads tell each other is not known.
+        let light = (made == Made::Hooks).then_some(Detail::Light);
+        for detail in light.into_iter().chain([Detail::Full]) {
+            let mut runs = runs
+                .clone()
+                .map(|run| record(&program, &run, detail).unwrap());
+            let inverted = runs.find(|(outcome, _)| {
+                let found = outcome.analysis.diagnoses.iter();
+                found
+                    .map(|one| &one.diagnosis)
+                    .any(|one| matches!(one, Diagnosis::LockOrderInversion { .. }))
+            });
+            let (outcome, bytes) = inverted.expect("a schedule that does not deadlock");
+            assert_eq!(outcome.analysis.diagnoses.len(), 1);
+            let analyzed = analyze(&bytes, &[Analysis::Deadlock]);
+            assert_eq!(analyzed.predicted.len(), 1, "{made:?}");
+            assert_eq!(
+                confirm(&program, &bytes, &analyzed.predicted),
+                [true],
+                "{made:?} {detail:?}"
+            );
+        }
+        let twin = guest(made, &sections(one, other), &sections(one, other));
+        let bytes = quiet_run(&twin, Detail::Light);
+        assert_eq!(analyze(&bytes, &[Analysis::Deadlock]).predicted, []);
     }
-    let twin = guest(&sections(one, other), &sections(one, other));
-    let bytes = quiet_run(&twin, Detail::Light);
-    assert_eq!(analyze(&bytes, &[Analysis::Deadlock]).predicted, []);
 }
 
 #[test]
@@ -194,7 +311,7 @@ fn a_prediction_that_the_data_forbid_is_not_confirmed() {
 }
 
 #[test]
-fn locks_that_do_not_nest_are_named_where_it_matters() {
+fn sections_that_do_not_nest_stay_in_their_order() {
     let [one, other] = LOCKS;
     let hand_over_hand = calls(&[
         ("lock", one),
@@ -202,25 +319,88 @@ fn locks_that_do_not_nest_are_named_where_it_matters() {
         ("unlock", one),
         ("unlock", other),
     ]);
-    let program = guest(&hand_over_hand, "");
-    let (_, bytes) = record(&program, &RunOptions::default(), Detail::Full).unwrap();
-    let analyze = |wanted| offline::analyze(|| open(&bytes), wanted, |_| ControlFlow::Continue(()));
-    let error = analyze(&[Analysis::Shb, Analysis::Syncp])
-        .unwrap_err()
-        .to_string();
-    let words = format!("releases lock {one} before lock {other}");
-    assert!(error.contains(&words), "{error}");
+    let a = calls(&[("write", X)]) + &hand_over_hand;
+    let b = hand_over_hand + &calls(&[("write", X)]);
+    let program = guest(Made::Hooks, &a, &b);
+    let bytes = quiet_run(&program, Detail::Full);
+    let both = analyze(&bytes, &[Analysis::Hb, Analysis::Syncp]);
+    assert_eq!((both.predicted.len(), both.unnested), (0, 1));
+    // Those who need no nesting take all locks for locks.
+    let loose = analyze(&bytes, &[Analysis::Hb, Analysis::Lockset]);
+    let [predicted] = &loose.predicted[..] else {
+        panic!("{:?}", loose.predicted)
+    };
     assert_eq!(
-        analyze(&[Analysis::Shb, Analysis::Lockset])
-            .unwrap()
-            .predicted,
-        []
+        (&predicted.analyses[..], loose.unnested),
+        (&[Analysis::Lockset][..], 0)
     );
+    // The order of the sections around it does not matter to this race.
+    let a = calls(&[
+        ("lock", one),
+        ("lock", other),
+        ("unlock", one),
+        ("write", X),
+        ("unlock", other),
+    ]);
+    let b = calls(&[("lock", one), ("read", X), ("unlock", one)]);
+    let program = guest(Made::Hooks, &b, &a);
+    let runs = (0..200).map(|seed| {
+        let options = RunOptions {
+            seed,
+            ..RunOptions::default()
+        };
+        record(&program, &options, Detail::Full).unwrap()
+    });
+    let found = runs.filter(|(_, bytes)| !analyze(bytes, &[Analysis::Wcp]).predicted.is_empty());
+    assert_ne!(found.count(), 0);
+}
+
+#[test]
+fn a_lock_that_is_tried_is_not_waited_for() {
+    let [one, other] = LOCKS;
+    let sections = |first, take, second| {
+        calls(&[
+            ("lock", first),
+            (take, second),
+            ("unlock", second),
+            ("unlock", first),
+        ])
+    };
+    let predicted = |take| {
+        let program = guest(
+            Made::Hooks,
+            &sections(one, take, other),
+            &sections(other, "lock", one),
+        );
+        let runs = (0..20).map(|seed| {
+            let options = RunOptions {
+                seed,
+                ..RunOptions::default()
+            };
+            let (_, bytes) = record(&program, &options, Detail::Light).unwrap();
+            analyze(&bytes, &[Analysis::Deadlock]).predicted.len()
+        });
+        runs.sum::<usize>()
+    };
+    assert_ne!(predicted("lock"), 0);
+    assert_eq!(predicted("try"), 0);
+}
+
+#[test]
+fn a_race_that_is_wanted_is_none() {
+    let write = calls(&[("write", X)]);
+    let benign = calls(&[("benign", X)]) + &write;
+    for (a, b, found) in [(&write, &write, true), (&benign, &benign, false)] {
+        let program = guest(Made::Hooks, a, b);
+        let (_, bytes) = record(&program, &RunOptions::default(), Detail::Full).unwrap();
+        let predicted = analyze(&bytes, &[Analysis::Hb]).predicted;
+        assert_eq!(!predicted.is_empty(), found);
+    }
 }
 
 #[test]
 fn a_thread_beyond_all_numbers_is_refused() {
-    let program = guest("", "");
+    let program = guest(Made::Hooks, "", "");
     let file = Memory::default();
     let options = RunOptions::default();
     let header = recording::header(&program, &options, Detail::Full);
@@ -246,7 +426,7 @@ fn a_budget_ends_the_reading() {
     let loops = "(local $n i32) (loop $again (call $write (i32.const 1024))
         (local.set $n (i32.add (local.get $n) (i32.const 1)))
         (br_if $again (i32.lt_u (local.get $n) (i32.const 50000))))";
-    let program = guest(loops, loops);
+    let program = guest(Made::Hooks, loops, loops);
     let (_, bytes) = record(&program, &RunOptions::default(), Detail::Full).unwrap();
     // Before the second reading nothing is known.
     for (reading, found) in [(1, 0), (2, 1)] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Disjoint ranges of bytes, at most `limit` of them.
 #[derive(Debug)]
-pub(super) struct BenignRanges {
+pub(crate) struct BenignRanges {
     /// First byte to the one after the last.
     ranges: BTreeMap<u64, u64>,
     limit: usize,
@@ -12,7 +12,7 @@ pub(super) struct BenignRanges {
 }
 
 impl BenignRanges {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         BenignRanges {
             ranges: BTreeMap::new(),
             limit,
@@ -21,7 +21,7 @@ impl BenignRanges {
     }
 
     /// Adds a range; counts it as dropped if there are too many.
-    pub(super) fn add(&mut self, addr: u32, len: u32) {
+    pub(crate) fn add(&mut self, addr: u32, len: u32) {
         if len == 0 {
             return;
         }
@@ -42,7 +42,7 @@ impl BenignRanges {
     }
 
     /// The bytes belong to a new object, of which nothing was said yet.
-    pub(super) fn remove(&mut self, addr: u32, len: u32) {
+    pub(crate) fn remove(&mut self, addr: u32, len: u32) {
         let (first, end) = (u64::from(addr), u64::from(addr) + u64::from(len));
         while let Some((&start, &until)) = self.ranges.range(..end).next_back()
             && until > first
@@ -64,7 +64,7 @@ impl BenignRanges {
         }
         let base = u64::from(granule) * 8;
         (0..8)
-            .filter(|&bit| !self.contains(base + bit))
+            .filter(|&bit| !self.within(base + bit))
             .fold(0, |left, bit| left | 1 << bit)
             & mask
     }
@@ -74,7 +74,13 @@ impl BenignRanges {
         self.dropped
     }
 
-    fn contains(&self, addr: u64) -> bool {
+    /// Whether races on this byte are wanted.
+    #[inline]
+    pub(crate) fn contains(&self, addr: u32) -> bool {
+        !self.ranges.is_empty() && self.within(addr.into())
+    }
+
+    fn within(&self, addr: u64) -> bool {
         self.ranges
             .range(..=addr)
             .next_back()

@@ -1,17 +1,22 @@
-//! Happens-before by the creation and the join of threads, and the end of their scopes, and by nothing else.
+//! Happens-before by the creation and the join of threads, the end of their scopes and barriers, and by nothing else.
 //!
 //! For what could have happened in another schedule: locks, atomics and wake-ups come in the order that this
-//! schedule gave them, while a thread never runs before its creation or after it was joined.
+//! schedule gave them, while a thread never runs before its creation or after it was joined, and leaves no barrier before
+//! the others have come. Where more threads come to a barrier than it waits for, another schedule may let others meet:
+//! there, the order is more than there is.
 //!
 //! Clocks and slots are those of [`clock`](super::clock), but a thread takes a slot only when it is first
 //! asked about, so that threads nobody asks about cost an empty clock. When slots run out, or a thread
 //! number is beyond the limit, there is no order any more ([`ForkJoin::ended`]).
 //!
-//! **Cost**: a copy of the clock per creation, a join of two clocks per join.
+//! A barrier is remembered while a thread waits at it: at most one per thread.
+//!
+//! **Cost**: a copy of the clock per creation, a join of two clocks per join, both per barrier.
 
 use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
 use crate::trace::{Event, EventKind, ThreadId};
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// A stretch of a thread's life between two creations of other threads.
@@ -47,12 +52,28 @@ struct Member {
     published: bool,
     ended: bool,
     moment: Option<Moment>,
+    /// The barrier it waits at, and that one's round.
+    waits: Option<(u32, u64)>,
+}
+
+/// A barrier that threads wait at.
+#[derive(Debug, Default)]
+struct Barrier {
+    /// How many came and have not left.
+    inside: u32,
+    /// Counts up.
+    round: u64,
+    /// What those knew who have come to this round.
+    come: VectorClock,
+    /// What those of the last round knew, who may still be about to leave.
+    last: VectorClock,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct ForkJoin {
     threads: Vec<Member>,
+    barriers: FxHashMap<u32, Barrier>,
     slots: Slots,
     max_threads: u32,
     ended: Option<DetectionEnd>,
@@ -62,6 +83,7 @@ impl ForkJoin {
     pub(super) fn new(limits: &Limits) -> Self {
         ForkJoin {
             threads: Vec::new(),
+            barriers: FxHashMap::default(),
             slots: Slots::new(limits.slots, limits.clock),
             max_threads: limits.threads,
             ended: None,
@@ -91,6 +113,8 @@ impl ForkJoin {
                     thread.moment = None;
                 }
             }
+            EventKind::BarrierArrive { barrier } => self.arrive(event.thread, barrier),
+            EventKind::BarrierLeave { barrier } => self.leave(event.thread, barrier),
             EventKind::ThreadExit(_) => {
                 let Some(thread) = self.member(event.thread) else {
                     return;
@@ -102,6 +126,45 @@ impl ForkJoin {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn arrive(&mut self, thread: ThreadId, barrier: u32) {
+        let Some(known) = self.publish(thread) else {
+            return;
+        };
+        let state = self.barriers.entry(barrier).or_default();
+        state.inside += 1;
+        state.come.join(&known);
+        let waits = (barrier, state.round);
+        if let Some(thread) = self.member(thread) {
+            thread.waits = Some(waits);
+        }
+    }
+
+    fn leave(&mut self, thread: ThreadId, barrier: u32) {
+        let ForkJoin {
+            threads, barriers, ..
+        } = self;
+        let (Some(thread), Some(state)) = (
+            threads.get_mut(thread.0 as usize),
+            barriers.get_mut(&barrier),
+        ) else {
+            return;
+        };
+        let Some((_, round)) = thread.waits.take().filter(|&(at, _)| at == barrier) else {
+            return;
+        };
+        if round == state.round {
+            // The first to leave: whoever comes from now on comes to the next round.
+            state.round += 1;
+            state.last = std::mem::take(&mut state.come);
+        }
+        thread.clock.join(&state.last);
+        thread.moment = None;
+        state.inside -= 1;
+        if state.inside == 0 {
+            self.barriers.remove(&barrier);
         }
     }
 
@@ -221,6 +284,52 @@ mod tests {
         assert!(after.same(&meanwhile) && after.concurrent(&moment(&mut order, 2)));
         join(&mut order, 0, 2);
         assert!(!moment(&mut order, 0).concurrent(&grandchild));
+    }
+
+    /// All come, then all leave.
+    fn meet(order: &mut ForkJoin, threads: &[u32]) {
+        let barrier = 0x40;
+        for &thread in threads {
+            event(order, thread, EventKind::BarrierArrive { barrier });
+        }
+        for &thread in threads {
+            event(order, thread, EventKind::BarrierLeave { barrier });
+        }
+    }
+
+    #[test]
+    fn a_barrier_orders_those_who_meet_at_it() {
+        let mut order = order(8);
+        for child in 1..4 {
+            create(&mut order, 0, child);
+        }
+        let before = [1, 2, 3].map(|thread| moment(&mut order, thread));
+        assert!(before[0].concurrent(&before[1]));
+        meet(&mut order, &[1, 2]);
+        let after = moment(&mut order, 1);
+        assert!(!after.concurrent(&before[1]) && !after.same(&before[0]));
+        assert!(after.concurrent(&before[2]) && after.concurrent(&moment(&mut order, 2)));
+        assert!(order.barriers.is_empty());
+    }
+
+    #[test]
+    fn who_leaves_late_is_not_ordered_after_the_next_round() {
+        let barrier = 0x40;
+        let mut order = order(8);
+        for child in 1..3 {
+            create(&mut order, 0, child);
+        }
+        for thread in [1, 2] {
+            event(&mut order, thread, EventKind::BarrierArrive { barrier });
+        }
+        event(&mut order, 1, EventKind::BarrierLeave { barrier });
+        let between = moment(&mut order, 1);
+        event(&mut order, 1, EventKind::BarrierArrive { barrier });
+        event(&mut order, 2, EventKind::BarrierLeave { barrier });
+        assert!(moment(&mut order, 2).concurrent(&between));
+        event(&mut order, 2, EventKind::BarrierArrive { barrier });
+        event(&mut order, 2, EventKind::BarrierLeave { barrier });
+        assert!(!moment(&mut order, 2).concurrent(&between));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! - all threads are different, since one cannot stand in two places;
 //! - no two of them hold the same lock then (a *gate* lets one in at a time, and so does a lock of the circle
 //!   that another edge holds as well), unless both hold it shared;
-//! - no two are ordered by the creation of threads, or by what waits for them, a join or the end of a scope
+//! - no two are ordered by the creation of threads, by what waits for them, a join or the end of a scope, or by a barrier
 //!   ([`fork_join`](super::fork_join)): what main did before it created a thread cannot meet what that thread does;
 //! - each really waits for the next: not where both hold and ask shared.
 //!

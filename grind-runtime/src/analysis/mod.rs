@@ -15,12 +15,12 @@
 //! | `candidates`, `second_pass` | how a race gets its second stack |
 //! | `deadlock`, `lock_order`, `lock_misuse` | what their names say |
 //! | `thread_leak` | threads that nobody joined |
-//! | `fork_join` | order by creation and join of threads alone |
+//! | `fork_join` | order by creation and join of threads, and barriers, alone |
 //! | [`history`] | what led to a race |
 //! | `heap`, `benign` | heap blocks; bytes that race on purpose |
 //! | `heap_misuse` | use after free, double and invalid frees |
 
-mod benign;
+pub(crate) mod benign;
 mod candidates;
 mod cell;
 mod clock;

@@ -36,11 +36,12 @@ impl Steer {
     /// `random` is what the guest gets, in order; then comes that of the seed.
     pub(super) fn new(plan: Plan, sites: Arc<SiteTable>, seed: u64, mut random: Vec<u64>) -> Steer {
         random.reverse();
+        let tracker = Tracker::new(Arc::clone(&plan.locks));
         Steer(Arc::new(Mutex::new(State {
             plan,
             next: 0,
             steps: Vec::new(),
-            tracker: Tracker::new(false),
+            tracker,
             sites,
             turns: Strategy::RoundRobin.scheduler(seed),
             random,

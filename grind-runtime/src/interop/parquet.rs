@@ -196,6 +196,8 @@ fn bytes_of(kind: &EventKind) -> Option<(u32, u32)> {
         | EventKind::CondvarWake { condvar: addr, .. }
         | EventKind::CondvarNotify { condvar: addr, .. }
         | EventKind::CondvarNotified { condvar: addr }
+        | EventKind::BarrierArrive { barrier: addr }
+        | EventKind::BarrierLeave { barrier: addr }
         | EventKind::HappensBefore { object: addr }
         | EventKind::HappensAfter { object: addr } => Some((addr, 0)),
         _ => None,

@@ -135,7 +135,12 @@ pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
                 Role::DestroyLock { lock } => {
                     state.emit(EventKind::LockDestroy { lock: arg(lock) });
                 }
-                Role::Barrier { barrier: object } | Role::Release { object } => {
+                Role::Barrier { barrier } => {
+                    let barrier = arg(barrier);
+                    state.emit(EventKind::BarrierArrive { barrier });
+                    state.emit(EventKind::HappensBefore { object: barrier });
+                }
+                Role::Release { object } => {
                     let object = arg(object);
                     state.emit(EventKind::HappensBefore { object });
                 }
@@ -152,6 +157,9 @@ fn seen(state: &mut State, role: Role, args: [u32; 4]) -> Role {
     let arg = |position: u8| args[usize::from(position)];
     match role {
         Role::EnterScope { scope } => state.thread_mut().scope = Some(arg(scope)),
+        Role::VisibleBarrier { barrier } => state.emit(EventKind::BarrierArrive {
+            barrier: arg(barrier),
+        }),
         Role::InitLock { lock } if inside(state).next().is_none() => {
             let lock = arg(lock);
             state.intercepts.writers.remove(&lock);
@@ -167,6 +175,10 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
     let Some(Frame::Inside { role, args }) = state.thread_mut().intercepted.pop() else {
         return;
     };
+    if let Role::VisibleBarrier { barrier } = role {
+        let barrier = args[usize::from(barrier)];
+        return state.emit(EventKind::BarrierLeave { barrier });
+    }
     if !role.hides() {
         return lock_words::leave(state, memory, role, args);
     }
@@ -260,11 +272,14 @@ fn left(state: &mut State, memory: &[u8], role: Role, args: [u32; 4], result: u3
         _ => state.emit(EventKind::HideEnd),
     }
     match role {
-        Role::Barrier { barrier: object } | Role::Once { control: object } => {
-            state.emit(EventKind::HappensAfter {
-                object: arg(object),
-            });
+        Role::Barrier { barrier } => {
+            let barrier = arg(barrier);
+            state.emit(EventKind::HappensAfter { object: barrier });
+            state.emit(EventKind::BarrierLeave { barrier });
         }
+        Role::Once { control: object } => state.emit(EventKind::HappensAfter {
+            object: arg(object),
+        }),
         Role::Text {
             reads,
             writes,

@@ -9,6 +9,7 @@ use crate::predict::{
     Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
     ReadError, Shb, SyncPreserving, Totals, Wcp, WellFormed,
 };
+use crate::program::sites::SiteId;
 use crate::trace::file::{Detail, TraceError, TraceReader};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -165,6 +166,9 @@ pub struct Analyzed {
     pub stopped: bool,
     /// The trace is cut.
     pub cut: bool,
+    /// Locks whose sections were left in the order of the trace, for there are analyses that take sections for nested, and
+    /// these were released before a lock that was taken later.
+    pub unnested: usize,
 }
 
 /// Why a trace could not be analysed.
@@ -224,7 +228,7 @@ pub fn analyze<R: Read>(
             events: 0,
         })
     };
-    let Some(shape) = Shape::unless(Visible::new(reader, false), first)? else {
+    let Some(shape) = Shape::unless(Visible::learning(reader), first)? else {
         return Ok(Analyzed {
             totals: (wanted.iter())
                 .map(|&one| (one, Totals::default(), 0))
@@ -233,19 +237,22 @@ pub fn analyze<R: Read>(
             ..Analyzed::default()
         });
     };
-    let shape = Arc::new(shape);
-
-    let mut checker = match wanted.iter().any(|analysis| analysis.wants_nesting()) {
-        true => WellFormed::default(),
-        false => WellFormed::any_nesting(),
+    let (shape, mut checker) = match wanted.iter().any(|analysis| analysis.wants_nesting()) {
+        true => (shape, WellFormed::default()),
+        false => (shape.any_nesting(), WellFormed::any_nesting()),
     };
+    let unnested = shape.ordered();
+    let shape = Arc::new(shape);
     let mut source = SyncSource::new(open()?, Arc::clone(&shape), false);
     let mut running: Vec<(Analysis, Running, u64)> = (wanted.iter())
         .map(|&analysis| (analysis, analysis.start(), 0))
         .collect();
     let mut races = Found::new();
     let mut deadlocks = Found::new();
-    let mut analyzed = Analyzed::default();
+    let mut analyzed = Analyzed {
+        unnested,
+        ..Analyzed::default()
+    };
     let mut events = 0;
     let mut batch_races = Vec::new();
     while let Some(batch) = source.next_events()? {
@@ -257,6 +264,10 @@ pub fn analyze<R: Read>(
                 Running::Races(one) => one.feed(batch, index, &mut batch_races),
                 Running::Deadlocks(one) => {
                     for &event in batch {
+                        if shape.is_tried(SiteId(event.location)) {
+                            one.follow(event);
+                            continue;
+                        }
                         one.feed(event, |deadlock| {
                             if !add_deadlock(&mut deadlocks, *analysis, &deadlock) {
                                 *left_out += 1;

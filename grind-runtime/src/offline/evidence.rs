@@ -48,6 +48,7 @@ impl Evidence {
             Step::Atomic { addr, len, kind } => {
                 (addr, len, kind != AtomicKind::Load, AccessKind::Atomic)
             }
+            Step::LockAccess { addr, len } => (addr, len, true, AccessKind::Atomic),
             _ => return None,
         };
         Some(Access {
@@ -63,7 +64,7 @@ impl Evidence {
 
     /// As an acquire by a thread that holds `held`, if it is one.
     pub(super) fn edge(&self, held: u32) -> Option<LockOrderEdge> {
-        let Step::Acquire { lock, shared } = self.step else {
+        let Step::Acquire { lock, shared, .. } = self.step else {
             return None;
         };
         let mode = if shared {

@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | `visible` | what of a trace orders and conflicts |
+//! | `locks` | which words are locks, and nothing else |
 //! | `shape` | which bytes are accessed as one, and which of them matter |
 //! | `paged` | tables by address |
 //! | [`Translation`] | a trace as the events of [`crate::predict`] |
@@ -15,6 +16,7 @@
 
 pub mod analyses;
 mod evidence;
+mod locks;
 mod paged;
 mod plan;
 mod shape;

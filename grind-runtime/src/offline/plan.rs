@@ -1,6 +1,7 @@
 //! Schedules that lead a run to what was predicted: who makes how many visible steps, one after the other.
 
 use super::analyses::{OfflineError, Predicted};
+use super::locks::Locks;
 use super::shape::Shape;
 use super::source::SyncSource;
 use super::visible::{Step, Visible};
@@ -14,12 +15,14 @@ use std::sync::Arc;
 const MOST: usize = 1 << 20;
 
 /// Who runs until when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Each thread in turn runs until it has made so many visible steps.
     pub(crate) stretches: Vec<(ThreadId, u64)>,
     /// Whether plain accesses are steps.
     pub(crate) accesses: bool,
+    /// Of the steps that it counts.
+    pub(crate) locks: Arc<Locks>,
 }
 
 /// For each prediction, plans that may lead to it, the likelier first.
@@ -29,7 +32,7 @@ pub(crate) fn plans<R: Read>(
 ) -> Result<Vec<Vec<Plan>>, OfflineError> {
     let reader = open()?;
     let accesses = reader.header().detail == Detail::Full;
-    let shape = Arc::new(Shape::of(Visible::new(reader, false))?);
+    let shape = Arc::new(Shape::of(Visible::learning(reader))?);
     let pairs: Vec<(u32, u32)> = (predicted.iter())
         .map(|one| (one.events.0 as u32, one.events.1 as u32))
         .collect();
@@ -41,7 +44,7 @@ pub(crate) fn plans<R: Read>(
             None => Vec::new(),
             Some(witness) => {
                 let source = SyncSource::new(open()?, Arc::clone(&shape), false);
-                plan(source, witness, last, accesses)?
+                plan(source, witness, last, (accesses, shape.locks()))?
             }
         });
     }
@@ -62,7 +65,7 @@ fn plan<R: Read>(
     mut source: SyncSource<R>,
     witness: &Witness,
     last: u32,
-    accesses: bool,
+    (accesses, locks): (bool, &Arc<Locks>),
 ) -> Result<Vec<Plan>, OfflineError> {
     let mut parts: Vec<Part> = Vec::new();
     let mut stretches: Vec<(ThreadId, u64)> = Vec::new();
@@ -104,6 +107,7 @@ fn plan<R: Read>(
     let in_order = Plan {
         stretches,
         accesses,
+        locks: Arc::clone(locks),
     };
     // Sections that stay open come last, so that others can have the lock before.
     let open = |thread: ThreadId| {
@@ -125,9 +129,9 @@ fn plan<R: Read>(
     early.extend(late);
     let sections_last = Plan {
         stretches: early,
-        accesses,
+        ..in_order.clone()
     };
-    Ok(match sections_last == in_order {
+    Ok(match sections_last.stretches == in_order.stretches {
         true => vec![in_order],
         false => vec![in_order, sections_last],
     })

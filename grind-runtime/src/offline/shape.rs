@@ -6,13 +6,16 @@
 //!
 //! **Cost**: 4 bytes per 8 bytes of guest memory that are accessed, whatever the length of the trace.
 
+use super::locks::Locks;
 use super::paged::Paged;
 use super::visible::{Step, Visible};
+use crate::program::sites::SiteId;
 use crate::trace::file::TraceError;
 use crate::trace::{AtomicKind, ThreadId};
 use rustc_hash::FxHashSet;
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Granule {
@@ -39,6 +42,11 @@ const TICK: u64 = 64;
 pub(super) struct Shape {
     granules: Paged<Granule, GRANULES>,
     shared_locks: FxHashSet<u32>,
+    /// Sites of acquires that wait for nobody.
+    tried: FxHashSet<SiteId>,
+    locks: Arc<Locks>,
+    /// Whether locks that are not nested are taken for the order that they had.
+    nests: bool,
 }
 
 /// Bytes that are accessed as one.
@@ -65,17 +73,19 @@ impl Shape {
     ) -> Result<Option<Shape>, TraceError> {
         let mut shape = Shape::default();
         let mut entries = 0_u64;
-        while trace.next(|at, step| shape.step(at.thread, step))? {
+        while trace.next(|at, step| shape.step(at.thread, at.site, step))? {
             entries += 1;
             if entries.is_multiple_of(TICK) && progress(trace.reader().position()).is_break() {
                 return Ok(None);
             }
         }
+        shape.locks = trace.into_locks();
+        shape.nests = true;
         Ok(Some(shape))
     }
 
     #[inline(always)]
-    fn step(&mut self, thread: ThreadId, step: Step) {
+    fn step(&mut self, thread: ThreadId, site: Option<SiteId>, step: Step) {
         match step {
             Step::Access { addr, len, write } => {
                 let flags = PLAIN | if write { WRITTEN } else { 0 };
@@ -85,9 +95,17 @@ impl Shape {
                 let flags = ATOMIC | if kind == AtomicKind::Load { 0 } else { WRITTEN };
                 self.access(thread, addr, len, flags);
             }
-            Step::Acquire { lock, shared: true } => {
-                self.shared_locks.insert(lock);
+            Step::Acquire {
+                lock,
+                shared,
+                fallible,
+            } => {
+                if shared {
+                    self.shared_locks.insert(lock);
+                }
+                self.tried.extend(site.filter(|_| fallible));
             }
+            Step::Benign { addr, len } => self.access(thread, addr, len, 0),
             _ => {}
         }
     }
@@ -111,6 +129,32 @@ impl Shape {
             granule.flags |= flags;
             at = next;
         }
+    }
+
+    /// What is known of the locks.
+    pub(super) fn locks(&self) -> &Arc<Locks> {
+        &self.locks
+    }
+
+    /// The same, for those who can do without nesting: all locks are locks.
+    pub(super) fn any_nesting(mut self) -> Self {
+        self.nests = false;
+        self
+    }
+
+    /// Whether the sections of this lock are in the order that they had, for they are not nested.
+    pub(super) fn is_ordered(&self, lock: u32) -> bool {
+        self.nests && self.locks.is_unnested(lock)
+    }
+
+    /// How many locks that is so of.
+    pub(super) fn ordered(&self) -> usize {
+        if self.nests { self.locks.unnested() } else { 0 }
+    }
+
+    /// Whether acquires at this site wait for nobody.
+    pub(super) fn is_tried(&self, site: SiteId) -> bool {
+        self.tried.contains(&site)
     }
 
     /// Whether someone takes the lock together with others.
@@ -158,7 +202,7 @@ mod tests {
         for thread in [0, 1].map(ThreadId) {
             for (addr, len) in [(8, 4), (13, 1), (22, 4)] {
                 let write = true;
-                shape.step(thread, Step::Access { addr, len, write });
+                shape.step(thread, None, Step::Access { addr, len, write });
             }
         }
         let cells = |addr, len| {

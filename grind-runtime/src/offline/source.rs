@@ -4,11 +4,12 @@
 //! |---|---|
 //! | plain access | a read or write of each cell |
 //! | atomic store, load | notify and wait of a condition of each cell; where plain accesses touch it too, also a write or read of it in a critical section of a lock of its own, so that atomics do not race with each other |
-//! | exclusive lock | acquire, release |
+//! | exclusive lock | acquire, release (where it was released before a lock that was taken later: wait and notify of a condition); of a lock that is a word in memory, also a read of it, for what takes it cannot race with itself |
 //! | shared lock | conditions: readers wait for the last writer's release, writers for the readers' |
 //! | condition variable, futex, fence, annotation | notify and wait of a condition |
 //! | creation, join | fork, join |
-//! | allocation | its bytes become new variables |
+//! | allocation | its bytes become new variables and locks |
+//! | a lock's end or beginning | another lock from then on, unless a thread has it |
 //!
 //! **Misses** races with the end of a heap block, which is no access here. Conditions order more than the live
 //! analysis does: between two readers' releases, from a notification to whoever it woke.
@@ -20,13 +21,17 @@ use super::analyses::OfflineError;
 use super::paged::Paged;
 use super::shape::{Cell, Shape};
 use super::visible::{At, Condition, Step, Visible};
+use crate::analysis::Limits;
+use crate::analysis::benign::BenignRanges;
 use crate::predict::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES};
 use crate::predict::well_formed::Problem;
 use crate::predict::{Event, Op, ReadError, Source};
 use crate::program::sites::SiteId;
 use crate::trace::file::{Detail, TraceEnd, TraceError, TraceReader};
 use crate::trace::{AtomicKind, ThreadId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::io::Read;
 use std::sync::Arc;
@@ -112,6 +117,11 @@ impl<K: Eq + Hash + Copy> Numbers<K> {
         Ok(next)
     }
 
+    /// The number of a key that has one.
+    fn known(&self, key: K) -> Option<u32> {
+        self.numbers.get(&key).copied()
+    }
+
     /// The key gets another number from here on.
     fn renew(&mut self, key: K) {
         self.numbers.remove(&key);
@@ -123,7 +133,22 @@ impl<K: Eq + Hash + Copy> Numbers<K> {
 struct Names {
     variables: Variables,
     locks: Numbers<LockKey>,
+    /// Where there are locks of the guest.
+    lock_addrs: BTreeSet<u32>,
+    /// Their numbers, while threads have them.
+    held: FxHashSet<u32>,
     conditions: Numbers<ConditionKey>,
+}
+
+impl Names {
+    /// Another lock has this address from now on; not while a thread has it, for that will release it.
+    fn end_lock(&mut self, lock: u32) {
+        let key = LockKey::Lock(lock);
+        if (self.locks.known(key)).is_some_and(|number| !self.held.contains(&number)) {
+            self.locks.renew(key);
+            self.lock_addrs.remove(&lock);
+        }
+    }
 }
 
 /// A trace as events, as it is given to the offline analyses.
@@ -141,8 +166,12 @@ impl<R: Read> Translation<R> {
         if reader.header().detail == Detail::Light {
             return Err(OfflineError::Light("this"));
         }
-        let shape = Arc::new(Shape::of(Visible::new(reader, false))?);
-        Ok(Translation(SyncSource::new(open()?, shape, false)))
+        let shape = Shape::of(Visible::learning(reader))?.any_nesting();
+        Ok(Translation(SyncSource::new(
+            open()?,
+            Arc::new(shape),
+            false,
+        )))
     }
 }
 
@@ -166,6 +195,8 @@ pub(super) struct SyncSource<R: Read> {
 /// What was translated.
 struct Output {
     names: Names,
+    /// Where races are wanted.
+    benign: BenignRanges,
     events: Vec<Event>,
     /// Events that were dropped from `events`.
     dropped: u64,
@@ -178,14 +209,17 @@ const BATCH: usize = 1 << 10;
 impl<R: Read> SyncSource<R> {
     pub(super) fn new(reader: TraceReader<R>, shape: Arc<Shape>, stacks: bool) -> Self {
         SyncSource {
-            trace: Visible::new(reader, stacks),
+            trace: Visible::new(reader, Arc::clone(shape.locks()), stacks),
             shape,
             output: Output {
                 names: Names {
                     variables: Variables::default(),
                     locks: Numbers::new(MAX_LOCKS, "locks"),
+                    lock_addrs: BTreeSet::new(),
+                    held: FxHashSet::default(),
                     conditions: Numbers::new(MAX_LOCKS, "conditions"),
                 },
+                benign: BenignRanges::new(Limits::default().annotations),
                 events: Vec::new(),
                 dropped: 0,
                 too_many: None,
@@ -372,7 +406,7 @@ impl Output {
         };
         let op = if write { Op::Write } else { Op::Read };
         shape.cells(addr, len, |cell| {
-            if cell.variable {
+            if cell.variable && !self.benign.contains(cell.addr) {
                 self.variable(op, at, cell);
             }
         });
@@ -388,9 +422,9 @@ impl Output {
                     }
                 });
             }
-            Step::Acquire { lock, shared } => {
+            Step::Acquire { lock, shared, .. } => {
                 if !shared {
-                    self.lock(Op::Acquire, at, LockKey::Lock(lock));
+                    self.take(shape, at, lock);
                 }
                 if shape.is_shared(lock) {
                     self.condition(Op::Wait, at, ConditionKey::Writers(lock));
@@ -408,9 +442,17 @@ impl Output {
                     if shape.is_shared(lock) {
                         self.condition(Op::Notify, at, ConditionKey::Writers(lock));
                     }
-                    self.lock(Op::Release, at, LockKey::Lock(lock));
+                    self.leave(shape, at, lock);
                 }
             }
+            Step::LockAccess { addr, len } => {
+                shape.cells(addr, len, |cell| {
+                    if cell.variable {
+                        self.variable(Op::Read, at, cell);
+                    }
+                });
+            }
+            Step::LockEnd(lock) => self.names.end_lock(lock),
             Step::Signal(condition) => self.condition(Op::Notify, at, ConditionKey::Of(condition)),
             Step::Await(condition) => self.condition(Op::Wait, at, ConditionKey::Of(condition)),
             Step::Fork(child) => self.push(Op::Fork, at, child.0),
@@ -420,8 +462,38 @@ impl Output {
                     self.names.variables.renew(cell.addr);
                     self.names.conditions.renew(ConditionKey::Atomic(cell.addr));
                 });
+                self.benign.remove(addr, len);
+                let within = self.names.lock_addrs.range(addr..addr.saturating_add(len));
+                let ended: SmallVec<[u32; 4]> = within.copied().collect();
+                for lock in ended {
+                    self.names.end_lock(lock);
+                }
             }
+            Step::Benign { addr, len } => self.benign.add(addr, len),
             Step::Access { .. } | Step::End => {}
+        }
+    }
+
+    /// Takes a lock exclusively.
+    fn take(&mut self, shape: &Shape, at: Doer, lock: u32) {
+        if shape.is_ordered(lock) {
+            return self.condition(Op::Wait, at, ConditionKey::Writers(lock));
+        }
+        let key = LockKey::Lock(lock);
+        self.lock(Op::Acquire, at, key);
+        self.names.lock_addrs.insert(lock);
+        self.names.held.extend(self.names.locks.known(key));
+    }
+
+    /// Releases what [`Output::take`] took: as many events, and there is one, whatever the shape says.
+    fn leave(&mut self, shape: &Shape, at: Doer, lock: u32) {
+        if shape.is_ordered(lock) {
+            return self.condition(Op::Notify, at, ConditionKey::Writers(lock));
+        }
+        let key = LockKey::Lock(lock);
+        self.lock(Op::Release, at, key);
+        if let Some(number) = self.names.locks.known(key) {
+            self.names.held.remove(&number);
         }
     }
 

@@ -3,8 +3,9 @@
 //!
 //! The rules are those of the live analysis (`analysis/context.rs`, `analysis/order.rs`): lock and condvar hooks hide
 //! what is between their beginning and their end, and in hidden functions only creation and join of threads and
-//! annotations make edges.
+//! annotations make edges. Lock words are locks where they are nothing else ([`super::locks`]), and atomics elsewhere.
 
+use super::locks::{Learning, Locks};
 use crate::program::sites::{SiteId, SiteKind, SiteTable};
 use crate::trace::calls::CallStack;
 use crate::trace::file::{Detail, Entry, TraceError, TraceReader};
@@ -14,6 +15,7 @@ use crate::trace::{
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::io::Read;
+use std::sync::Arc;
 
 /// Something that orders or conflicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +35,19 @@ pub(crate) enum Step {
     Acquire {
         lock: u32,
         shared: bool,
+        /// It would not have waited.
+        fallible: bool,
     },
     Release {
         lock: u32,
         shared: bool,
+    },
+    /// Somebody may use the lock's address for another one.
+    LockEnd(u32),
+    /// What takes or leaves a lock accesses its word, which is all that it does beside that.
+    LockAccess {
+        addr: u32,
+        len: u32,
     },
     /// Orders what came before after which [`Step::Await`] follows.
     Signal(Condition),
@@ -45,6 +56,11 @@ pub(crate) enum Step {
     Join(ThreadId),
     /// These bytes are new.
     New {
+        addr: u32,
+        len: u32,
+    },
+    /// Races within these bytes are wanted.
+    Benign {
         addr: u32,
         len: u32,
     },
@@ -76,8 +92,9 @@ enum Hook {
 pub(super) struct Held {
     pub(super) lock: u32,
     pub(super) mode: LockMode,
-    /// To be shown only: it is not among the steps.
     word: bool,
+    /// Taking it was a step; else it is only to be shown.
+    step: bool,
     count: u32,
     pub(super) stack: Vec<SiteId>,
 }
@@ -85,14 +102,24 @@ pub(super) struct Held {
 #[derive(Clone, Debug, Default)]
 struct Thread {
     hooks: Vec<Hook>,
+    /// The outermost of them can fail.
+    fallible: bool,
     hide: u32,
     calls: CallStack,
     held: Vec<Held>,
 }
 
+/// What is known of locks.
+enum Known {
+    /// In a first reading, words are atomics.
+    Learning(Learning),
+    Learned(Arc<Locks>),
+}
+
 /// Follows threads, and says what can be seen of them.
 pub(crate) struct Tracker {
     threads: Vec<Thread>,
+    locks: Known,
     /// Whether locks remember where they were taken.
     stacks: bool,
     lock_names: FxHashMap<u32, String>,
@@ -103,7 +130,7 @@ pub(crate) struct Tracker {
 const MAX_NAMES: usize = 1 << 16;
 
 /// The calls of a thread, innermost first, as a trace without calls knows them.
-type Known<'a> = &'a dyn Fn() -> Vec<SiteId>;
+type Calls<'a> = &'a dyn Fn() -> Vec<SiteId>;
 
 /// Where a step is, to those who take it.
 pub(crate) struct At<'a> {
@@ -111,7 +138,7 @@ pub(crate) struct At<'a> {
     /// The instruction, or the innermost call.
     pub(crate) site: Option<SiteId>,
     tracker: &'a Tracker,
-    known: Option<Known<'a>>,
+    known: Option<Calls<'a>>,
     instruction: bool,
 }
 
@@ -142,12 +169,33 @@ pub(super) struct Visible<R: Read> {
 }
 
 impl<R: Read> Visible<R> {
-    pub(super) fn new(mut reader: TraceReader<R>, stacks: bool) -> Self {
+    /// For a first reading, in which lock words are learned.
+    pub(super) fn learning(reader: TraceReader<R>) -> Self {
+        Visible::over(
+            reader,
+            Tracker::over(Known::Learning(Learning::default()), false),
+        )
+    }
+
+    /// For a further one.
+    pub(super) fn new(reader: TraceReader<R>, locks: Arc<Locks>, stacks: bool) -> Self {
+        Visible::over(reader, Tracker::over(Known::Learned(locks), stacks))
+    }
+
+    fn over(mut reader: TraceReader<R>, tracker: Tracker) -> Self {
         if reader.header().detail == Detail::Full {
             reader.ignore_calls();
         }
-        let tracker = Tracker::new(stacks);
         Visible { reader, tracker }
+    }
+
+    /// What was learned of locks, or known.
+    pub(super) fn into_locks(self) -> Arc<Locks> {
+        let light = self.reader.header().detail == Detail::Light;
+        match self.tracker.locks {
+            Known::Learning(learning) => Arc::new(learning.finish(!light)),
+            Known::Learned(locks) => locks,
+        }
     }
 
     /// What the thread was called last.
@@ -172,7 +220,7 @@ impl<R: Read> Visible<R> {
             Entry::Event(event) => {
                 let calls = || reader.stack(event.thread);
                 let light = reader.header().detail == Detail::Light;
-                let known = light.then_some(&calls as Known<'_>);
+                let known = light.then_some(&calls as Calls<'_>);
                 tracker.event(event, known, &mut take);
             }
             _ => {}
@@ -182,9 +230,15 @@ impl<R: Read> Visible<R> {
 }
 
 impl Tracker {
-    pub(crate) fn new(stacks: bool) -> Self {
+    /// For a trace of which these are the lock words.
+    pub(crate) fn new(locks: Arc<Locks>) -> Self {
+        Tracker::over(Known::Learned(locks), false)
+    }
+
+    fn over(locks: Known, stacks: bool) -> Self {
         Tracker {
             threads: Vec::new(),
+            locks,
             stacks,
             lock_names: FxHashMap::default(),
             thread_names: FxHashMap::default(),
@@ -200,7 +254,7 @@ impl Tracker {
     }
 
     /// Calls of a thread, innermost first.
-    fn calls(&self, thread: ThreadId, known: Option<Known<'_>>) -> Vec<SiteId> {
+    fn calls(&self, thread: ThreadId, known: Option<Calls<'_>>) -> Vec<SiteId> {
         if let Some(known) = known {
             return known();
         }
@@ -246,7 +300,7 @@ impl Tracker {
         &'a self,
         thread: ThreadId,
         site: Option<SiteId>,
-        known: Option<Known<'a>>,
+        known: Option<Calls<'a>>,
     ) -> At<'a> {
         At {
             thread,
@@ -264,15 +318,19 @@ impl Tracker {
     pub(crate) fn event(
         &mut self,
         event: &Event,
-        known: Option<Known<'_>>,
+        known: Option<Calls<'_>>,
         take: &mut impl FnMut(At<'_>, Step),
     ) {
         let thread = event.thread;
         let site = event.kind.site();
         let hidden = self.hidden(thread);
         let outermost = self.thread(thread).hooks.is_empty();
+        if let Known::Learning(learning) = &mut self.locks {
+            learning.follow(event, hidden);
+        }
         let mut steps: SmallVec<[Step; 4]> = SmallVec::new();
         match event.kind {
+            _ if self.only_moves_a_lock(event) => {}
             EventKind::ThreadName { of, ref name } if self.thread_names.len() < MAX_NAMES => {
                 self.thread_names.insert(of, name.clone());
             }
@@ -283,8 +341,8 @@ impl Tracker {
             EventKind::ThreadJoin { child } if child != thread => steps.push(Step::Join(child)),
             EventKind::ThreadExit(_) => {
                 let held = std::mem::take(&mut self.thread(thread).held);
-                let stepped = held.iter().rev().filter(|held| !held.word);
-                steps.extend(stepped.map(|held| release(held.lock, held.mode)));
+                let steps_taken = held.iter().rev().filter(|held| held.step);
+                steps.extend(steps_taken.map(|held| release(held.lock, held.mode)));
                 steps.push(Step::End);
                 *self.thread(thread) = Thread::default();
             }
@@ -298,34 +356,41 @@ impl Tracker {
                 steps.push(Step::Await(Condition::Object(object)))
             }
             EventKind::Alloc { addr, size } => steps.push(Step::New { addr, len: size }),
+            EventKind::BenignRace { addr, len } => steps.push(Step::Benign { addr, len }),
             EventKind::HideBegin => self.thread(thread).hide += 1,
             EventKind::HideEnd => {
                 let state = self.thread(thread);
                 state.hide = state.hide.saturating_sub(1);
             }
-            EventKind::LockRequest { lock, .. } => self.thread(thread).hooks.push(Hook::Lock(lock)),
+            EventKind::LockRequest { lock, fallible, .. } => {
+                let state = self.thread(thread);
+                if outermost {
+                    state.fallible = fallible;
+                }
+                state.hooks.push(Hook::Lock(lock));
+            }
             EventKind::LockAcquire { lock, mode } => {
                 self.end_hook(thread, Hook::Lock(lock));
-                if self.thread(thread).hooks.is_empty()
-                    && self.take_lock((thread, None), known, (lock, mode), false)
-                {
-                    steps.extend((!self.hidden(thread)).then(|| acquire(lock, mode)));
+                if self.thread(thread).hooks.is_empty() {
+                    let step = !self.hidden(thread);
+                    let taken = self.take_lock((thread, None), known, (lock, mode), false, step);
+                    let fallible = self.thread(thread).fallible;
+                    steps.extend(taken.then(|| acquire(lock, mode, fallible)));
                 }
             }
             EventKind::LockFail { lock, .. } => self.end_hook(thread, Hook::Lock(lock)),
             EventKind::LockRelease { lock, mode } => {
-                if outermost && self.drop_lock(thread, (lock, mode), false) {
-                    steps.extend((!hidden).then(|| release(lock, mode)));
+                if outermost {
+                    let had = self.drop_lock(thread, (lock, mode), false);
+                    steps.extend(had.map(|mode| release(lock, mode)));
                 }
                 self.thread(thread).hooks.push(Hook::Unlock(lock));
             }
             EventKind::LockReleased { lock } => self.end_hook(thread, Hook::Unlock(lock)),
             EventKind::CondvarWait { condvar, lock } => {
-                let state = self.thread(thread);
-                let index = (state.held.iter()).rposition(|held| held.lock == lock && !held.word);
-                if let (true, Some(index)) = (outermost, index) {
-                    let held = state.held.remove(index);
-                    steps.extend((!hidden).then(|| release(lock, held.mode)));
+                if outermost {
+                    let had = self.lose_lock(thread, lock);
+                    steps.extend(had.map(|mode| release(lock, mode)));
                 }
                 self.thread(thread).hooks.push(Hook::Wait(condvar));
             }
@@ -335,12 +400,13 @@ impl Tracker {
                 timed_out,
             } => {
                 self.end_hook(thread, Hook::Wait(condvar));
+                let mode = LockMode::Exclusive;
+                let step = !self.hidden(thread);
                 if self.thread(thread).hooks.is_empty()
-                    && self.take_lock((thread, None), known, (lock, LockMode::Exclusive), false)
-                    && !self.hidden(thread)
+                    && self.take_lock((thread, None), known, (lock, mode), false, step)
                 {
                     steps.extend((!timed_out).then_some(Step::Await(Condition::Condvar(condvar))));
-                    steps.push(acquire(lock, LockMode::Exclusive));
+                    steps.push(acquire(lock, mode, false));
                 }
             }
             EventKind::CondvarNotify { condvar, .. } => {
@@ -348,16 +414,36 @@ impl Tracker {
                 self.thread(thread).hooks.push(Hook::Notify(condvar));
             }
             EventKind::CondvarNotified { condvar } => self.end_hook(thread, Hook::Notify(condvar)),
-            // To be shown only: the atomics order what these locks order.
-            EventKind::LockWord { lock, change, .. } => match change {
-                LockChange::Taken { mode, .. } if outermost => {
-                    self.take_lock((thread, site), known, (lock, mode), true);
+            EventKind::LockWord { lock, change, .. } => {
+                let access = self.lock_word(lock);
+                match change {
+                    LockChange::Taken { mode, fallible } if outermost => {
+                        let step = !hidden && access.is_some();
+                        if self.take_lock((thread, site), known, (lock, mode), true, step) {
+                            steps.push(acquire(lock, mode, fallible));
+                            steps.extend(access);
+                        }
+                    }
+                    LockChange::Left { mode } => {
+                        if let Some(mode) = self.drop_lock(thread, (lock, mode), true) {
+                            steps.extend(access);
+                            steps.push(release(lock, mode));
+                        }
+                    }
+                    LockChange::Wanted { .. } | LockChange::Taken { .. } => {}
                 }
-                LockChange::Left { mode } => {
-                    self.drop_lock(thread, (lock, mode), true);
+            }
+            EventKind::LockDestroy { lock } => steps.push(Step::LockEnd(lock)),
+            EventKind::LockInit { lock } => {
+                // Nobody has what begins.
+                for holder in 0..self.threads.len() as u32 {
+                    let holder = ThreadId(holder);
+                    if let Some(mode) = self.lose_lock(holder, lock) {
+                        take(self.at(holder, None, None), release(lock, mode));
+                    }
                 }
-                LockChange::Wanted { .. } | LockChange::Taken { .. } => {}
-            },
+                steps.push(Step::LockEnd(lock));
+            }
             _ if hidden => {}
             EventKind::Atomic {
                 addr, width, kind, ..
@@ -417,13 +503,35 @@ impl Tracker {
         }
     }
 
-    /// True if the thread did not have the lock before.
+    /// The access of what takes or leaves this lock, if it is a word that is nothing else.
+    fn lock_word(&self, lock: u32) -> Option<Step> {
+        let Known::Learned(locks) = &self.locks else {
+            return None;
+        };
+        let access = |len| Step::LockAccess { addr: lock, len };
+        locks.word(lock).map(access)
+    }
+
+    /// Whether the event is of the inside of a lock.
+    fn only_moves_a_lock(&self, event: &Event) -> bool {
+        let (EventKind::Atomic { addr, .. }
+        | EventKind::WaitBegin { addr, .. }
+        | EventKind::WaitEnd { addr, .. }
+        | EventKind::Notify { addr, .. }) = event.kind
+        else {
+            return false;
+        };
+        matches!(&self.locks, Known::Learned(locks) if locks.word(addr).is_some())
+    }
+
+    /// True if the thread did not have the lock before, and to take it is a step.
     fn take_lock(
         &mut self,
         (thread, site): (ThreadId, Option<SiteId>),
-        known: Option<Known<'_>>,
+        known: Option<Calls<'_>>,
         (lock, mode): (u32, LockMode),
         word: bool,
+        step: bool,
     ) -> bool {
         let stack = match self.stacks {
             true => (site.into_iter().chain(self.calls(thread, known))).collect(),
@@ -439,35 +547,67 @@ impl Tracker {
             lock,
             mode,
             word,
+            step,
             count: 1,
             stack,
         });
-        true
+        step
     }
 
-    /// True if the thread has the lock no longer, and had it.
-    fn drop_lock(&mut self, thread: ThreadId, (lock, mode): (u32, LockMode), word: bool) -> bool {
+    /// How the thread had the lock, if it has it no longer, and to take it was a step.
+    fn drop_lock(
+        &mut self,
+        thread: ThreadId,
+        (lock, mode): (u32, LockMode),
+        word: bool,
+    ) -> Option<LockMode> {
         let held = &mut self.thread(thread).held;
         let of = |mode: Option<LockMode>| {
             held.iter().rposition(|held| {
                 (held.lock, held.word) == (lock, word) && mode.is_none_or(|mode| held.mode == mode)
             })
         };
-        let Some(index) = of(Some(mode)).or_else(|| of(None)) else {
-            return false;
-        };
+        let index = of(Some(mode)).or_else(|| of(None))?;
         held[index].count -= 1;
-        let last = held[index].count == 0;
-        if last {
-            held.remove(index);
+        if held[index].count > 0 {
+            return None;
         }
-        last
+        let gone = self.remove_lock(thread, index);
+        gone.step.then_some(gone.mode)
+    }
+
+    /// The thread has this lock no longer, however often it took it: how it had it, if to take it was a step.
+    fn lose_lock(&mut self, thread: ThreadId, lock: u32) -> Option<LockMode> {
+        let held = &self.threads[thread.0 as usize].held;
+        let index = held
+            .iter()
+            .rposition(|held| held.lock == lock && !held.word)?;
+        let gone = self.remove_lock(thread, index);
+        gone.step.then_some(gone.mode)
+    }
+
+    /// The thread has its lock of this index no longer.
+    fn remove_lock(&mut self, thread: ThreadId, index: usize) -> Held {
+        let state = &mut self.threads[thread.0 as usize];
+        let gone = state.held.remove(index);
+        let excludes = |held: &Held| held.mode == LockMode::Exclusive && (held.step || held.word);
+        if let Known::Learning(learning) = &mut self.locks
+            && excludes(&gone)
+            && state.held[index..].iter().any(excludes)
+        {
+            learning.not_nested(gone.lock, gone.word);
+        }
+        gone
     }
 }
 
-fn acquire(lock: u32, mode: LockMode) -> Step {
+fn acquire(lock: u32, mode: LockMode, fallible: bool) -> Step {
     let shared = mode == LockMode::Shared;
-    Step::Acquire { lock, shared }
+    Step::Acquire {
+        lock,
+        shared,
+        fallible,
+    }
 }
 
 fn release(lock: u32, mode: LockMode) -> Step {

@@ -67,14 +67,19 @@ struct Kind {
 impl DeadlockPrediction {
     /// Takes the next event, and gives `found` every deadlock of it and an earlier one.
     pub fn feed(&mut self, event: Event, found: impl FnMut(Deadlock)) {
-        self.number += 1;
         if event.op == Op::Acquire {
             let place = Place {
-                number: self.number,
+                number: self.number + 1,
                 location: event.location,
             };
             self.acquire(&event, place, found);
         }
+        self.follow(event);
+    }
+
+    /// Takes the next event, which waits for nobody even if it is an acquire, as one that could have failed.
+    pub fn follow(&mut self, event: Event) {
+        self.number += 1;
         self.ideals.feed(&event);
     }
 

@@ -59,6 +59,8 @@ impl EventKind {
             EventKind::Stop { .. } => "stop",
             EventKind::ThreadDone { .. } => "thread-done",
             EventKind::LockInit { .. } => "lock-init",
+            EventKind::BarrierArrive { .. } => "barrier-arrive",
+            EventKind::BarrierLeave { .. } => "barrier-leave",
             EventKind::LockWord { change, .. } => match change {
                 LockChange::Wanted { .. } => "lock-wanted",
                 LockChange::Taken { .. } => "lock-taken",
@@ -147,6 +149,8 @@ impl Display for EventKind {
                 write!(f, " 0x{condvar:x}{}", if *all { " all" } else { "" })
             }
             EventKind::CondvarNotified { condvar: object }
+            | EventKind::BarrierArrive { barrier: object }
+            | EventKind::BarrierLeave { barrier: object }
             | EventKind::HappensBefore { object }
             | EventKind::HappensAfter { object } => write!(f, " 0x{object:x}"),
             EventKind::BenignRace { addr, len } | EventKind::Alloc { addr, size: len } => {

@@ -419,6 +419,17 @@ pub enum EventKind {
         /// Address of the lock.
         lock: u32,
     },
+    /// The thread comes to a barrier. It orders nothing: other events do, or the atomics of a barrier that is visible.
+    BarrierArrive {
+        /// Address of the barrier.
+        barrier: u32,
+    },
+    /// The thread leaves a barrier, to which all others of its round have come: in every schedule, if no more threads
+    /// use it than it waits for. It orders nothing, either.
+    BarrierLeave {
+        /// Address of the barrier.
+        barrier: u32,
+    },
 }
 
 impl EventKind {

@@ -123,14 +123,22 @@ pub(super) const HOOKS: &[HostFn] = &[
         let object = args[0] as u32;
         emit(
             ctx,
-            [EventKind::HappensBefore { object }, EventKind::HideBegin],
+            [
+                EventKind::BarrierArrive { barrier: object },
+                EventKind::HappensBefore { object },
+                EventKind::HideBegin,
+            ],
         )
     }),
     quiet("finish_barrier", |ctx, args| {
         let object = args[0] as u32;
         emit(
             ctx,
-            [EventKind::HideEnd, EventKind::HappensAfter { object }],
+            [
+                EventKind::HideEnd,
+                EventKind::HappensAfter { object },
+                EventKind::BarrierLeave { barrier: object },
+            ],
         )
     }),
 ];

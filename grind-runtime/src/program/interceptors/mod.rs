@@ -157,6 +157,12 @@ pub enum Role {
         /// Parameter that says whether it waits without a deadline, if one does.
         deadline: Option<u8>,
     },
+    /// The same as [`Role::Barrier`]. What is inside is not hidden: its atomics order the threads.
+    #[serde(skip)]
+    VisibleBarrier {
+        /// Parameter that holds its address.
+        barrier: u8,
+    },
     /// The thread that is created next is counted in a scope, which waits for it. What is inside is not hidden.
     #[serde(skip)]
     EnterScope {
@@ -190,7 +196,10 @@ impl Role {
     pub(crate) fn hides(self) -> bool {
         !matches!(
             self,
-            Role::LockWord { .. } | Role::EnterScope { .. } | Role::InitLock { .. }
+            Role::LockWord { .. }
+                | Role::EnterScope { .. }
+                | Role::InitLock { .. }
+                | Role::VisibleBarrier { .. }
         )
     }
 
@@ -224,6 +233,7 @@ impl Role {
             Role::CondvarWait { condvar, lock } => (Some(condvar), Some(lock), None),
             Role::CondvarNotify { condvar, .. } => (Some(condvar), None, None),
             Role::Barrier { barrier: object }
+            | Role::VisibleBarrier { barrier: object }
             | Role::Release { object }
             | Role::Acquire { object }
             | Role::Once { control: object } => (Some(object), None, None),
@@ -320,12 +330,13 @@ fn names(info: &ModuleInfo) -> impl Iterator<Item = (u32, &str)> {
 
 /// Whether a symbol may have a name that the table knows. To demangle all that have not takes longer than to look.
 fn may_be_known(symbol: &str) -> bool {
-    const WITHIN: [&str; 5] = [
+    const WITHIN: [&str; 6] = [
         "__rust",
         "__rdl",
         "__default_lib_allocator",
         "dlmalloc",
         "increment_num_running_threads",
+        "7Barrier4wait",
     ];
     let mangled = symbol.starts_with("_R") || symbol.starts_with("_ZN");
     let known = |symbol: &str| WITHIN.iter().any(|name| symbol.contains(name));

@@ -104,6 +104,10 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     ("std::thread::scoped::ScopeData::increment_num_running_threads", 1, false, Role::EnterScope { scope: 0 }),
     ("<std::thread::scoped::ScopeData>::increment_num_running_threads", 1, false, Role::EnterScope { scope: 0 }),
 
+    // Rust's barrier is a mutex and a condition variable.
+    ("std::sync::barrier::Barrier::wait", 1, true, Role::VisibleBarrier { barrier: 0 }),
+    ("<std::sync::barrier::Barrier>::wait", 1, true, Role::VisibleBarrier { barrier: 0 }),
+
     // Functions of strings in wasi-libc that read whole words. What they share a word with may be another thread's.
     ("strlen", 1, true, text(0, TextEnd::Length, None)),
     ("strnlen", 2, true, text(0, TextEnd::Length, Some(1))),
