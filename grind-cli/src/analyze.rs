@@ -261,6 +261,10 @@ fn report(
         let text = "the trace is cut: what came after its last whole chunk is not known";
         report.limits.push(text.to_owned());
     }
+    if analyzed.light && !analyzed.predicted.is_empty() {
+        let text = "the trace has no accesses: what threads read from each other may forbid what is predicted";
+        report.limits.push(text.to_owned());
+    }
     if analyzed.unnested > 0 {
         report.limits.push(format!(
             "{} locks were released before one that was taken later: their sections stay in the order of the trace",

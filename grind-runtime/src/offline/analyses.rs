@@ -166,6 +166,8 @@ pub struct Analyzed {
     pub stopped: bool,
     /// The trace is cut.
     pub cut: bool,
+    /// The trace has no accesses.
+    pub light: bool,
     /// Locks whose sections were left in the order of the trace, for there are analyses that take sections for nested, and
     /// these were released before a lock that was taken later.
     pub unnested: usize,
@@ -250,6 +252,7 @@ pub fn analyze<R: Read>(
     let mut races = Found::new();
     let mut deadlocks = Found::new();
     let mut analyzed = Analyzed {
+        light,
         unnested,
         ..Analyzed::default()
     };
