@@ -164,10 +164,6 @@ pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
                             )?,
                             SiteKind::Call => writeln!(out, "  {thread} call @{:x}", site.offset)?,
                             SiteKind::Return => writeln!(out, "  {thread} return")?,
-                            SiteKind::HideBegin => {
-                                writeln!(out, "  {thread} hide-begin @{:x}", site.offset)?
-                            }
-                            SiteKind::HideEnd => writeln!(out, "  {thread} hide-end")?,
                             SiteKind::Atomic | SiteKind::Bulk | SiteKind::Trap => {}
                         }
                     }

@@ -3,7 +3,7 @@
 //! Every detector reads this, and none writes it. The call stack follows the `Call` and `Return` records;
 //! held locks follow the hooks, or the words that locks without hooks are, each with the stack where it was taken.
 //!
-//! **Hidden.** Three things hide: `HideBegin`..`HideEnd` as records, the same as events, and lock and condvar
+//! **Hidden.** Two things hide: `HideBegin`..`HideEnd`, and lock and condvar
 //! hooks from their beginning (`LockRequest`, `LockRelease`, `CondvarWait`, `CondvarNotify`) to their end.
 //! All nest. Hooks *within* a hook are a lock's own insides: they count for nesting only. Hooks within a
 //! hidden function keep the list of held locks right, but make no edges.

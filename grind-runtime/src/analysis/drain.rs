@@ -120,12 +120,6 @@ impl<'a> Cursor<'a> {
         }
         Some(record)
     }
-
-    /// What is left of the next region: its sites, and their first index.
-    fn rest(&self, region: &Region<'_>) -> impl Iterator<Item = SiteId> + use<> {
-        let first = region.first.0;
-        (first + self.index as u32..first + region.len as u32).map(SiteId)
-    }
 }
 
 /// Follows records as far as it can. The record it stops at is an access, taken from the cursor and left to the
@@ -143,10 +137,12 @@ pub(super) fn drain(
     cursor: &mut Cursor<'_>,
     plain: &Plain<'_>,
 ) -> Option<Record> {
+    if context.hidden() {
+        // No record ends that, only an event.
+        follow(table, context, cursor);
+        return None;
+    }
     loop {
-        if context.hidden() {
-            skip_hidden((table, sites), context, cursor);
-        }
         check(shadow, (table, sites), context, cursor, plain);
         let record = cursor.take(table)?;
         let kind = kind_of(sites.0[record.site().0 as usize]);
@@ -166,7 +162,7 @@ fn kind_of(word: u64) -> u8 {
 }
 
 /// The loop. Whatever is rare is a call, so that everything it needs stays in registers. Stops at accesses
-/// that race, or begin an epoch, and where something is hidden.
+/// that race, or begin an epoch.
 #[inline(never)]
 fn check(
     shadow: &mut Shadow,
@@ -239,43 +235,17 @@ fn span(shadow: &mut Shadow, word: u64, addr: u32, site: SiteId, plain: &Plain<'
     })
 }
 
-/// Follows records while they are hidden.
-fn skip_hidden(
-    (table, sites): (&SiteTable, &SiteWords),
-    context: &mut ThreadContext,
-    cursor: &mut Cursor<'_>,
-) {
-    while let Some(region) = cursor.region(table) {
-        for (at, site) in cursor.rest(&region).enumerate() {
-            let kind = kind_of(sites.0[site.0 as usize]);
-            if kind > WRITE {
-                follow_record(context, kind, site);
-                if !context.hidden() {
-                    cursor.index += at;
-                    cursor.take(table);
-                    return;
-                }
-            }
-        }
-        cursor.pass(&region);
-    }
-}
-
 /// Everything about a record that is not an access.
 #[inline]
 pub(super) fn follow_record(context: &mut ThreadContext, kind: u8, site: SiteId) {
-    const HIDE_BEGIN: u8 = SiteKind::HideBegin as u8;
-    const HIDE_END: u8 = SiteKind::HideEnd as u8;
     match kind {
         CALL => context.call(site),
         RETURN => context.ret(),
-        HIDE_BEGIN => context.hide_begin(),
-        HIDE_END => context.hide_end(),
         _ => {}
     }
 }
 
-/// Calls, returns and hidden functions only. Of a region, these are the first record or the last.
+/// Calls and returns only. Of a region, these are the first record or the last.
 ///
 /// # Panics
 /// If a record names a site that is not in the table.

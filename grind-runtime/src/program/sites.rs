@@ -21,10 +21,6 @@ pub enum SiteKind {
     Call = 2,
     /// The matching return; the record follows the callee's records.
     Return = 3,
-    /// Entry of a function whose inside is hidden (allocator, libc internals).
-    HideBegin = 4,
-    /// The matching exit.
-    HideEnd = 5,
     /// Atomic access, wait, notify or fence: reported as an event, never as a record.
     Atomic = 6,
     /// Bulk memory operation: reported as an event, never as a record.

@@ -345,7 +345,7 @@ pub enum EventKind {
     },
 
     /// What follows in this thread is not checked and makes no edges, until the matching
-    /// [`EventKind::HideEnd`]. Nests, also with the records of the same name.
+    /// [`EventKind::HideEnd`]. Nests.
     HideBegin,
     /// See [`EventKind::HideBegin`].
     HideEnd,

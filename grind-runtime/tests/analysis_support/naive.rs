@@ -95,8 +95,6 @@ impl Naive {
                         match site.kind {
                             SiteKind::Call => me.calls.push(record.site()),
                             SiteKind::Return => drop(me.calls.pop()),
-                            SiteKind::HideBegin => me.hidden += 1,
-                            SiteKind::HideEnd => me.hidden -= 1,
                             kind => {
                                 let addr = record.base() + site.displacement;
                                 let (len, write) = (site.width.into(), kind == SiteKind::Write);

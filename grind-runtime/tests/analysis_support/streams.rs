@@ -531,12 +531,14 @@ fn step(build: &mut Builder, thread: ThreadId, choices: &mut Choices<'_>) {
             } else {
                 build.threads[me].hidden - 1
             };
-            match (choices.below(2) == 0, begin) {
-                (true, true) => build.plain(thread, SiteKind::HideBegin, 0, 0, 0),
-                (true, false) => build.plain(thread, SiteKind::HideEnd, 0, 0, 0),
-                (false, true) => build.event(thread, EventKind::HideBegin),
-                (false, false) => build.event(thread, EventKind::HideEnd),
-            }
+            build.event(
+                thread,
+                if begin {
+                    EventKind::HideBegin
+                } else {
+                    EventKind::HideEnd
+                },
+            );
         }
     }
 }

@@ -5,13 +5,11 @@
 use super::entry::{Bytes, put, put_signed};
 use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
 
-const KINDS: [SiteKind; 9] = [
+const KINDS: [SiteKind; 7] = [
     SiteKind::Read,
     SiteKind::Write,
     SiteKind::Call,
     SiteKind::Return,
-    SiteKind::HideBegin,
-    SiteKind::HideEnd,
     SiteKind::Atomic,
     SiteKind::Bulk,
     SiteKind::Trap,
@@ -89,7 +87,8 @@ impl Decoder {
 }
 
 fn site(bytes: &mut Bytes<'_>, func: &mut i64, offset: &mut i64) -> Option<(Site, u8, u8)> {
-    let kind = *KINDS.get(usize::from(bytes.byte()?))?;
+    let code = bytes.byte()?;
+    let kind = *KINDS.iter().find(|&&kind| kind as u8 == code)?;
     let (width, word, records) = (bytes.byte()?, bytes.byte()?, bytes.byte()?);
     *func = func.checked_add(bytes.signed()?)?;
     *offset = offset.checked_add(bytes.signed()?)?;
