@@ -13,45 +13,11 @@
 use super::diagnosis::{HeapBlock, HeldLock, Misuse, Stack, StackPlace, ThreadInfo, TrappedThread};
 use super::limits::Limits;
 use crate::program::sites::SiteId;
-use crate::trace::{Event, EventKind, LockChange, LockMode, ThreadEnd, ThreadId};
+use crate::trace::locks::{Change, Held, Hook, LockState, Wanted};
+use crate::trace::{Event, EventKind, ThreadEnd, ThreadId};
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::Hasher;
 use std::ops::Range;
-
-/// A lock that a thread has, as often as it took it.
-#[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) lock: u32,
-    pub(super) mode: LockMode,
-    pub(super) count: u32,
-    pub(super) stack: Stack,
-}
-
-/// A hook that began and has not ended.
-#[derive(Clone, Debug)]
-pub(super) enum Hook {
-    /// Asks for a lock.
-    Lock { lock: u32, mode: LockMode },
-    /// Releases a lock.
-    Unlock { lock: u32 },
-    /// Waits on a condition variable, without the lock that it had.
-    Wait {
-        condvar: u32,
-        lock: u32,
-        /// How it held the lock.
-        had: Option<(LockMode, u32)>,
-    },
-    /// Notifies a condition variable.
-    Notify { condvar: u32 },
-}
-
-/// A lock that is a word in memory, from when its thread asks for it until it has it.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) lock: u32,
-    pub(super) mode: LockMode,
-    stack: Stack,
-}
 
 /// One thread.
 #[derive(Debug, Default)]
@@ -61,10 +27,7 @@ pub(super) struct ThreadContext {
     deeper: usize,
     max_calls: usize,
     max_frames: usize,
-    hide_depth: u32,
-    hooks: Vec<Hook>,
-    held: Vec<Held>,
-    wanted: Option<Wanted>,
+    locks: LockState,
     /// The wait instruction it is in.
     waiting: Option<SiteId>,
     name: Option<String>,
@@ -105,33 +68,20 @@ impl ThreadContext {
         }
     }
 
-    #[inline]
-    pub(super) fn hide_begin(&mut self) {
-        self.hide_depth += 1;
-    }
-
-    #[inline]
-    pub(super) fn hide_end(&mut self) {
-        self.hide_depth = self.hide_depth.saturating_sub(1);
-    }
-
     /// Whether what it does now is not to be seen.
     #[inline]
     pub(super) fn hidden(&self) -> bool {
-        self.hide_depth > 0 || !self.hooks.is_empty()
+        self.locks.hidden()
     }
 
     /// Whether it is inside a lock or condvar hook, where further hooks are not its own.
     pub(super) fn in_hook(&self) -> bool {
-        !self.hooks.is_empty()
+        self.locks.in_hook()
     }
 
     /// The stack of something done at `site`, or by the host call on top if there is none.
     pub(super) fn stack(&self, site: Option<SiteId>) -> Stack {
-        site.into_iter()
-            .chain(self.calls.iter().rev().copied())
-            .take(self.max_frames)
-            .collect()
+        stack_of(&self.calls, site, self.max_frames).collect()
     }
 
     /// All calls, innermost first, if no limit cut them.
@@ -143,11 +93,7 @@ impl ThreadContext {
     /// Hash of what [`ThreadContext::stack`] returns.
     pub(super) fn stack_hash(&self, site: Option<SiteId>) -> u64 {
         let mut hasher = FxHasher::default();
-        for frame in site
-            .into_iter()
-            .chain(self.calls.iter().rev().copied())
-            .take(self.max_frames)
-        {
+        for frame in stack_of(&self.calls, site, self.max_frames) {
             hasher.write_u32(frame.0);
         }
         hasher.finish()
@@ -155,7 +101,7 @@ impl ThreadContext {
 
     /// Whether [`ThreadContext::stack`] without a site returns this.
     pub(super) fn has_stack(&self, stack: &[SiteId]) -> bool {
-        self.calls.iter().rev().take(self.max_frames).eq(stack)
+        stack_of(&self.calls, None, self.max_frames).eq(stack.iter().copied())
     }
 
     /// The site of the innermost call.
@@ -164,12 +110,12 @@ impl ThreadContext {
     }
 
     pub(super) fn held(&self) -> &[Held] {
-        &self.held
+        self.locks.held()
     }
 
     /// The outermost hook that it is in.
     pub(super) fn hook(&self) -> Option<&Hook> {
-        self.hooks.first()
+        self.locks.hook()
     }
 
     /// The wait instruction it is in, if any.
@@ -179,155 +125,40 @@ impl ThreadContext {
 
     /// The lock without hooks that it asks for.
     pub(super) fn wanted(&self) -> Option<&Wanted> {
-        self.wanted.as_ref()
-    }
-
-    fn take(&mut self, lock: u32, mode: LockMode, count: u32) {
-        self.take_at(lock, mode, count, |thread| thread.stack(None));
-    }
-
-    fn take_at(
-        &mut self,
-        lock: u32,
-        mode: LockMode,
-        count: u32,
-        stack: impl FnOnce(&Self) -> Stack,
-    ) {
-        let same = self
-            .held
-            .iter_mut()
-            .find(|held| held.lock == lock && held.mode == mode);
-        if let Some(held) = same {
-            held.count += count;
-        } else {
-            let stack = stack(self);
-            self.held.push(Held {
-                lock,
-                mode,
-                count,
-                stack,
-            });
-        }
-    }
-
-    /// The entry that a release of the lock concerns: of this mode if there is one, else of the other.
-    fn entry(&self, lock: u32, mode: Option<LockMode>) -> Option<usize> {
-        let of = |wanted: Option<LockMode>| {
-            self.held
-                .iter()
-                .rposition(|held| held.lock == lock && wanted.is_none_or(|mode| held.mode == mode))
-        };
-        mode.and_then(|mode| of(Some(mode))).or_else(|| of(None))
-    }
-
-    fn drop_lock(&mut self, lock: u32, mode: LockMode) -> bool {
-        let Some(index) = self.entry(lock, Some(mode)) else {
-            return false;
-        };
-        self.held[index].count -= 1;
-        if self.held[index].count == 0 {
-            self.held.remove(index);
-        }
-        true
+        self.locks.wanted()
     }
 
     /// Follows one of its own events. False if it releases a lock that it does not hold.
     fn follow(&mut self, kind: &EventKind) -> bool {
         match *kind {
-            EventKind::HideBegin => self.hide_begin(),
-            EventKind::HideEnd => self.hide_end(),
             EventKind::WaitBegin { site, .. } => self.waiting = Some(site),
             EventKind::WaitEnd { .. } => self.waiting = None,
-            EventKind::LockRequest { lock, mode, .. } => self.hooks.push(Hook::Lock { lock, mode }),
-            EventKind::LockAcquire { lock, mode } => {
-                let asked = matches!(self.hooks.last(), Some(Hook::Lock { lock: wanted, .. }) if *wanted == lock);
-                if asked {
-                    self.hooks.pop();
-                }
-                if self.hooks.is_empty() {
-                    self.take(lock, mode, 1);
-                }
-            }
-            EventKind::LockFail { lock, .. } => {
-                if matches!(self.hooks.last(), Some(Hook::Lock { lock: wanted, .. }) if *wanted == lock)
-                {
-                    self.hooks.pop();
-                }
-            }
-            EventKind::LockRelease { lock, mode } => {
-                let held = self.in_hook() || self.drop_lock(lock, mode);
-                self.hooks.push(Hook::Unlock { lock });
-                return held;
-            }
-            EventKind::LockReleased { lock } => {
-                if matches!(self.hooks.last(), Some(Hook::Unlock { lock: left }) if *left == lock) {
-                    self.hooks.pop();
-                }
-            }
-            EventKind::CondvarWait { condvar, lock } => {
-                let entry = if self.in_hook() {
-                    None
-                } else {
-                    self.entry(lock, None)
-                };
-                let had = entry
-                    .map(|index| self.held.remove(index))
-                    .map(|old| (old.mode, old.count));
-                let held = self.in_hook() || had.is_some();
-                self.hooks.push(Hook::Wait { condvar, lock, had });
-                return held;
-            }
-            EventKind::CondvarWake { condvar, lock, .. } => {
-                let mut had = None;
-                if let Some(Hook::Wait {
-                    condvar: waited,
-                    had: before,
-                    ..
-                }) = self.hooks.last()
-                    && *waited == condvar
-                {
-                    had = *before;
-                    self.hooks.pop();
-                }
-                if self.hooks.is_empty() {
-                    let (mode, count) = had.unwrap_or((LockMode::Exclusive, 1));
-                    self.take(lock, mode, count);
-                }
-            }
-            EventKind::CondvarNotify { condvar, .. } => self.hooks.push(Hook::Notify { condvar }),
-            EventKind::CondvarNotified { condvar } => {
-                if matches!(self.hooks.last(), Some(Hook::Notify { condvar: told }) if *told == condvar)
-                {
-                    self.hooks.pop();
-                }
-            }
-            EventKind::LockWord { lock, site, change } => self.follow_word(lock, site, change),
             _ => {}
         }
-        true
+        let ThreadContext {
+            locks,
+            calls,
+            max_frames,
+            ..
+        } = self;
+        let site = match *kind {
+            EventKind::LockWord { site, .. } => site,
+            _ => None,
+        };
+        let change = locks.follow(kind, || stack_of(calls, site, *max_frames).collect());
+        !matches!(change, Change::NotHeld)
     }
+}
 
-    /// Words do not lie, and break no rule. What a hook does with a word is the inside of its own lock.
-    fn follow_word(&mut self, lock: u32, site: Option<SiteId>, change: LockChange) {
-        match change {
-            LockChange::Wanted { .. } | LockChange::Taken { .. } if self.in_hook() => {}
-            LockChange::Wanted { mode } => {
-                let stack = self.stack(None);
-                self.wanted = Some(Wanted { lock, mode, stack });
-            }
-            LockChange::Taken { mode, .. } => {
-                // Where it asked is the same place, whether or not it had to wait.
-                let wanted = self.wanted.take().filter(|wanted| wanted.lock == lock);
-                self.take_at(lock, mode, 1, |thread| match wanted {
-                    Some(wanted) => wanted.stack,
-                    None => thread.stack(site),
-                });
-            }
-            LockChange::Left { mode } => {
-                self.drop_lock(lock, mode);
-            }
-        }
-    }
+/// What was called, and where it is if that is none of them: innermost first.
+fn stack_of(
+    calls: &[SiteId],
+    site: Option<SiteId>,
+    max_frames: usize,
+) -> impl Iterator<Item = SiteId> {
+    site.into_iter()
+        .chain(calls.iter().rev().copied())
+        .take(max_frames)
 }
 
 /// What an event turned out to be.
@@ -435,7 +266,7 @@ impl Contexts {
                     // What was its stack may be another's, or a heap block.
                     context.memory = 0..0;
                     context.calls = Vec::new();
-                    context.hooks = Vec::new();
+                    context.locks.end_thread();
                 }
             }
             EventKind::ThreadStack { low, high } => {
@@ -539,7 +370,7 @@ impl Contexts {
     pub(super) fn holders(&self, lock: u32) -> impl Iterator<Item = (ThreadId, &Held)> {
         self.iter().flat_map(move |(thread, context)| {
             context
-                .held
+                .held()
                 .iter()
                 .filter(move |held| held.lock == lock)
                 .map(move |held| (thread, held))
@@ -549,7 +380,7 @@ impl Contexts {
     /// Someone released the lock in the name of its holders, or ended it.
     pub(super) fn force_release(&mut self, lock: u32) {
         for context in &mut self.threads {
-            context.held.retain(|held| held.lock != lock);
+            while context.locks.lose(lock).is_some() {}
         }
     }
 

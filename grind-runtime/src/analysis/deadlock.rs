@@ -11,8 +11,9 @@
 //!
 //! Who waits for whom: Coffman, Elphick & Shoshani, *System deadlocks* (1971).
 
-use super::context::{Contexts, Hook};
+use super::context::Contexts;
 use super::diagnosis::{BlockedThread, Diagnosis, Wanted};
+use crate::trace::locks::Hook;
 use crate::trace::{BlockedOn, LockMode, ThreadId};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -82,7 +83,7 @@ fn wants(contexts: &Contexts, thread: ThreadId, on: BlockedOn) -> Option<(u32, L
         return context.wanted().map(|wanted| (wanted.lock, wanted.mode));
     };
     match *hook {
-        Hook::Lock { lock, mode } => Some((lock, mode)),
+        Hook::Lock { lock, mode, .. } => Some((lock, mode)),
         // Notified, and now on its way back into the lock.
         Hook::Wait { condvar, lock, .. } if addr != condvar && addr.wrapping_sub(lock) < 8 => {
             Some((lock, LockMode::Exclusive))

@@ -38,10 +38,11 @@
 //! **Cost**: nothing while threads hold one lock at a time. Else a look at the edges between the locks held and
 //! the one asked for; a search only where an edge is taken in a new way.
 
-use super::context::{Contexts, Held};
+use super::context::Contexts;
 use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, LockOrderEdge, Stack, Wanted};
 use super::fork_join::{ForkJoin, Moment};
 use super::limits::{LimitNotice, Limits};
+use crate::trace::locks::Held;
 use crate::trace::{Event, EventKind, LockChange, LockMode, ThreadId};
 use petgraph::graphmap::DiGraphMap;
 use petgraph::{Incoming, Outgoing};

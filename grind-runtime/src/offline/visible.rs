@@ -9,8 +9,9 @@ use super::locks::{Learning, Locks};
 use crate::program::sites::{SiteId, SiteKind, SiteTable};
 use crate::trace::calls::CallStack;
 use crate::trace::file::{Detail, Entry, TraceError, TraceReader};
+use crate::trace::locks::{Change, Held, LockState};
 use crate::trace::{
-    AtomicKind, Event, EventKind, LockChange, LockMode, RangeOrigin, Records, ThreadId, WaitOutcome,
+    AtomicKind, Event, EventKind, LockMode, RangeOrigin, Records, ThreadId, WaitOutcome,
 };
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -78,35 +79,10 @@ pub(crate) enum Condition {
     Object(u32),
 }
 
-/// A hook that began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hook {
-    Lock(u32),
-    Unlock(u32),
-    Wait(u32),
-    Notify(u32),
-}
-
-/// A lock that a thread has.
-#[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) lock: u32,
-    pub(super) mode: LockMode,
-    word: bool,
-    /// Taking it was a step; else it is only to be shown.
-    step: bool,
-    count: u32,
-    pub(super) stack: Vec<SiteId>,
-}
-
 #[derive(Clone, Debug, Default)]
 struct Thread {
-    hooks: Vec<Hook>,
-    /// The outermost of them can fail.
-    fallible: bool,
-    hide: u32,
+    locks: LockState,
     calls: CallStack,
-    held: Vec<Held>,
 }
 
 /// What is known of locks.
@@ -158,7 +134,7 @@ impl At<'_> {
     /// What the thread holds.
     pub(super) fn held(&self) -> &[Held] {
         let thread = self.tracker.threads.get(self.thread.0 as usize);
-        thread.map_or(&[], |thread| &thread.held)
+        thread.map_or(&[], |thread| thread.locks.held())
     }
 }
 
@@ -264,7 +240,7 @@ impl Tracker {
 
     fn hidden(&self, thread: ThreadId) -> bool {
         let state = self.threads.get(thread.0 as usize);
-        state.is_some_and(|state| state.hide > 0 || !state.hooks.is_empty())
+        state.is_some_and(|state| state.locks.hidden())
     }
 
     /// Follows records, and gives `take` the accesses.
@@ -323,12 +299,36 @@ impl Tracker {
     ) {
         let thread = event.thread;
         let site = event.kind.site();
-        let hidden = self.hidden(thread);
-        let outermost = self.thread(thread).hooks.is_empty();
+        let hidden = self.thread(thread).locks.hidden();
         if let Known::Learning(learning) = &mut self.locks {
             learning.follow(event, hidden);
         }
         let mut steps: SmallVec<[Step; 4]> = SmallVec::new();
+        let Thread { locks, calls } = &mut self.threads[thread.0 as usize];
+        let stacks = self.stacks;
+        let change = locks.follow(&event.kind, || match (stacks, known) {
+            (false, _) => Vec::new(),
+            (true, Some(known)) => site.into_iter().chain(known()).collect(),
+            (true, None) => site.into_iter().chain(calls.sites()).collect(),
+        });
+        match change {
+            Change::Nothing => {}
+            Change::Taken { fallible } => {
+                if let Some(held) = self.threads[thread.0 as usize].locks.held().last() {
+                    self.taken(event, held, fallible, &mut steps);
+                }
+            }
+            Change::Left { held, index } => {
+                self.left(thread, &held, index);
+                steps.extend(self.release(&held));
+            }
+            // Whoever has it has it no longer.
+            Change::NotHeld => {
+                if let EventKind::LockRelease { lock, .. } = event.kind {
+                    self.end_sections(lock, take);
+                }
+            }
+        }
         match event.kind {
             _ if self.only_moves_a_lock(event) => {}
             EventKind::ThreadName { of, ref name } if self.thread_names.len() < MAX_NAMES => {
@@ -340,11 +340,10 @@ impl Tracker {
             EventKind::ThreadCreate { child } => steps.push(Step::Fork(child)),
             EventKind::ThreadJoin { child } if child != thread => steps.push(Step::Join(child)),
             EventKind::ThreadExit(_) => {
-                let held = std::mem::take(&mut self.thread(thread).held);
-                let steps_taken = held.iter().rev().filter(|held| held.step);
-                steps.extend(steps_taken.map(|held| release(held.lock, held.mode)));
+                let ended = std::mem::take(self.thread(thread)).locks;
+                let held = ended.held().iter().rev();
+                steps.extend(held.flat_map(|held| self.release(held)));
                 steps.push(Step::End);
-                *self.thread(thread) = Thread::default();
             }
             EventKind::HappensBefore { object } => {
                 steps.extend([
@@ -357,91 +356,9 @@ impl Tracker {
             }
             EventKind::Alloc { addr, size } => steps.push(Step::New { addr, len: size }),
             EventKind::BenignRace { addr, len } => steps.push(Step::Benign { addr, len }),
-            EventKind::HideBegin => self.thread(thread).hide += 1,
-            EventKind::HideEnd => {
-                let state = self.thread(thread);
-                state.hide = state.hide.saturating_sub(1);
-            }
-            EventKind::LockRequest { lock, fallible, .. } => {
-                let state = self.thread(thread);
-                if outermost {
-                    state.fallible = fallible;
-                }
-                state.hooks.push(Hook::Lock(lock));
-            }
-            EventKind::LockAcquire { lock, mode } => {
-                self.end_hook(thread, Hook::Lock(lock));
-                if self.thread(thread).hooks.is_empty() {
-                    let step = !self.hidden(thread);
-                    let taken = self.take_lock((thread, None), known, (lock, mode), false, step);
-                    let fallible = self.thread(thread).fallible;
-                    steps.extend(taken.then(|| acquire(lock, mode, fallible)));
-                }
-            }
-            EventKind::LockFail { lock, .. } => self.end_hook(thread, Hook::Lock(lock)),
-            EventKind::LockRelease { lock, mode } => {
-                if outermost {
-                    let had = self.drop_lock(thread, (lock, mode), false);
-                    steps.extend(had.map(|mode| release(lock, mode)));
-                }
-                self.thread(thread).hooks.push(Hook::Unlock(lock));
-            }
-            EventKind::LockReleased { lock } => self.end_hook(thread, Hook::Unlock(lock)),
-            EventKind::CondvarWait { condvar, lock } => {
-                if outermost {
-                    let had = self.lose_lock(thread, lock);
-                    steps.extend(had.map(|mode| release(lock, mode)));
-                }
-                self.thread(thread).hooks.push(Hook::Wait(condvar));
-            }
-            EventKind::CondvarWake {
-                condvar,
-                lock,
-                timed_out,
-            } => {
-                self.end_hook(thread, Hook::Wait(condvar));
-                let mode = LockMode::Exclusive;
-                let step = !self.hidden(thread);
-                if self.thread(thread).hooks.is_empty()
-                    && self.take_lock((thread, None), known, (lock, mode), false, step)
-                {
-                    steps.extend((!timed_out).then_some(Step::Await(Condition::Condvar(condvar))));
-                    steps.push(acquire(lock, mode, false));
-                }
-            }
-            EventKind::CondvarNotify { condvar, .. } => {
-                steps.extend((!hidden).then_some(Step::Signal(Condition::Condvar(condvar))));
-                self.thread(thread).hooks.push(Hook::Notify(condvar));
-            }
-            EventKind::CondvarNotified { condvar } => self.end_hook(thread, Hook::Notify(condvar)),
-            EventKind::LockWord { lock, change, .. } => {
-                let access = self.lock_word(lock);
-                match change {
-                    LockChange::Taken { mode, fallible } if outermost => {
-                        let step = !hidden && access.is_some();
-                        if self.take_lock((thread, site), known, (lock, mode), true, step) {
-                            steps.push(acquire(lock, mode, fallible));
-                            steps.extend(access);
-                        }
-                    }
-                    LockChange::Left { mode } => {
-                        if let Some(mode) = self.drop_lock(thread, (lock, mode), true) {
-                            steps.extend(access);
-                            steps.push(release(lock, mode));
-                        }
-                    }
-                    LockChange::Wanted { .. } | LockChange::Taken { .. } => {}
-                }
-            }
             EventKind::LockDestroy { lock } => steps.push(Step::LockEnd(lock)),
             EventKind::LockInit { lock } => {
-                // Nobody has what begins.
-                for holder in 0..self.threads.len() as u32 {
-                    let holder = ThreadId(holder);
-                    if let Some(mode) = self.lose_lock(holder, lock) {
-                        take(self.at(holder, None, None), release(lock, mode));
-                    }
-                }
+                self.end_sections(lock, take);
                 steps.push(Step::LockEnd(lock));
             }
             _ if hidden => {}
@@ -472,6 +389,9 @@ impl Tracker {
             } => {
                 steps.push(Step::Await(Condition::Futex(addr)));
             }
+            EventKind::CondvarNotify { condvar, .. } => {
+                steps.push(Step::Signal(Condition::Condvar(condvar)));
+            }
             EventKind::Notify { addr, woken, .. } if woken > 0 => {
                 steps.push(Step::Signal(Condition::Futex(addr)));
             }
@@ -496,13 +416,6 @@ impl Tracker {
         }
     }
 
-    fn end_hook(&mut self, thread: ThreadId, hook: Hook) {
-        let hooks = &mut self.thread(thread).hooks;
-        if hooks.last() == Some(&hook) {
-            hooks.pop();
-        }
-    }
-
     /// The access of what takes or leaves this lock, if it is a word that is nothing else.
     fn lock_word(&self, lock: u32) -> Option<Step> {
         let Known::Learned(locks) = &self.locks else {
@@ -524,93 +437,66 @@ impl Tracker {
         matches!(&self.locks, Known::Learned(locks) if locks.word(addr).is_some())
     }
 
-    /// True if the thread did not have the lock before, and to take it is a step.
-    fn take_lock(
-        &mut self,
-        (thread, site): (ThreadId, Option<SiteId>),
-        known: Option<Calls<'_>>,
-        (lock, mode): (u32, LockMode),
-        word: bool,
-        step: bool,
-    ) -> bool {
-        let stack = match self.stacks {
-            true => (site.into_iter().chain(self.calls(thread, known))).collect(),
-            false => Vec::new(),
-        };
-        let held = &mut self.thread(thread).held;
-        let same = |held: &&mut Held| (held.lock, held.word) == (lock, word);
-        if let Some(held) = held.iter_mut().find(same) {
-            held.count += 1;
-            return false;
+    /// Whether to take the lock was a step; else it is only to be shown.
+    fn is_step(&self, held: &Held) -> bool {
+        !held.hidden && (!held.word || self.lock_word(held.lock).is_some())
+    }
+
+    /// A thread has taken a lock.
+    fn taken(&self, event: &Event, held: &Held, fallible: bool, steps: &mut SmallVec<[Step; 4]>) {
+        if !self.is_step(held) {
+            return;
         }
-        held.push(Held {
-            lock,
-            mode,
-            word,
-            step,
-            count: 1,
-            stack,
+        if let EventKind::CondvarWake {
+            condvar,
+            timed_out: false,
+            ..
+        } = event.kind
+        {
+            steps.push(Step::Await(Condition::Condvar(condvar)));
+        }
+        steps.push(Step::Acquire {
+            lock: held.lock,
+            shared: held.mode == LockMode::Shared,
+            fallible,
         });
-        step
+        steps.extend(held.word.then(|| self.lock_word(held.lock)).flatten());
     }
 
-    /// How the thread had the lock, if it has it no longer, and to take it was a step.
-    fn drop_lock(
-        &mut self,
-        thread: ThreadId,
-        (lock, mode): (u32, LockMode),
-        word: bool,
-    ) -> Option<LockMode> {
-        let held = &mut self.thread(thread).held;
-        let of = |mode: Option<LockMode>| {
-            held.iter().rposition(|held| {
-                (held.lock, held.word) == (lock, word) && mode.is_none_or(|mode| held.mode == mode)
-            })
-        };
-        let index = of(Some(mode)).or_else(|| of(None))?;
-        held[index].count -= 1;
-        if held[index].count > 0 {
-            return None;
-        }
-        let gone = self.remove_lock(thread, index);
-        gone.step.then_some(gone.mode)
-    }
-
-    /// The thread has this lock no longer, however often it took it: how it had it, if to take it was a step.
-    fn lose_lock(&mut self, thread: ThreadId, lock: u32) -> Option<LockMode> {
-        let held = &self.threads[thread.0 as usize].held;
-        let index = held
-            .iter()
-            .rposition(|held| held.lock == lock && !held.word)?;
-        let gone = self.remove_lock(thread, index);
-        gone.step.then_some(gone.mode)
-    }
-
-    /// The thread has its lock of this index no longer.
-    fn remove_lock(&mut self, thread: ThreadId, index: usize) -> Held {
-        let state = &mut self.threads[thread.0 as usize];
-        let gone = state.held.remove(index);
-        let excludes = |held: &Held| held.mode == LockMode::Exclusive && (held.step || held.word);
+    /// A thread has left a lock; it took others after it from `index` on.
+    fn left(&mut self, thread: ThreadId, gone: &Held, index: usize) {
+        let excludes = |held: &Held| held.mode == LockMode::Exclusive && !held.hidden;
+        let later = &self.threads[thread.0 as usize].locks.held()[index..];
         if let Known::Learning(learning) = &mut self.locks
-            && excludes(&gone)
-            && state.held[index..].iter().any(excludes)
+            && excludes(gone)
+            && later.iter().any(excludes)
         {
             learning.not_nested(gone.lock, gone.word);
         }
-        gone
     }
-}
 
-fn acquire(lock: u32, mode: LockMode, fallible: bool) -> Step {
-    let shared = mode == LockMode::Shared;
-    Step::Acquire {
-        lock,
-        shared,
-        fallible,
+    /// What it is to leave a lock.
+    fn release(&self, held: &Held) -> impl Iterator<Item = Step> + use<> {
+        let step = self.is_step(held).then_some(Step::Release {
+            lock: held.lock,
+            shared: held.mode == LockMode::Shared,
+        });
+        let access = held.word.then(|| self.lock_word(held.lock)).flatten();
+        access.filter(|_| step.is_some()).into_iter().chain(step)
     }
-}
 
-fn release(lock: u32, mode: LockMode) -> Step {
-    let shared = mode == LockMode::Shared;
-    Step::Release { lock, shared }
+    /// Nobody has this lock any more, whatever they did.
+    fn end_sections(&mut self, lock: u32, take: &mut impl FnMut(At<'_>, Step)) {
+        for holder in 0..self.threads.len() as u32 {
+            let holder = ThreadId(holder);
+            while let Some(Change::Left { held, index }) =
+                self.threads[holder.0 as usize].locks.lose(lock)
+            {
+                self.left(holder, &held, index);
+                for step in self.release(&held) {
+                    take(self.at(holder, None, None), step);
+                }
+            }
+        }
+    }
 }

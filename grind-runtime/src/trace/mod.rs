@@ -6,6 +6,7 @@ pub mod event;
 pub mod file;
 mod hash;
 pub(crate) mod lanes;
+pub(crate) mod locks;
 mod records;
 
 pub use event::*;
