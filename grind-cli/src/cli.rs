@@ -168,7 +168,7 @@ pub(crate) struct RunFlags {
     /// Guest memory at the beginning, if that is more than the module says
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) initial_memory: Option<u64>,
-    /// Do not look for races; deadlocks and traps are still reported
+    /// Do not look for races; what goes wrong with locks and threads, and traps, are still reported
     #[arg(long)]
     pub(crate) no_detect: bool,
     /// End the run at the first finding

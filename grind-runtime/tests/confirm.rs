@@ -10,10 +10,12 @@ use grind_runtime::host::{self, ReplayOptions, RunOptions, TraceOutput};
 use grind_runtime::machine::NullIo;
 use grind_runtime::offline::{self, Analysis, Analyzed, Predicted};
 use grind_runtime::program::Program;
-use grind_runtime::trace::file::{Detail, TraceWriter};
+use grind_runtime::program::sites::SiteKind;
+use grind_runtime::trace::file::{Detail, Entry, TraceWriter};
 use grind_runtime::trace::{Event, EventKind, ThreadId};
 use recording::{Memory, open, record};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// How the guest's locks are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,13 @@ const HOOKS: &str = r#"
             (local.set $got (i32.eqz (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1))))
             (call $finish_try_lock (local.get $l) (local.get $got))
             (if (i32.eqz (local.get $got)) (then (unreachable))))
+        (func $attempt (param $l i32) (result i32)
+            (local $got i32)
+            (call $start_try_lock (local.get $l))
+            (local.set $got (i32.eqz (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1))))
+            (call $finish_try_lock (local.get $l) (local.get $got))
+            (if (local.get $got) (then (call $unlock (local.get $l))))
+            (local.get $got))
         (func $benign (param $at i32) (call $annotate_benign_race (local.get $at) (i32.const 4)))"#;
 
 /// `$try` takes the lock as well, but nobody can tell.
@@ -59,7 +68,17 @@ const WORDS: &str = r#"
             (if (i32.eq (i32.atomic.rmw.xchg (local.get $l) (i32.const 0)) (i32.const 2))
                 (then (drop (memory.atomic.notify (local.get $l) (i32.const 1))))))
         (func $try (param $l i32)
-            (loop $again (br_if $again (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1)))))"#;
+            (loop $again (br_if $again (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1)))))
+        (func $_ZN3std3sys4sync5mutex5futex5Mutex8try_lock17h0123456789abcdefE (param $l i32) (result i32)
+            (i32.eqz (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1))))
+        (func $try_in_a_function (param $l i32)
+            (if (i32.eqz (call $_ZN3std3sys4sync5mutex5futex5Mutex8try_lock17h0123456789abcdefE (local.get $l)))
+                (then (unreachable))))
+        (func $attempt (param $l i32) (result i32)
+            (local $got i32)
+            (local.set $got (i32.eqz (i32.atomic.rmw.cmpxchg (local.get $l) (i32.const 0) (i32.const 1))))
+            (if (local.get $got) (then (call $unlock (local.get $l))))
+            (local.get $got))"#;
 
 /// Threads A and B, created with the arguments 1 and 2, and locks that they can take.
 fn guest(made: Made, a: &str, b: &str) -> Program {
@@ -366,9 +385,9 @@ fn a_lock_that_is_tried_is_not_waited_for() {
             ("unlock", first),
         ])
     };
-    let predicted = |take| {
+    let predicted = |made, detail, take| {
         let program = guest(
-            Made::Hooks,
+            made,
             &sections(one, take, other),
             &sections(other, "lock", one),
         );
@@ -377,13 +396,88 @@ fn a_lock_that_is_tried_is_not_waited_for() {
                 seed,
                 ..RunOptions::default()
             };
-            let (_, bytes) = record(&program, &options, Detail::Light).unwrap();
+            let (_, bytes) = record(&program, &options, detail).unwrap();
             analyze(&bytes, &[Analysis::Deadlock]).predicted.len()
         });
         runs.sum::<usize>()
     };
-    assert_ne!(predicted("lock"), 0);
-    assert_eq!(predicted("try"), 0);
+    for (made, detail, tried) in [
+        (Made::Hooks, Detail::Light, "try"),
+        (Made::Words, Detail::Full, "try_in_a_function"),
+    ] {
+        assert_ne!(predicted(made, detail, "lock"), 0);
+        assert_eq!(predicted(made, detail, tried), 0);
+    }
+}
+
+#[test]
+fn what_an_atomic_says_within_a_section_is_kept() {
+    let ([lock, _], flag) = (LOCKS, 2048);
+    // A writes only where B was not there before, and B reads after it was.
+    let write = calls(&[("write", X)]);
+    let [take, leave] = ["lock", "unlock"].map(|act| calls(&[(act, lock)]));
+    let a = format!(
+        "{take} (if (i32.eqz (i32.atomic.load (i32.const {flag}))) (then {write})) {leave}"
+    );
+    let b = format!(
+        "{take} (i32.atomic.store (i32.const {flag}) (i32.const 1)) {leave} {}",
+        calls(&[("read", X)])
+    );
+    for made in [Made::Hooks, Made::Words] {
+        let program = guest(made, &a, &b);
+        for seed in 0..40 {
+            let options = RunOptions {
+                seed,
+                ..RunOptions::default()
+            };
+            let (_, bytes) = record(&program, &options, Detail::Full).unwrap();
+            let wanted = [Analysis::Wcp, Analysis::Syncp, Analysis::Osr];
+            let analyzed = analyze(&bytes, &wanted);
+            assert_eq!(analyzed.predicted, [], "{made:?} {seed}");
+        }
+    }
+}
+
+#[test]
+fn an_attempt_that_fails_tells_that_another_has_the_lock() {
+    let [lock, _] = LOCKS;
+    let a = calls(&[("lock", lock), ("write", X), ("unlock", lock)]);
+    // B reads only where it found the lock taken, and after A has left it.
+    let b = |read| {
+        let after = calls(&[("lock", lock), ("unlock", lock), (read, X)]);
+        format!("(if (i32.eqz (call $attempt (i32.const {lock}))) (then {after}))")
+    };
+    for made in [Made::Hooks, Made::Words] {
+        let program = guest(made, &a, &b("read"));
+        let mut failed = 0;
+        for seed in 0..400 {
+            let options = RunOptions {
+                seed,
+                ..RunOptions::default()
+            };
+            let (_, bytes) = record(&program, &options, Detail::Full).unwrap();
+            let analyzed = analyze(&bytes, &[Analysis::Syncp, Analysis::Wcp, Analysis::Osr]);
+            assert_eq!(analyzed.predicted, [], "{made:?} {seed}");
+            failed += usize::from(reads(&bytes));
+        }
+        assert_ne!(failed, 0, "{made:?}: no schedule has the attempt fail");
+    }
+}
+
+/// Whether anybody read X.
+fn reads(bytes: &[u8]) -> bool {
+    let mut trace = open(bytes).unwrap();
+    let sites = Arc::clone(trace.sites());
+    while let Some(entry) = trace.next_entry().unwrap() {
+        let accesses = |record: grind_runtime::trace::Record| {
+            let site = sites.get(record.site());
+            site.kind == SiteKind::Read && record.base() == X
+        };
+        if matches!(entry, Entry::Records(_)) && trace.records().iter().any(accesses) {
+            return true;
+        }
+    }
+    false
 }
 
 #[test]

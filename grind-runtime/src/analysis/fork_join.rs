@@ -9,7 +9,7 @@
 //! asked about, so that threads nobody asks about cost an empty clock. When slots run out, or a thread
 //! number is beyond the limit, there is no order any more ([`ForkJoin::ended`]).
 //!
-//! A barrier is remembered while a thread waits at it: at most one per thread.
+//! A barrier, and a round of it, is remembered while a thread waits at it: at most one per thread.
 //!
 //! **Cost**: a copy of the clock per creation, a join of two clocks per join, both per barrier.
 
@@ -17,6 +17,7 @@ use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
 use crate::trace::{Event, EventKind, ThreadId};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A stretch of a thread's life between two creations of other threads.
@@ -59,14 +60,19 @@ struct Member {
 /// A barrier that threads wait at.
 #[derive(Debug, Default)]
 struct Barrier {
+    /// To which the next to come will come.
+    round: u64,
+    /// Those that threads are in: who leaves late may be overtaken by whole rounds.
+    rounds: BTreeMap<u64, Round>,
+}
+
+/// Those who meet at a barrier.
+#[derive(Debug, Default)]
+struct Round {
     /// How many came and have not left.
     inside: u32,
-    /// Counts up.
-    round: u64,
-    /// What those knew who have come to this round.
-    come: VectorClock,
-    /// What those of the last round knew, who may still be about to leave.
-    last: VectorClock,
+    /// What they knew when they came.
+    clock: VectorClock,
 }
 
 /// See the module.
@@ -134,8 +140,9 @@ impl ForkJoin {
             return;
         };
         let state = self.barriers.entry(barrier).or_default();
-        state.inside += 1;
-        state.come.join(&known);
+        let round = state.rounds.entry(state.round).or_default();
+        round.inside += 1;
+        round.clock.join(&known);
         let waits = (barrier, state.round);
         if let Some(thread) = self.member(thread) {
             thread.waits = Some(waits);
@@ -155,16 +162,18 @@ impl ForkJoin {
         let Some((_, round)) = thread.waits.take().filter(|&(at, _)| at == barrier) else {
             return;
         };
-        if round == state.round {
-            // The first to leave: whoever comes from now on comes to the next round.
-            state.round += 1;
-            state.last = std::mem::take(&mut state.come);
+        // After the first to leave, whoever comes does so to the next one.
+        state.round = state.round.max(round + 1);
+        if let Some(met) = state.rounds.get_mut(&round) {
+            thread.clock.join(&met.clock);
+            thread.moment = None;
+            met.inside -= 1;
+            if met.inside == 0 {
+                state.rounds.remove(&round);
+            }
         }
-        thread.clock.join(&state.last);
-        thread.moment = None;
-        state.inside -= 1;
-        if state.inside == 0 {
-            self.barriers.remove(&barrier);
+        if state.rounds.is_empty() {
+            barriers.remove(&barrier);
         }
     }
 
@@ -330,6 +339,25 @@ mod tests {
         event(&mut order, 2, EventKind::BarrierArrive { barrier });
         event(&mut order, 2, EventKind::BarrierLeave { barrier });
         assert!(!moment(&mut order, 2).concurrent(&between));
+    }
+
+    #[test]
+    fn who_is_overtaken_by_a_round_has_met_those_of_its_own() {
+        let barrier = 0x40;
+        let mut order = order(8);
+        for child in 1..5 {
+            create(&mut order, 0, child);
+        }
+        let [one, _, three, _] = [1, 2, 3, 4].map(|thread| moment(&mut order, thread));
+        for thread in [1, 2] {
+            event(&mut order, thread, EventKind::BarrierArrive { barrier });
+        }
+        event(&mut order, 1, EventKind::BarrierLeave { barrier });
+        meet(&mut order, &[3, 4]);
+        event(&mut order, 2, EventKind::BarrierLeave { barrier });
+        let late = moment(&mut order, 2);
+        assert!(!late.concurrent(&one) && late.concurrent(&three));
+        assert!(order.barriers.is_empty());
     }
 
     #[test]

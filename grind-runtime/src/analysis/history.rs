@@ -186,7 +186,7 @@ impl HistoryStep {
             EventKind::LockAcquire { lock, mode } => taken(mode, lock),
             EventKind::LockRelease { lock, .. } => at(Deed::Unlock, lock),
             EventKind::LockWord { lock, change, .. } => match change {
-                LockChange::Wanted { .. } => return None,
+                LockChange::Wanted { .. } | LockChange::Busy => return None,
                 LockChange::Taken { mode, .. } => taken(mode, lock),
                 LockChange::Left { .. } => at(Deed::Unlock, lock),
             },

@@ -192,7 +192,7 @@ impl LockOrder {
                     }
                     self.search(contexts, Some(event.thread));
                 }
-                LockChange::Left { .. } => {}
+                LockChange::Left { .. } | LockChange::Busy => {}
             },
             EventKind::CondvarWake { lock, .. } if !hidden => {
                 let request = (lock, LockMode::Exclusive);

@@ -172,11 +172,24 @@ fn taking(state: &State, done: &Done) -> Option<Taking> {
 #[inline]
 pub(super) fn changed(state: &mut State, memory: &[u8], done: Done) {
     if done.kind == AtomicKind::Load {
-        return;
+        return found_busy(state, &done);
     }
     let taking = taking(state, &done);
     if taking.is_some() || state.lock_words.words.contains_key(&done.addr) {
         word_changed(state, memory, done, taking);
+    }
+}
+
+/// The current thread read a word atomically, or would have changed it.
+fn found_busy(state: &mut State, done: &Done) {
+    if state.lock_words.sites.contains_key(&done.site) {
+        let busy = (state.current, LockChange::Busy);
+        tell(
+            state,
+            done.addr,
+            Some(done.site),
+            Changes::from_iter([busy]),
+        );
     }
 }
 
@@ -328,6 +341,7 @@ mod tests {
             LockChange::Wanted { mode } => format!("?{thread} {mode:?}"),
             LockChange::Taken { mode, .. } => format!("+{thread} {mode:?}"),
             LockChange::Left { mode } => format!("-{thread} {mode:?}"),
+            LockChange::Busy => format!("!{thread}"),
         };
         changes.into_iter().map(short).collect()
     }

@@ -9,7 +9,6 @@ use crate::predict::{
     Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
     ReadError, Shb, SyncPreserving, Totals, Wcp, WellFormed,
 };
-use crate::program::sites::SiteId;
 use crate::trace::file::{Detail, TraceError, TraceReader};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -258,16 +257,18 @@ pub fn analyze<R: Read>(
     };
     let mut events = 0;
     let mut batch_races = Vec::new();
+    let mut wanted_races = vec![0; wanted.len()];
     while let Some(batch) = source.next_events()? {
-        if let Err(error) = batch.iter().try_for_each(|&event| checker.admit(event)) {
+        let mut admitted = batch.events.iter();
+        if let Err(error) = admitted.try_for_each(|&event| checker.admit(event)) {
             return Err(source.named(error).into());
         }
         for (index, (analysis, running, left_out)) in running.iter_mut().enumerate() {
             match running {
-                Running::Races(one) => one.feed(batch, index, &mut batch_races),
+                Running::Races(one) => one.feed(batch.events, index, &mut batch_races),
                 Running::Deadlocks(one) => {
-                    for &event in batch {
-                        if shape.is_tried(SiteId(event.location)) {
+                    for (event, tried) in batch.with_tried() {
+                        if tried {
                             one.follow(event);
                             continue;
                         }
@@ -280,16 +281,20 @@ pub fn analyze<R: Read>(
                 }
             }
         }
+        let before = events;
+        events += batch.events.len() as u64;
         // As if each event had been given to all analyses before the next.
         batch_races.sort_by_key(|(_, race): &(usize, Race)| race.at.number);
         for (index, race) in batch_races.drain(..) {
+            if source.is_benign(race.variable) {
+                wanted_races[index] += 1;
+                continue;
+            }
             let (analysis, _, left_out) = &mut running[index];
             if !add_race(&mut races, *analysis, &race) {
                 *left_out += 1;
             }
         }
-        let before = events;
-        events += batch.len() as u64;
         if before / TICK != events / TICK {
             let now = Progress {
                 reading: 2,
@@ -306,9 +311,14 @@ pub fn analyze<R: Read>(
     analyzed.cut = source.cut();
     drop(source);
     analyzed.totals = (running.iter())
-        .map(|(analysis, running, left_out)| {
+        .zip(wanted_races)
+        .map(|((analysis, running, left_out), wanted)| {
             let totals = match running {
-                Running::Races(one) => one.finish(),
+                Running::Races(one) => {
+                    let Totals { events, racy } = one.finish();
+                    let racy = racy - wanted;
+                    Totals { events, racy }
+                }
                 Running::Deadlocks(_) => Totals {
                     events: events as u32,
                     racy: deadlocks.values().map(|pair| pair.count as u32).sum(),

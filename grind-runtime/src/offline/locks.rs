@@ -5,18 +5,21 @@
 //! less than they: critical sections exclude each other, in whatever order, while an atomic follows the one before it. So where a
 //! word has *strayed*, and once was used in a way that these events do not tell, it stays the atomics that it is made of.
 //!
-//! An atomic instruction is told of if it takes or leaves the lock, if its thread waits for the lock, or if it reads the word
-//! right before its thread asks for the lock or takes it. **Strayed** are, therefore, words that an inlined `try_lock` was used
-//! on, that became something else, that parking_lot hands over; and whatever is taken together with others, whose waiters are
-//! woken by functions that look at the word.
+//! An atomic instruction is told of if it takes or leaves the lock, is about to ask for it, or waits for it. **Strayed** are,
+//! therefore, words that an inlined `try_lock` was used on, or any that failed; that a thread asked whether they are taken; that
+//! became something else, by a plain write as well; that parking_lot's slow path unlocks; and whatever is taken together with
+//! others, whose waiters are woken by functions that look at the word.
 //!
 //! There are analyses that take critical sections for nested. A word that was left before a lock that was taken later strays,
-//! therefore; of another lock this is remembered.
+//! therefore; of another lock this is remembered. So is whether an attempt to take it failed: that tells a thread that another
+//! has it.
 //!
-//! **Cost**: 8 bytes per address that atomics use.
+//! **Limit**: [`MAX_HELD`] words are held at once; further ones stray.
+//!
+//! **Cost**: 8 bytes per address that atomics use; a look at the words held per plain write.
 
 use crate::program::sites::SiteId;
-use crate::trace::{AtomicKind, Event, EventKind, LockChange, LockMode, WaitOutcome};
+use crate::trace::{Event, EventKind, LockChange, LockMode, WaitOutcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What was learned.
@@ -24,7 +27,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub(crate) struct Locks {
     words: FxHashMap<u32, u8>,
     unnested: FxHashSet<u32>,
+    failed: FxHashSet<u32>,
 }
+
+/// Words that are held at once and watched.
+const MAX_HELD: usize = 64;
 
 impl Locks {
     /// The bytes of a word that is nothing but an exclusive lock.
@@ -41,7 +48,12 @@ impl Locks {
         self.unnested.contains(&lock)
     }
 
-    /// How many there are of those.
+    /// Whether an attempt to take the lock, which is no word, failed.
+    pub(super) fn has_failed(&self, lock: u32) -> bool {
+        !self.failed.is_empty() && self.failed.contains(&lock)
+    }
+
+    /// How many are not nested.
     pub(super) fn unnested(&self) -> usize {
         self.unnested.len()
     }
@@ -54,8 +66,6 @@ struct Intent {
     tells: Option<(u32, SiteId)>,
     /// It waits for this lock.
     wants: Option<u32>,
-    /// It has read this word, and nothing else since.
-    looked: Option<u32>,
 }
 
 /// See the module.
@@ -65,6 +75,9 @@ pub(super) struct Learning {
     words: FxHashMap<u32, u8>,
     strayed: FxHashSet<u32>,
     unnested: FxHashSet<u32>,
+    failed: FxHashSet<u32>,
+    /// Words that threads have.
+    held: Vec<u32>,
 }
 
 impl Learning {
@@ -76,54 +89,34 @@ impl Learning {
         }
         let intent = &mut self.threads[index];
         let told = intent.tells.take();
-        if let Some(looked) = intent.looked.take() {
-            match event.kind {
-                EventKind::LockWord {
-                    lock,
-                    change: LockChange::Wanted { .. } | LockChange::Taken { .. },
-                    ..
-                } if lock == looked => {}
-                EventKind::Atomic {
-                    addr,
-                    kind: AtomicKind::Load,
-                    ..
-                } if addr == looked => {}
-                _ => self.strayed_at(looked),
-            }
-        }
-        let intent = &mut self.threads[index];
         match event.kind {
             EventKind::LockWord { lock, site, change } => {
+                intent.tells = site.map(|site| (lock, site)).or(told);
                 match change {
                     LockChange::Wanted { .. } => intent.wants = Some(lock),
-                    LockChange::Taken { .. } => {
+                    LockChange::Taken { mode, .. } => {
                         intent.wants = intent.wants.filter(|&wanted| wanted != lock);
+                        if mode == LockMode::Shared || self.held.len() >= MAX_HELD {
+                            self.strayed_at(lock);
+                        } else {
+                            self.held.push(lock);
+                        }
                     }
-                    LockChange::Left { .. } => {}
-                }
-                intent.tells = site.map(|site| (lock, site)).or(told);
-                if let LockChange::Taken {
-                    mode: LockMode::Shared,
-                    ..
-                } = change
-                {
-                    self.strayed_at(lock);
+                    LockChange::Left { .. } => self.held.retain(|&held| held != lock),
+                    LockChange::Busy => {}
                 }
             }
             EventKind::ThreadExit(_) => *intent = Intent::default(),
+            EventKind::LockFail { lock, .. } => {
+                self.failed.insert(lock);
+            }
             _ if hidden => {}
             EventKind::Atomic {
-                site,
-                addr,
-                width,
-                kind,
+                site, addr, width, ..
             } => {
                 if told == Some((addr, site)) {
                     self.words.insert(addr, width);
-                } else if intent.wants == Some(addr) {
-                } else if kind == AtomicKind::Load {
-                    intent.looked = Some(addr);
-                } else {
+                } else if intent.wants != Some(addr) {
                     self.strayed_at(addr);
                 }
             }
@@ -134,6 +127,19 @@ impl Learning {
                 ..
             } if intent.wants != Some(addr) => self.strayed_at(addr),
             _ => {}
+        }
+    }
+
+    /// These bytes are written by a plain access.
+    #[inline]
+    pub(super) fn written(&mut self, addr: u32, len: u32) {
+        if self.held.is_empty() {
+            return;
+        }
+        let within = |&word: &u32| word.wrapping_sub(addr) < len || addr.wrapping_sub(word) < 4;
+        while let Some(index) = self.held.iter().position(within) {
+            let word = self.held.swap_remove(index);
+            self.strayed_at(word);
         }
     }
 
@@ -155,24 +161,27 @@ impl Learning {
     pub(super) fn finish(self, accesses: bool) -> Locks {
         if !accesses {
             return Locks {
+                words: FxHashMap::default(),
                 unnested: self.unnested,
-                ..Locks::default()
+                failed: self.failed,
             };
         }
-        let looked = self.threads.iter().filter_map(|intent| intent.looked);
         let mut words = self.words;
-        for addr in self.strayed.into_iter().chain(looked) {
-            words.remove(&addr);
+        for addr in &self.strayed {
+            words.remove(addr);
         }
-        let unnested = self.unnested;
-        Locks { words, unnested }
+        Locks {
+            words,
+            unnested: self.unnested,
+            failed: self.failed,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{ThreadEnd, ThreadId};
+    use crate::trace::{AtomicKind, ThreadId};
 
     const LOCK: u32 = 0x40;
     const FAST: SiteId = SiteId(1);
@@ -240,7 +249,7 @@ mod tests {
     #[test]
     fn waiting_for_a_lock_is_told() {
         let wait = [
-            atomic(FAST, Load),
+            word(Some(FAST), LockChange::Busy),
             atomic(FAST, Load),
             wanted(),
             atomic(OTHER, ReadModifyWrite),
@@ -254,7 +263,7 @@ mod tests {
         assert!(is_lock(&[wait.clone(), section(2), section(1)].concat()));
         // It has the lock now, and waits for it no longer.
         assert!(!is_lock(
-            &[section(1), wait[4..].to_vec(), section(2)].concat()
+            &[section(1), wait[3..].to_vec(), section(2)].concat()
         ));
     }
 
@@ -265,11 +274,23 @@ mod tests {
             assert!(!is_lock(&[section(1), other(kind)].concat()), "{kind:?}");
             assert!(!is_lock(&[other(kind), section(1)].concat()), "{kind:?}");
         }
-        let ended = vec![(2, EventKind::ThreadExit(ThreadEnd::Returned))];
-        assert!(!is_lock(&[section(1), other(Load), ended].concat()));
-        // What another thread asks for does not explain it.
-        let wants = vec![(1, wanted())];
+        // A look may decide whether the thread asks for the lock.
+        let wants = vec![(2, wanted())];
         assert!(!is_lock(&[section(1), other(Load), wants].concat()));
+    }
+
+    #[test]
+    fn a_plain_write_to_a_lock_that_is_held_strays() {
+        let mut learning = Learning::default();
+        for kind in [taken(), atomic(FAST, ReadModifyWrite)] {
+            let thread = ThreadId(1);
+            learning.follow(&Event { thread, kind }, false);
+        }
+        learning.written(LOCK - 4, 4);
+        learning.written(LOCK + 4, 4);
+        assert!(learning.strayed.is_empty());
+        learning.written(LOCK - 4, 16);
+        assert_eq!(learning.finish(true).word(LOCK), None);
     }
 
     #[test]

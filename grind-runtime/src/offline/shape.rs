@@ -9,7 +9,6 @@
 use super::locks::Locks;
 use super::paged::Paged;
 use super::visible::{Step, Visible};
-use crate::program::sites::SiteId;
 use crate::trace::file::TraceError;
 use crate::trace::{AtomicKind, ThreadId};
 use rustc_hash::FxHashSet;
@@ -42,8 +41,6 @@ const TICK: u64 = 64;
 pub(super) struct Shape {
     granules: Paged<Granule, GRANULES>,
     shared_locks: FxHashSet<u32>,
-    /// Sites of acquires that wait for nobody.
-    tried: FxHashSet<SiteId>,
     locks: Arc<Locks>,
     /// Whether locks that are not nested are taken for the order that they had.
     nests: bool,
@@ -73,7 +70,7 @@ impl Shape {
     ) -> Result<Option<Shape>, TraceError> {
         let mut shape = Shape::default();
         let mut entries = 0_u64;
-        while trace.next(|at, step| shape.step(at.thread, at.site, step))? {
+        while trace.next(|at, step| shape.step(at.thread, step))? {
             entries += 1;
             if entries.is_multiple_of(TICK) && progress(trace.reader().position()).is_break() {
                 return Ok(None);
@@ -85,7 +82,7 @@ impl Shape {
     }
 
     #[inline(always)]
-    fn step(&mut self, thread: ThreadId, site: Option<SiteId>, step: Step) {
+    fn step(&mut self, thread: ThreadId, step: Step) {
         match step {
             Step::Access { addr, len, write } => {
                 let flags = PLAIN | if write { WRITTEN } else { 0 };
@@ -96,14 +93,9 @@ impl Shape {
                 self.access(thread, addr, len, flags);
             }
             Step::Acquire {
-                lock,
-                shared,
-                fallible,
+                lock, shared: true, ..
             } => {
-                if shared {
-                    self.shared_locks.insert(lock);
-                }
-                self.tried.extend(site.filter(|_| fallible));
+                self.shared_locks.insert(lock);
             }
             Step::Benign { addr, len } => self.access(thread, addr, len, 0),
             _ => {}
@@ -152,11 +144,6 @@ impl Shape {
         if self.nests { self.locks.unnested() } else { 0 }
     }
 
-    /// Whether acquires at this site wait for nobody.
-    pub(super) fn is_tried(&self, site: SiteId) -> bool {
-        self.tried.contains(&site)
-    }
-
     /// Whether someone takes the lock together with others.
     pub(super) fn is_shared(&self, lock: u32) -> bool {
         self.shared_locks.contains(&lock)
@@ -202,7 +189,7 @@ mod tests {
         for thread in [0, 1].map(ThreadId) {
             for (addr, len) in [(8, 4), (13, 1), (22, 4)] {
                 let write = true;
-                shape.step(thread, None, Step::Access { addr, len, write });
+                shape.step(thread, Step::Access { addr, len, write });
             }
         }
         let cells = |addr, len| {

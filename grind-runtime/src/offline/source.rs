@@ -195,12 +195,31 @@ pub(super) struct SyncSource<R: Read> {
 /// What was translated.
 struct Output {
     names: Names,
-    /// Where races are wanted.
+    /// Where races are wanted, and the variables that are there.
     benign: BenignRanges,
+    benign_variables: FxHashSet<u32>,
     events: Vec<Event>,
+    /// Those of them, by index, that are acquires which wait for nobody.
+    tried: Vec<u32>,
     /// Events that were dropped from `events`.
     dropped: u64,
     too_many: Option<ReadError>,
+}
+
+/// Events, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch<'a> {
+    pub(super) events: &'a [Event],
+    tried: &'a [u32],
+}
+
+impl Batch<'_> {
+    /// Each event, and whether it is an acquire that waits for nobody.
+    pub(super) fn with_tried(&self) -> impl Iterator<Item = (Event, bool)> {
+        let mut tried = self.tried.iter().copied().peekable();
+        let events = (0_u32..).zip(self.events);
+        events.map(move |(index, &event)| (event, tried.next_if_eq(&index).is_some()))
+    }
 }
 
 /// Events that are worth looking at together.
@@ -220,7 +239,9 @@ impl<R: Read> SyncSource<R> {
                     conditions: Numbers::new(MAX_LOCKS, "conditions"),
                 },
                 benign: BenignRanges::new(Limits::default().annotations),
+                benign_variables: FxHashSet::default(),
                 events: Vec::new(),
+                tried: Vec::new(),
                 dropped: 0,
                 too_many: None,
             },
@@ -258,6 +279,12 @@ impl<R: Read> SyncSource<R> {
             _ => {}
         }
         ReadError::Malformed(violation)
+    }
+
+    /// Whether races on the variable are wanted. It is a variable all the same, for what is read from it may decide what a
+    /// thread does next.
+    pub(super) fn is_benign(&self, variable: u32) -> bool {
+        self.output.benign_variables.contains(&variable)
     }
 
     /// What the thread was called last.
@@ -303,11 +330,12 @@ impl<R: Read> SyncSource<R> {
     pub(super) fn skip(&mut self) {
         self.output.dropped += self.output.events.len() as u64;
         self.output.events.clear();
+        self.output.tried.clear();
         self.given = 0;
     }
 
     /// The next events; none at the end, also when asked again. An error comes after the events before it.
-    pub(super) fn next_events(&mut self) -> Result<Option<&[Event]>, ReadError> {
+    pub(super) fn next_events(&mut self) -> Result<Option<Batch<'_>>, ReadError> {
         self.skip();
         while self.output.events.len() < BATCH && self.end.is_none() {
             match self.advance(|_, _, _, _| {}) {
@@ -321,7 +349,10 @@ impl<R: Read> SyncSource<R> {
         {
             return end.map(|()| None);
         }
-        Ok(Some(&self.output.events))
+        Ok(Some(Batch {
+            events: &self.output.events,
+            tried: &self.output.tried,
+        }))
     }
 }
 
@@ -395,6 +426,9 @@ impl Output {
     #[inline]
     fn variable(&mut self, op: Op, at: Doer, cell: Cell) {
         let number = self.names.variables.of(cell.addr);
+        if let (true, Ok(number)) = (self.benign.contains(cell.addr), number) {
+            self.benign_variables.insert(number);
+        }
         self.numbered(op, at, number);
     }
 
@@ -406,7 +440,7 @@ impl Output {
         };
         let op = if write { Op::Write } else { Op::Read };
         shape.cells(addr, len, |cell| {
-            if cell.variable && !self.benign.contains(cell.addr) {
+            if cell.variable {
                 self.variable(op, at, cell);
             }
         });
@@ -422,8 +456,15 @@ impl Output {
                     }
                 });
             }
-            Step::Acquire { lock, shared, .. } => {
+            Step::Acquire {
+                lock,
+                shared,
+                fallible,
+            } => {
                 if !shared {
+                    if fallible {
+                        self.tried.push(self.events.len() as u32);
+                    }
                     self.take(shape, at, lock);
                 }
                 if shape.is_shared(lock) {

@@ -75,6 +75,8 @@ pub(crate) enum Condition {
     Fence,
     Futex(u32),
     Condvar(u32),
+    /// Taking a lock, to those who find it taken.
+    Taking(u32),
     /// Of annotations, barriers and the like; gathers what several signal.
     Object(u32),
 }
@@ -260,11 +262,13 @@ impl Tracker {
                 if site.kind() > WRITE {
                     self.thread(thread).calls.follow(id, site.kind());
                 } else if visible {
-                    let step = Step::Access {
-                        addr: region.operand(site).wrapping_add(site.displacement()),
-                        len: site.width(),
-                        write: site.kind() == WRITE,
-                    };
+                    let addr = region.operand(site).wrapping_add(site.displacement());
+                    let write = site.kind() == WRITE;
+                    if let (true, Known::Learning(learning)) = (write, &mut self.locks) {
+                        learning.written(addr, site.width());
+                    }
+                    let len = site.width();
+                    let step = Step::Access { addr, len, write };
                     take(self.at(thread, Some(id), None), step);
                 }
             }
@@ -356,6 +360,9 @@ impl Tracker {
             }
             EventKind::Alloc { addr, size } => steps.push(Step::New { addr, len: size }),
             EventKind::BenignRace { addr, len } => steps.push(Step::Benign { addr, len }),
+            EventKind::LockFail { lock, .. } if !self.hidden(thread) => {
+                steps.push(Step::Await(Condition::Taking(lock)));
+            }
             EventKind::LockDestroy { lock } => steps.push(Step::LockEnd(lock)),
             EventKind::LockInit { lock } => {
                 self.end_sections(lock, take);
@@ -407,6 +414,9 @@ impl Tracker {
                 len,
                 write,
             } => {
+                if let (true, Known::Learning(learning)) = (write, &mut self.locks) {
+                    learning.written(addr, len);
+                }
                 steps.push(Step::Access { addr, len, write });
             }
             _ => {}
@@ -461,6 +471,11 @@ impl Tracker {
             fallible,
         });
         steps.extend(held.word.then(|| self.lock_word(held.lock)).flatten());
+        if let Known::Learned(locks) = &self.locks
+            && locks.has_failed(held.lock)
+        {
+            steps.push(Step::Signal(Condition::Taking(held.lock)));
+        }
     }
 
     /// A thread has left a lock; it took others after it from `index` on.

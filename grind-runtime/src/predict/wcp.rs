@@ -5,7 +5,8 @@
 //! access that conflicts with it;
 //! (b) a release precedes a release of the same lock by another thread if its acquire precedes that;
 //! (c) what happens before something that precedes, precedes, and the other way round.
-//! Fork, join and a notify with its wait precede, too.
+//! Fork, join and a notify with its wait precede, too. In (a), conditions count as variables that a notify writes and a
+//! wait reads: they stand for atomics, whose values decide what a thread does next.
 //!
 //! **Finds** accesses that a conflicting earlier access of another thread does not precede: all that happens-before
 //! finds, and those that were ordered only by the order in which unrelated sections took a lock.
@@ -21,7 +22,7 @@
 
 use super::analysis::{Race, RaceAnalysis, Totals, entry};
 use super::clock::Clock;
-use super::event::{Event, Op};
+use super::event::{Event, MAX_LOCKS, MAX_VARIABLES, Op};
 use super::history::History;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -66,6 +67,12 @@ struct Lock {
     /// By thread: up to which section rule (b) was applied.
     applied: Vec<u32>,
 }
+
+/// Of the numbers of conditions, to tell them from those of variables. What a thread is told by a notification may decide
+/// what it does next, as a value that it reads may; so a wait conflicts with a notification, and two of these do.
+const CONDITION: u32 = 1 << 31;
+
+const _: () = assert!(MAX_VARIABLES <= CONDITION && MAX_LOCKS <= CONDITION);
 
 #[derive(Clone, Debug, Default)]
 struct Section {
@@ -181,20 +188,15 @@ impl Wcp {
         mine.before.tick(thread);
     }
 
-    fn access(&mut self, event: &Event) {
-        let Event {
-            thread,
-            operand: variable,
-            op,
-            ..
-        } = *event;
+    /// Rule (a), for an access of what has this number ([`CONDITION`]).
+    fn access(&mut self, thread: u32, what: u32, write: bool) {
         self.thread(thread);
         let mine = &mut self.threads[thread as usize];
         for &lock in &mine.held {
             let state = &self.locks[lock as usize];
-            let accessed = self.accessed.entry((lock, variable)).or_default();
+            let accessed = self.accessed.entry((lock, what)).or_default();
             let mut section = accessed.writes.of_others(thread);
-            if op == Op::Write {
+            if write {
                 section = section.max(accessed.reads.of_others(thread));
             }
             if section > 0 {
@@ -202,9 +204,9 @@ impl Wcp {
             }
             let number = state.forgotten + state.sections.len() as u32;
             let here = Which { number, thread };
-            match op {
-                Op::Write => accessed.writes.set(here),
-                _ => accessed.reads.set(here),
+            match write {
+                true => accessed.writes.set(here),
+                false => accessed.reads.set(here),
             }
         }
     }
@@ -295,20 +297,20 @@ impl RaceAnalysis for Wcp {
                 mine.precedes.join(&before);
             }
             Op::Notify => {
-                self.thread(thread);
+                self.access(thread, CONDITION | operand, true);
                 let mine = &mut self.threads[thread as usize];
                 entry(&mut self.conditions, operand).join(&mine.before);
                 mine.before.tick(thread);
             }
             Op::Wait => {
-                self.thread(thread);
+                self.access(thread, CONDITION | operand, false);
                 let mine = &mut self.threads[thread as usize];
                 let notified = entry(&mut self.conditions, operand);
                 mine.before.join(notified);
                 mine.precedes.join(notified);
             }
             Op::Read | Op::Write => {
-                self.access(&event);
+                self.access(thread, operand, event.op == Op::Write);
                 let mine = &mut self.threads[thread as usize];
                 // For the test, its own events precede the thread.
                 let own = mine.precedes.get(thread);

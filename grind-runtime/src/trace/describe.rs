@@ -65,6 +65,7 @@ impl EventKind {
                 LockChange::Wanted { .. } => "lock-wanted",
                 LockChange::Taken { .. } => "lock-taken",
                 LockChange::Left { .. } => "lock-left",
+                LockChange::Busy => "lock-busy",
             },
         }
     }
@@ -161,12 +162,14 @@ impl Display for EventKind {
             EventKind::ThreadStack { low, high } => write!(f, " 0x{low:x}..0x{high:x}"),
             EventKind::Stop { words } => write!(f, " after {words} words"),
             EventKind::LockWord { lock, change, .. } => {
+                write!(f, " 0x{lock:x}")?;
                 let (mode, fallible) = match *change {
                     LockChange::Wanted { mode } | LockChange::Left { mode } => (mode, false),
                     LockChange::Taken { mode, fallible } => (mode, fallible),
+                    LockChange::Busy => return Ok(()),
                 };
                 let fallible = if fallible { " fallible" } else { "" };
-                write!(f, " 0x{lock:x} {}{fallible}", name_of(mode))
+                write!(f, " {}{fallible}", name_of(mode))
             }
             EventKind::Deadlock { blocked } => {
                 blocked.iter().try_for_each(|(thread, on)| match on {

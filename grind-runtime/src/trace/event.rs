@@ -80,6 +80,8 @@ pub enum LockChange {
         /// How it had it.
         mode: LockMode,
     },
+    /// An instruction that takes it where it is free did not: the thread asks for it next.
+    Busy,
 }
 
 /// What an atomic access did to memory. Wasm atomics are sequentially consistent, so every one that

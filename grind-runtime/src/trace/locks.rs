@@ -196,6 +196,7 @@ impl LockState {
                     Change::NotHeld => {}
                     change => return change,
                 },
+                LockChange::Busy => {}
             },
             _ => {}
         }
