@@ -226,8 +226,8 @@ impl<W: Write> Import<W> {
             ],
             Op::Fork => vec![EventKind::ThreadCreate { child }],
             Op::Join => vec![EventKind::ThreadJoin { child }],
-            Op::Wait => vec![EventKind::HappensAfter { object }],
-            Op::Notify => vec![EventKind::HappensBefore { object }],
+            Op::Wait | Op::Load => vec![EventKind::HappensAfter { object }],
+            Op::Notify | Op::Store => vec![EventKind::HappensBefore { object }],
         };
         // The location is that of a call.
         self.record(thread, 0, site);

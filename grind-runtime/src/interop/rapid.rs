@@ -61,10 +61,11 @@ fn translate<R: Read>(
     let mut variables = Numbers::default();
     while let Some(event) = source.next_event()? {
         match event.op {
-            Op::Wait | Op::Notify if extensions == Extensions::Off => {
+            Op::Wait | Op::Notify | Op::Load | Op::Store if extensions == Extensions::Off => {
                 let lock = locks.of(true, event.operand);
                 let variable = variables.of(true, event.operand);
-                let write = (event.op == Op::Notify).then_some((Op::Write, variable));
+                let write =
+                    matches!(event.op, Op::Notify | Op::Store).then_some((Op::Write, variable));
                 let section = [(Op::Acquire, lock), (Op::Read, variable)]
                     .into_iter()
                     .chain(write)

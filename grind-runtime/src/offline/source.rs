@@ -3,7 +3,7 @@
 //! | in the trace | to the analyses |
 //! |---|---|
 //! | plain access | a read or write of each cell |
-//! | atomic store, load | notify and wait of a condition of each cell; where plain accesses touch it too, also a write or read of it in a critical section of a lock of its own, so that atomics do not race with each other |
+//! | atomic store, load | the same of each cell; where plain accesses touch it too, also a write or read of it in a critical section of a lock of its own, so that atomics do not race with each other |
 //! | exclusive lock | acquire, release (where it was released before a lock that was taken later: wait and notify of a condition); of a lock that is a word in memory, also a read of it, for what takes it cannot race with itself |
 //! | shared lock | conditions: readers wait for the last writer's release, writers for the readers' |
 //! | condition variable, futex, fence, annotation | notify and wait of a condition |
@@ -544,7 +544,7 @@ impl Output {
             self.lock(Op::Acquire, at, LockKey::Cell(cell.addr));
         }
         if kind != AtomicKind::Store {
-            self.condition(Op::Wait, at, key);
+            self.condition(Op::Load, at, key);
         }
         if cell.variable {
             let op = if kind == AtomicKind::Load {
@@ -555,7 +555,7 @@ impl Output {
             self.variable(op, at, cell);
         }
         if kind != AtomicKind::Load {
-            self.condition(Op::Notify, at, key);
+            self.condition(Op::Store, at, key);
         }
         if cell.variable {
             self.lock(Op::Release, at, LockKey::Cell(cell.addr));

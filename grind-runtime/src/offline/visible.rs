@@ -474,6 +474,9 @@ impl Tracker {
         if let Known::Learned(locks) = &self.locks
             && locks.has_failed(held.lock)
         {
+            // Of several who share it, the last to take it may have left it before the others.
+            let shared = held.mode == LockMode::Shared;
+            steps.extend(shared.then_some(Step::Await(Condition::Taking(held.lock))));
             steps.push(Step::Signal(Condition::Taking(held.lock)));
         }
     }

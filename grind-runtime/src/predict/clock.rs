@@ -108,8 +108,8 @@ impl Order {
                 entry(&mut self.locks, operand).copy(mine);
                 mine.tick(thread);
             }
-            Op::Wait => mine.join(entry(&mut self.conditions, operand)),
-            Op::Notify => {
+            Op::Wait | Op::Load => mine.join(entry(&mut self.conditions, operand)),
+            Op::Notify | Op::Store => {
                 entry(&mut self.conditions, operand).join(mine);
                 mine.tick(thread);
             }

@@ -40,6 +40,10 @@ pub enum Op {
     Wait,
     /// Of a condition.
     Notify,
+    /// Of an atomic variable, which is numbered as conditions are: as [`Op::Wait`] for the value that was stored.
+    Load,
+    /// Of an atomic variable: as [`Op::Notify`], and later than what was loaded or stored before.
+    Store,
 }
 
 /// One event. Its number is its place in the trace, counted from 1.

@@ -371,11 +371,11 @@ impl Ideals {
                 let point = self.point(operand);
                 self.need(thread, point);
             }
-            Op::Notify => {
+            Op::Notify | Op::Store => {
                 let point = self.leave(thread);
                 *entry(&mut self.notifies, operand) = Some(point);
             }
-            Op::Wait => {
+            Op::Wait | Op::Load => {
                 if let Some(&Some(notify)) = self.notifies.get(operand as usize) {
                     self.need(thread, notify);
                 }

@@ -26,7 +26,7 @@ impl Op {
             Op::Read | Op::Write => Operand::Variable,
             Op::Acquire | Op::Release | Op::Request => Operand::Lock,
             Op::Fork | Op::Join => Operand::Thread,
-            Op::Wait | Op::Notify => Operand::Condition,
+            Op::Wait | Op::Notify | Op::Load | Op::Store => Operand::Condition,
             Op::Begin | Op::End => Operand::Nothing,
         }
     }

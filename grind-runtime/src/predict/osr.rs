@@ -202,11 +202,11 @@ fn circle(kept: &Kept, schedule: &Clock, reversed: &[Reversed]) -> bool {
         if let Some(kind) = key {
             let order = orders.entry((kind, event.operand)).or_default();
             match event.op {
-                Op::Read | Op::Wait => {
+                Op::Read | Op::Wait | Op::Load => {
                     bits |= order.write;
                     order.reads |= bits;
                 }
-                Op::Write | Op::Notify => {
+                Op::Write | Op::Notify | Op::Store => {
                     bits |= order.write | order.reads;
                     *order = Order {
                         write: bits,

@@ -5,11 +5,12 @@
 //! access that conflicts with it;
 //! (b) a release precedes a release of the same lock by another thread if its acquire precedes that;
 //! (c) what happens before something that precedes, precedes, and the other way round.
-//! Fork, join and a notify with its wait precede, too. In (a), conditions count as variables that a notify writes and a
-//! wait reads: they stand for atomics, whose values decide what a thread does next.
+//! Fork, join and a notify with its wait precede, too. So do a store of an atomic and what was stored or loaded before, for
+//! the values of atomics decide what a thread does next, and do not race; in (a), they count as variables.
 //!
 //! **Finds** accesses that a conflicting earlier access of another thread does not precede: all that happens-before
-//! finds, and those that were ordered only by the order in which unrelated sections took a lock.
+//! finds, but for those that a load of an atomic and a later store of it order, and those that were ordered only by the order in
+//! which unrelated sections took a lock.
 //!
 //! **Misses** races that need two sections of a lock to swap although they have conflicting accesses.
 //!
@@ -36,7 +37,7 @@ const MAX_SECTIONS: usize = 1 << 22;
 pub struct Wcp {
     threads: Vec<Thread>,
     locks: Vec<Lock>,
-    conditions: Vec<Clock>,
+    conditions: Vec<Condition>,
     /// By lock and variable: in which sections it was accessed last.
     accessed: FxHashMap<(u32, u32), Accessed>,
     variables: Vec<History>,
@@ -68,11 +69,19 @@ struct Lock {
     applied: Vec<u32>,
 }
 
-/// Of the numbers of conditions, to tell them from those of variables. What a thread is told by a notification may decide
-/// what it does next, as a value that it reads may; so a wait conflicts with a notification, and two of these do.
-const CONDITION: u32 = 1 << 31;
+/// Of the numbers of atomics, to tell them from those of variables.
+const ATOMIC: u32 = 1 << 31;
 
-const _: () = assert!(MAX_VARIABLES <= CONDITION && MAX_LOCKS <= CONDITION);
+const _: () = assert!(MAX_VARIABLES <= ATOMIC && MAX_LOCKS <= ATOMIC);
+
+/// A condition, or an atomic.
+#[derive(Clone, Debug, Default)]
+struct Condition {
+    /// What happens before the notifications, or the stores.
+    notified: Clock,
+    /// What happens before the loads.
+    loaded: Clock,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Section {
@@ -120,6 +129,14 @@ impl Last {
             self.0[1] = self.0[0];
         }
         self.0[0] = section;
+    }
+}
+
+impl Thread {
+    /// What happens before something that precedes the thread.
+    fn follow(&mut self, before: &Clock) {
+        self.before.join(before);
+        self.precedes.join(before);
     }
 }
 
@@ -188,7 +205,7 @@ impl Wcp {
         mine.before.tick(thread);
     }
 
-    /// Rule (a), for an access of what has this number ([`CONDITION`]).
+    /// Rule (a), for an access of what has this number ([`ATOMIC`]).
     fn access(&mut self, thread: u32, what: u32, write: bool) {
         self.thread(thread);
         let mine = &mut self.threads[thread as usize];
@@ -297,17 +314,34 @@ impl RaceAnalysis for Wcp {
                 mine.precedes.join(&before);
             }
             Op::Notify => {
-                self.access(thread, CONDITION | operand, true);
+                self.thread(thread);
                 let mine = &mut self.threads[thread as usize];
-                entry(&mut self.conditions, operand).join(&mine.before);
+                entry(&mut self.conditions, operand)
+                    .notified
+                    .join(&mine.before);
                 mine.before.tick(thread);
             }
             Op::Wait => {
-                self.access(thread, CONDITION | operand, false);
+                self.thread(thread);
                 let mine = &mut self.threads[thread as usize];
-                let notified = entry(&mut self.conditions, operand);
-                mine.before.join(notified);
-                mine.precedes.join(notified);
+                mine.follow(&entry(&mut self.conditions, operand).notified);
+            }
+            Op::Load => {
+                self.access(thread, ATOMIC | operand, false);
+                let mine = &mut self.threads[thread as usize];
+                let atomic = entry(&mut self.conditions, operand);
+                mine.follow(&atomic.notified);
+                atomic.loaded.join(&mine.before);
+                mine.before.tick(thread);
+            }
+            Op::Store => {
+                self.access(thread, ATOMIC | operand, true);
+                let mine = &mut self.threads[thread as usize];
+                let atomic = entry(&mut self.conditions, operand);
+                mine.follow(&atomic.notified);
+                mine.follow(&atomic.loaded);
+                atomic.notified.join(&mine.before);
+                mine.before.tick(thread);
             }
             Op::Read | Op::Write => {
                 self.access(thread, operand, event.op == Op::Write);

@@ -218,7 +218,8 @@ impl WellFormed {
                 }
                 child.joined = true;
             }
-            Op::Read | Op::Write | Op::Request | Op::Begin | Op::End | Op::Wait | Op::Notify => {}
+            Op::Read | Op::Write | Op::Request | Op::Begin | Op::End => {}
+            Op::Wait | Op::Notify | Op::Load | Op::Store => {}
         }
         None
     }

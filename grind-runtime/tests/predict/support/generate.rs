@@ -59,6 +59,8 @@ pub(crate) fn trace(choices: &[Choice], close: bool) -> Vec<Event> {
             }
             14 if operand < 32 => emit(thread, Op::Notify, 0),
             14 if operand < 64 => emit(thread, Op::Wait, 0),
+            14 if operand < 160 => emit(thread, Op::Load, 1 + operand % 2),
+            14 => emit(thread, Op::Store, 1 + operand % 2),
             15 if index != 0 && held[index].is_empty() && operand < 32 && !joined[0] => {
                 joined[index] = true;
                 emit(0, Op::Join, thread);

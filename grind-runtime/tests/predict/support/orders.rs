@@ -39,13 +39,22 @@ fn program_order(events: &[Event]) -> Relation {
     Relation::new(events, |i, j| events[i].thread == events[j].thread)
 }
 
-/// Fork, join, notify and wait.
+/// Fork, join, notify and wait, and loads with the stores before them.
 fn hard(events: &[Event]) -> Relation {
     Relation::new(events, |i, j| {
         let (a, b) = (events[i], events[j]);
         a.op == Op::Fork && b.thread == a.operand
             || b.op == Op::Join && a.thread == b.operand
-            || a.op == Op::Notify && b.op == Op::Wait && a.operand == b.operand
+            || a.operand == b.operand
+                && matches!((a.op, b.op), (Op::Notify, Op::Wait) | (Op::Store, Op::Load))
+    })
+}
+
+/// Stores come after what was loaded and stored before.
+fn stores(events: &[Event]) -> Relation {
+    Relation::new(events, |i, j| {
+        let (a, b) = (events[i], events[j]);
+        a.operand == b.operand && matches!((a.op, b.op), (Op::Load | Op::Store, Op::Store))
     })
 }
 
@@ -87,6 +96,12 @@ pub(crate) fn happens_before(events: &[Event]) -> BTreeSet<u32> {
     racy(events, |i, j| hb.0[i][j])
 }
 
+/// The same, where stores of atomics come after what was loaded and stored before.
+pub(crate) fn happens_before_with_stores(events: &[Event]) -> BTreeSet<u32> {
+    let order = hb(events).union(&stores(events)).closed();
+    racy(events, |i, j| order.0[i][j])
+}
+
 /// Numbers of the racy events by schedulable happens-before.
 pub(crate) fn schedulable(events: &[Event]) -> BTreeSet<u32> {
     let reads = Relation::new(events, |i, j| {
@@ -126,7 +141,7 @@ fn inside(events: &[Event], index: usize, lock: u32) -> bool {
 
 /// Numbers of the racy events by weak causal precedence.
 pub(crate) fn weak_causal(events: &[Event]) -> BTreeSet<u32> {
-    let hb = hb(events);
+    let hb = hb(events).union(&stores(events)).closed();
     let releases_before = |i: usize, j: usize| {
         let (a, b) = (events[i], events[j]);
         a.op == Op::Release && a.thread != b.thread && i < j
@@ -134,16 +149,22 @@ pub(crate) fn weak_causal(events: &[Event]) -> BTreeSet<u32> {
     let conflicts = Relation::new(events, |i, j| {
         let (a, b) = (events[i], events[j]);
         releases_before(i, j)
-            && matches!(b.op, Op::Read | Op::Write)
+            && matches!(b.op, Op::Read | Op::Write | Op::Load | Op::Store)
             && inside(events, j, a.operand)
             && (acquire_of(events, i)..i).any(|k| {
                 let c = events[k];
                 c.thread == a.thread
                     && c.operand == b.operand
-                    && (c.op == Op::Write || c.op == Op::Read && b.op == Op::Write)
+                    && matches!(
+                        (c.op, b.op),
+                        (Op::Write, Op::Read | Op::Write)
+                            | (Op::Read, Op::Write)
+                            | (Op::Store, Op::Load | Op::Store)
+                            | (Op::Load, Op::Store)
+                    )
             })
     });
-    let mut order = conflicts.union(&hard(events));
+    let mut order = conflicts.union(&hard(events)).union(&stores(events));
     loop {
         let sections = Relation::new(events, |i, j| {
             let (a, b) = (events[i], events[j]);

@@ -32,7 +32,7 @@ struct State {
     /// Events executed, by thread.
     done: Vec<usize>,
     /// The number of the last write or notify, by kind and operand.
-    seen: BTreeMap<(bool, u32), u32>,
+    seen: BTreeMap<(u8, u32), u32>,
     /// The last acquire of each lock.
     acquired: BTreeMap<u32, u32>,
     holders: BTreeMap<u32, usize>,
@@ -73,10 +73,10 @@ pub(crate) fn reachable(events: &[Event], which: Which) -> Reachable {
             Op::Fork => {
                 search.forks.insert(event.operand, number);
             }
-            Op::Read | Op::Wait => {
+            Op::Read | Op::Wait | Op::Load => {
                 search.sees.insert(number, last.get(&cell(event)).copied());
             }
-            Op::Write | Op::Notify => {
+            Op::Write | Op::Notify | Op::Store => {
                 last.insert(cell(event), number);
             }
             _ => {}
@@ -104,8 +104,13 @@ fn thread_operand(event: &Event) -> u32 {
     }
 }
 
-fn cell(event: &Event) -> (bool, u32) {
-    (matches!(event.op, Op::Wait | Op::Notify), event.operand)
+fn cell(event: &Event) -> (u8, u32) {
+    let what = match event.op {
+        Op::Wait | Op::Notify => 1,
+        Op::Load | Op::Store => 2,
+        _ => 0,
+    };
+    (what, event.operand)
 }
 
 impl Search<'_> {
@@ -127,8 +132,10 @@ impl Search<'_> {
         let mut next = state.clone();
         next.done[thread] += 1;
         let possible = match event.op {
-            Op::Read | Op::Wait => state.seen.get(&cell(&event)).copied() == self.sees[&number],
-            Op::Write | Op::Notify => {
+            Op::Read | Op::Wait | Op::Load => {
+                state.seen.get(&cell(&event)).copied() == self.sees[&number]
+            }
+            Op::Write | Op::Notify | Op::Store => {
                 next.seen.insert(cell(&event), number);
                 true
             }
