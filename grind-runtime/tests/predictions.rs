@@ -56,9 +56,9 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = simple.prop_recursive(3, 8, 3, move |inner| {
         let some = || prop::collection::vec(inner.clone(), 0..3);
         prop_oneof![
-            6 => (lock(), some()).prop_map(|(lock, acts)| Act::Section(lock, acts)),
-            1 => (lock(), some()).prop_map(|(lock, acts)| Act::IfBusy(lock, acts)),
-            1 => some().prop_map(Act::IfFlag),
+            5 => (lock(), some()).prop_map(|(lock, acts)| Act::Section(lock, acts)),
+            2 => (lock(), some()).prop_map(|(lock, acts)| Act::IfBusy(lock, acts)),
+            2 => some().prop_map(Act::IfFlag),
             1 => (variable(), some()).prop_map(|(at, acts)| Act::IfVariable(at, acts)),
         ]
     });
@@ -196,7 +196,7 @@ fn what_is_predicted_can_happen() {
         .filter(|analysis| analysis.is_sound())
         .collect();
     let config = Config {
-        cases: 1500,
+        cases: 2000,
         failure_persistence: None,
         ..Config::default()
     };
