@@ -15,7 +15,7 @@ use grind_runtime::program::Program;
 use grind_runtime::program::sites::SiteKind;
 use grind_runtime::trace::file::{Detail, Entry, TraceWriter};
 use grind_runtime::trace::{Event, EventKind, ThreadId};
-use locking_guest::{Made, calls, guest};
+use locking_guest::{Made, calls, guest, seeded};
 use recording::{Memory, open, record};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -26,10 +26,7 @@ const X: u32 = 1024;
 /// The trace of a run in which nothing was found.
 fn quiet_run(program: &Program, detail: Detail) -> Vec<u8> {
     let runs = (0..200).filter_map(|seed| {
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = seeded(seed);
         let (outcome, bytes) = record(program, &options, detail).unwrap();
         outcome.analysis.diagnoses.is_empty().then_some(bytes)
     });
@@ -138,10 +135,7 @@ fn a_lock_word_that_is_used_in_another_way_is_an_atomic() {
         .filter(|analysis| analysis.is_sound())
         .collect();
     for seed in 0..20 {
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = seeded(seed);
         let (outcome, bytes) = record(&program, &options, Detail::Full).unwrap();
         assert_eq!(outcome.analysis.diagnoses, []);
         assert_eq!(analyze(&bytes, &sound).predicted, [], "seed {seed}");
@@ -173,10 +167,7 @@ fn a_deadlock_that_did_not_happen() {
     for made in [Made::Hooks, Made::Words] {
         let program = guest(made, &sections(one, other), &sections(other, one));
         // The lock-order inversion is found live, and is no deadlock yet.
-        let runs = (0..200).map(|seed| RunOptions {
-            seed,
-            ..RunOptions::default()
-        });
+        let runs = (0..200).map(seeded);
         // Without accesses, words stay atomics: what threads tell each other is not known.
         let light = (made == Made::Hooks).then_some(Detail::Light);
         for detail in light.into_iter().chain([Detail::Full]) {
@@ -264,10 +255,7 @@ fn sections_that_do_not_nest_stay_in_their_order() {
     let b = calls(&[("lock", one), ("read", X), ("unlock", one)]);
     let program = guest(Made::Hooks, &b, &a);
     let runs = (0..200).map(|seed| {
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = seeded(seed);
         record(&program, &options, Detail::Full).unwrap()
     });
     let found = runs.filter(|(_, bytes)| !analyze(bytes, &[Analysis::Wcp]).predicted.is_empty());
@@ -292,10 +280,7 @@ fn a_lock_that_is_tried_is_not_waited_for() {
             &sections(other, "lock", one),
         );
         let runs = (0..20).map(|seed| {
-            let options = RunOptions {
-                seed,
-                ..RunOptions::default()
-            };
+            let options = seeded(seed);
             let (_, bytes) = record(&program, &options, detail).unwrap();
             analyze(&bytes, &[Analysis::Deadlock]).predicted.len()
         });
@@ -326,10 +311,7 @@ fn what_an_atomic_says_within_a_section_is_kept() {
     for made in [Made::Hooks, Made::Words] {
         let program = guest(made, &a, &b);
         for seed in 0..40 {
-            let options = RunOptions {
-                seed,
-                ..RunOptions::default()
-            };
+            let options = seeded(seed);
             let (_, bytes) = record(&program, &options, Detail::Full).unwrap();
             let wanted = [Analysis::Wcp, Analysis::Syncp, Analysis::Osr];
             let analyzed = analyze(&bytes, &wanted);
@@ -351,10 +333,7 @@ fn an_attempt_that_fails_tells_that_another_has_the_lock() {
         let program = guest(made, &a, &b("read"));
         let mut failed = 0;
         for seed in 0..400 {
-            let options = RunOptions {
-                seed,
-                ..RunOptions::default()
-            };
+            let options = seeded(seed);
             let (_, bytes) = record(&program, &options, Detail::Full).unwrap();
             let analyzed = analyze(&bytes, &[Analysis::Syncp, Analysis::Wcp, Analysis::Osr]);
             assert_eq!(analyzed.predicted, [], "{made:?} {seed}");

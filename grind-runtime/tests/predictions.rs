@@ -11,12 +11,12 @@ mod locking_guest;
 mod recording;
 
 use grind_runtime::analysis::{Access, Diagnosis};
-use grind_runtime::host::{self, RunOptions, TraceOutput};
+use grind_runtime::host::{self, TraceOutput};
 use grind_runtime::machine::NullIo;
 use grind_runtime::offline::{self, Analysis, Predicted};
 use grind_runtime::program::Program;
 use grind_runtime::trace::file::Detail;
-use locking_guest::{Made, guest};
+use locking_guest::{Made, guest, seeded};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::cell::Cell;
@@ -111,13 +111,6 @@ fn text(acts: &[Act], held: &mut Vec<u32>, out: &mut String) {
     }
 }
 
-fn options(seed: u64) -> RunOptions {
-    RunOptions {
-        seed,
-        ..RunOptions::default()
-    }
-}
-
 /// What schedules of a program show.
 struct Shown<'a> {
     program: &'a Program,
@@ -137,7 +130,7 @@ impl Shown<'_> {
             if self.next >= schedules {
                 return false;
             }
-            let outcome = host::run(self.program, options(self.next), NullIo);
+            let outcome = host::run(self.program, seeded(self.next), NullIo);
             self.next += 1;
             let diagnoses = outcome.expect("it can run").analysis.diagnoses;
             self.found
@@ -217,7 +210,7 @@ fn what_is_predicted_can_happen() {
             found: Vec::new(),
         };
         for seed in 0..4 {
-            let (outcome, bytes) = recording::record(&program, &options(seed), Detail::Full)
+            let (outcome, bytes) = recording::record(&program, &seeded(seed), Detail::Full)
                 .map_err(|error| TestCaseError::fail(error.to_string()))?;
             let open = || recording::open(&bytes);
             let analyzed = offline::analyze(open, &wanted, |_| ControlFlow::Continue(()))

@@ -141,11 +141,8 @@ impl ThreadContext {
             max_frames,
             ..
         } = self;
-        let site = match *kind {
-            EventKind::LockWord { site, .. } => site,
-            _ => None,
-        };
-        let change = locks.follow(kind, || stack_of(calls, site, *max_frames).collect());
+        let stack = || stack_of(calls, kind.site(), *max_frames).collect();
+        let change = locks.follow(kind, stack);
         !matches!(change, Change::NotHeld)
     }
 }

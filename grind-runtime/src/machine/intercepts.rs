@@ -175,12 +175,13 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
     let Some(Frame::Inside { role, args }) = state.thread_mut().intercepted.pop() else {
         return;
     };
-    if let Role::VisibleBarrier { barrier } = role {
-        let barrier = args[usize::from(barrier)];
-        return state.emit(EventKind::BarrierLeave { barrier });
-    }
     if !role.hides() {
-        return lock_words::leave(state, memory, role, args);
+        return match role {
+            Role::VisibleBarrier { barrier } => state.emit(EventKind::BarrierLeave {
+                barrier: args[usize::from(barrier)],
+            }),
+            _ => lock_words::leave(state, memory, role, args),
+        };
     }
     let outermost = inside(state).next().is_none();
     let allocates = role.allocates() && !inside(state).any(Role::allocates);

@@ -159,17 +159,8 @@ impl Learning {
     /// What was learned when the trace ended, of words as well if there are `accesses` in it. Without them, it is not known what
     /// threads learn from each other while they have a lock, so to reverse their sections would be a guess.
     pub(super) fn finish(self, accesses: bool) -> Locks {
-        if !accesses {
-            return Locks {
-                words: FxHashMap::default(),
-                unnested: self.unnested,
-                failed: self.failed,
-            };
-        }
         let mut words = self.words;
-        for addr in &self.strayed {
-            words.remove(addr);
-        }
+        words.retain(|addr, _| accesses && !self.strayed.contains(addr));
         Locks {
             words,
             unnested: self.unnested,

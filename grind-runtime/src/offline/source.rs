@@ -520,10 +520,13 @@ impl Output {
         if shape.is_ordered(lock) {
             return self.condition(Op::Wait, at, ConditionKey::Writers(lock));
         }
-        let key = LockKey::Lock(lock);
-        self.lock(Op::Acquire, at, key);
-        self.names.lock_addrs.insert(lock);
-        self.names.held.extend(self.names.locks.known(key));
+        let before = self.names.locks.keys.len();
+        let number = self.names.locks.of(LockKey::Lock(lock));
+        if self.names.locks.keys.len() > before {
+            self.names.lock_addrs.insert(lock);
+        }
+        self.names.held.extend(number);
+        self.numbered(Op::Acquire, at, number);
     }
 
     /// Releases what [`Output::take`] took: as many events, and there is one, whatever the shape says.
@@ -531,11 +534,11 @@ impl Output {
         if shape.is_ordered(lock) {
             return self.condition(Op::Notify, at, ConditionKey::Writers(lock));
         }
-        let key = LockKey::Lock(lock);
-        self.lock(Op::Release, at, key);
-        if let Some(number) = self.names.locks.known(key) {
-            self.names.held.remove(&number);
+        let number = self.names.locks.of(LockKey::Lock(lock));
+        if let Ok(number) = &number {
+            self.names.held.remove(number);
         }
+        self.numbered(Op::Release, at, number);
     }
 
     fn atomic(&mut self, at: Doer, cell: Cell, kind: AtomicKind) {

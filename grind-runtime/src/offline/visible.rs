@@ -263,12 +263,7 @@ impl Tracker {
                     self.thread(thread).calls.follow(id, site.kind());
                 } else if visible {
                     let addr = region.operand(site).wrapping_add(site.displacement());
-                    let write = site.kind() == WRITE;
-                    if let (true, Known::Learning(learning)) = (write, &mut self.locks) {
-                        learning.written(addr, site.width());
-                    }
-                    let len = site.width();
-                    let step = Step::Access { addr, len, write };
+                    let step = self.access(addr, site.width(), site.kind() == WRITE);
                     take(self.at(thread, Some(id), None), step);
                 }
             }
@@ -413,12 +408,7 @@ impl Tracker {
                 addr,
                 len,
                 write,
-            } => {
-                if let (true, Known::Learning(learning)) = (write, &mut self.locks) {
-                    learning.written(addr, len);
-                }
-                steps.push(Step::Access { addr, len, write });
-            }
+            } => steps.push(self.access(addr, len, write)),
             _ => {}
         }
         for step in steps {
@@ -426,13 +416,23 @@ impl Tracker {
         }
     }
 
+    /// A plain access.
+    #[inline]
+    fn access(&mut self, addr: u32, len: u32, write: bool) -> Step {
+        if let (true, Known::Learning(learning)) = (write, &mut self.locks) {
+            learning.written(addr, len);
+        }
+        Step::Access { addr, len, write }
+    }
+
     /// The access of what takes or leaves this lock, if it is a word that is nothing else.
-    fn lock_word(&self, lock: u32) -> Option<Step> {
+    fn lock_access(&self, held: &Held) -> Option<Step> {
         let Known::Learned(locks) = &self.locks else {
             return None;
         };
-        let access = |len| Step::LockAccess { addr: lock, len };
-        locks.word(lock).map(access)
+        let addr = held.lock;
+        let len = locks.word(addr).filter(|_| held.word)?;
+        Some(Step::LockAccess { addr, len })
     }
 
     /// Whether the event is of the inside of a lock.
@@ -449,7 +449,7 @@ impl Tracker {
 
     /// Whether to take the lock was a step; else it is only to be shown.
     fn is_step(&self, held: &Held) -> bool {
-        !held.hidden && (!held.word || self.lock_word(held.lock).is_some())
+        !held.hidden && (!held.word || self.lock_access(held).is_some())
     }
 
     /// A thread has taken a lock.
@@ -470,7 +470,7 @@ impl Tracker {
             shared: held.mode == LockMode::Shared,
             fallible,
         });
-        steps.extend(held.word.then(|| self.lock_word(held.lock)).flatten());
+        steps.extend(self.lock_access(held));
         if let Known::Learned(locks) = &self.locks
             && locks.has_failed(held.lock)
         {
@@ -495,12 +495,13 @@ impl Tracker {
 
     /// What it is to leave a lock.
     fn release(&self, held: &Held) -> impl Iterator<Item = Step> + use<> {
-        let step = self.is_step(held).then_some(Step::Release {
+        let release = Step::Release {
             lock: held.lock,
             shared: held.mode == LockMode::Shared,
-        });
-        let access = held.word.then(|| self.lock_word(held.lock)).flatten();
-        access.filter(|_| step.is_some()).into_iter().chain(step)
+        };
+        let steps = [self.lock_access(held), Some(release)];
+        let is_step = self.is_step(held);
+        steps.into_iter().flatten().filter(move |_| is_step)
     }
 
     /// Nobody has this lock any more, whatever they did.

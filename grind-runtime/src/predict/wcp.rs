@@ -304,14 +304,11 @@ impl RaceAnalysis for Wcp {
                 let before = self.thread(thread).before.clone();
                 self.thread(thread).before.tick(thread);
                 let child = self.thread(operand);
-                child.before.join(&before);
-                child.precedes.join(&before);
+                child.follow(&before);
             }
             Op::Join => {
                 let before = self.thread(operand).before.clone();
-                let mine = self.thread(thread);
-                mine.before.join(&before);
-                mine.precedes.join(&before);
+                self.thread(thread).follow(&before);
             }
             Op::Notify => {
                 self.thread(thread);

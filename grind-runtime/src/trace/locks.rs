@@ -211,12 +211,11 @@ impl LockState {
         Some(Change::Left { held, index })
     }
 
-    /// The thread ended, with these locks. They are held still.
-    pub(crate) fn end_thread(&mut self) -> &[Held] {
+    /// The thread ended. Its locks are held still.
+    pub(crate) fn end_thread(&mut self) {
         self.hooks = Vec::new();
         self.hide_depth = 0;
         self.wanted = None;
-        &self.held
     }
 
     fn end(&mut self, is: impl Fn(&Hook) -> bool) -> Option<Hook> {

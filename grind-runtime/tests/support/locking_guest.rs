@@ -1,5 +1,6 @@
 //! Two threads and their locks, as a module.
 
+use grind_runtime::host::RunOptions;
 use grind_runtime::program::Program;
 
 /// How the guest's locks are made.
@@ -104,4 +105,12 @@ pub(crate) fn calls(list: &[(&str, u32)]) -> String {
     list.iter()
         .map(|(function, at)| format!("(call ${function} (i32.const {at}))"))
         .collect()
+}
+
+/// A run of the random schedule of this number.
+pub(crate) fn seeded(seed: u64) -> RunOptions {
+    RunOptions {
+        seed,
+        ..RunOptions::default()
+    }
 }

@@ -1,5 +1,5 @@
-//! The twin of race_lock_between with the number under the lock: by itself, by a flag that the lock keeps, and, where the
-//! lock is only tried, by that.
+//! The twin of race_lock_between: the number is read only if a flag that the lock keeps says that it is written. Another
+//! number is under a lock that one thread only tries.
 
 use std::hint::black_box;
 use std::sync::{Mutex, TryLockError};
