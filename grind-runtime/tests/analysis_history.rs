@@ -179,7 +179,7 @@ fn what_comes_after_the_race_is_no_part_of_it() {
 #[test]
 fn every_edge_is_a_step() {
     type Act = fn(&mut Script, u32);
-    let edges: [(Act, Deed, Act, Deed, bool); 9] = [
+    let edges: [(Act, Deed, Act, Deed, bool); 8] = [
         (
             |script, thread| script.unlock(thread, LOCK),
             Deed::Unlock,
@@ -209,18 +209,11 @@ fn every_edge_is_a_step() {
             true,
         ),
         (
-            |script, thread| script.fence(thread),
-            Deed::Fence,
-            |script, thread| script.fence(thread),
-            Deed::Fence,
-            true,
-        ),
-        (
             |script, thread| script.notify(thread, FLAG, 1),
             Deed::Notify,
             |script, thread| {
                 let site = script.wait_begin(thread, FLAG + 64);
-                script.wait_end(thread, site, FLAG, WaitOutcome::Woken);
+                script.woken(thread, site, FLAG, 3 - thread);
             },
             Deed::Woken,
             true,

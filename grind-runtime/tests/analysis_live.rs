@@ -317,7 +317,7 @@ fn woken_from_a_condvar_into_a_lock_that_is_taken() {
     script.lock(2, lock);
     let site = script.wait_begin(1, condvar);
     script.notify(2, condvar, 1);
-    script.wait_end(1, site, condvar, WaitOutcome::Woken);
+    script.woken(1, site, condvar, 2);
     blocked_on(&mut script, &[(1, futex(lock)), (2, join(1))]);
     assert_eq!(deadlock(&script).1, [1, 2]);
 }

@@ -235,20 +235,57 @@ fn a_second_race_at_the_same_place_is_found() {
 }
 
 #[test]
-fn fences_order_fences() {
-    for fence in [true, false] {
-        let mut script = Script::with_children(2);
+fn fences_alone_order_nothing() {
+    let mut script = Script::with_children(2);
+    let write = script.write(1, X, 4);
+    script.fence(1);
+    script.fence(2);
+    let read = script.read(2, X, 4);
+    assert_eq!(script.races(), [(write, read)]);
+    // Together with an atomic on each side they order, for that does.
+    let mut script = Script::with_children(2);
+    script.write(1, X, 4);
+    script.fence(1);
+    script.store(1, FLAG);
+    script.load(2, FLAG);
+    script.fence(2);
+    script.read(2, X, 4);
+    assert_eq!(script.races(), []);
+}
+
+#[test]
+fn a_wake_up_orders_after_who_woke_and_nobody_else() {
+    for (by, ordered) in [(1, true), (2, false)] {
+        let mut script = Script::with_children(4);
+        let waits = [3, 4].map(|thread| script.wait_begin(thread, FLAG));
         let write = script.write(1, X, 4);
-        if fence {
-            script.fence(1);
-        }
-        script.fence(2);
-        let read = script.read(2, X, 4);
-        assert_eq!(
-            script.races(),
-            if fence { vec![] } else { vec![(write, read)] }
-        );
+        script.notify(1, FLAG, 1);
+        script.notify(2, FLAG, 1);
+        script.woken(3, waits[0], FLAG, by);
+        script.woken(4, waits[1], FLAG, 3 - by);
+        let read = script.read(3, X, 4);
+        let expected = if ordered { vec![] } else { vec![(write, read)] };
+        assert_eq!(script.races(), expected, "woken by T{by}");
     }
+}
+
+#[test]
+fn a_barrier_orders_the_threads_of_a_round() {
+    let barrier = LOCK;
+    let arrive = EventKind::BarrierArrive { barrier };
+    let leave = EventKind::BarrierLeave { barrier };
+    let mut script = Script::with_children(2);
+    script.write(1, X, 4);
+    script.event(1, arrive.clone());
+    script.event(2, arrive.clone());
+    script.event(1, leave.clone());
+    // Between two rounds, while the other thread has not left the first one yet.
+    let between = script.write(1, X + 8, 4);
+    script.event(1, arrive);
+    script.event(2, leave);
+    script.write(2, X, 4);
+    let late = script.write(2, X + 8, 4);
+    assert_eq!(script.races(), [(between, late)]);
 }
 
 #[test]
@@ -258,7 +295,11 @@ fn a_wake_up_orders_a_timeout_does_not() {
         let site = script.wait_begin(2, FLAG);
         let write = script.write(1, X, 4);
         script.notify(1, FLAG, u32::from(ordered));
-        script.wait_end(2, site, FLAG, outcome);
+        if ordered {
+            script.woken(2, site, FLAG, 1);
+        } else {
+            script.wait_end(2, site, FLAG, outcome);
+        }
         let read = script.read(2, X, 4);
         assert_eq!(
             script.races(),

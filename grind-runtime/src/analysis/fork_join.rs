@@ -9,15 +9,12 @@
 //! asked about, so that threads nobody asks about cost an empty clock. When slots run out, or a thread
 //! number is beyond the limit, there is no order any more ([`ForkJoin::ended`]).
 //!
-//! A barrier, and a round of it, is remembered while a thread waits at it: at most one per thread.
-//!
 //! **Cost**: a copy of the clock per creation, a join of two clocks per join, both per barrier.
 
 use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
+use super::rounds::Rounds;
 use crate::trace::{Event, EventKind, ThreadId};
-use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A stretch of a thread's life between two creations of other threads.
@@ -53,33 +50,13 @@ struct Member {
     published: bool,
     ended: bool,
     moment: Option<Moment>,
-    /// The barrier it waits at, and that one's round.
-    waits: Option<(u32, u64)>,
-}
-
-/// A barrier that threads wait at.
-#[derive(Debug, Default)]
-struct Barrier {
-    /// To which the next to come will come.
-    round: u64,
-    /// Those that threads are in: who leaves late may be overtaken by whole rounds.
-    rounds: BTreeMap<u64, Round>,
-}
-
-/// Those who meet at a barrier.
-#[derive(Debug, Default)]
-struct Round {
-    /// How many came and have not left.
-    inside: u32,
-    /// What they knew when they came.
-    clock: VectorClock,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct ForkJoin {
     threads: Vec<Member>,
-    barriers: FxHashMap<u32, Barrier>,
+    barriers: Rounds<VectorClock>,
     slots: Slots,
     max_threads: u32,
     ended: Option<DetectionEnd>,
@@ -89,7 +66,7 @@ impl ForkJoin {
     pub(super) fn new(limits: &Limits) -> Self {
         ForkJoin {
             threads: Vec::new(),
-            barriers: FxHashMap::default(),
+            barriers: Rounds::default(),
             slots: Slots::new(limits.slots, limits.clock),
             max_threads: limits.threads,
             ended: None,
@@ -136,16 +113,8 @@ impl ForkJoin {
     }
 
     fn arrive(&mut self, thread: ThreadId, barrier: u32) {
-        let Some(known) = self.publish(thread) else {
-            return;
-        };
-        let state = self.barriers.entry(barrier).or_default();
-        let round = state.rounds.entry(state.round).or_default();
-        round.inside += 1;
-        round.clock.join(&known);
-        let waits = (barrier, state.round);
-        if let Some(thread) = self.member(thread) {
-            thread.waits = Some(waits);
+        if let Some(known) = self.publish(thread) {
+            self.barriers.arrive(thread, barrier).join(&known);
         }
     }
 
@@ -153,27 +122,11 @@ impl ForkJoin {
         let ForkJoin {
             threads, barriers, ..
         } = self;
-        let (Some(thread), Some(state)) = (
-            threads.get_mut(thread.0 as usize),
-            barriers.get_mut(&barrier),
-        ) else {
-            return;
-        };
-        let Some((_, round)) = thread.waits.take().filter(|&(at, _)| at == barrier) else {
-            return;
-        };
-        // After the first to leave, whoever comes does so to the next one.
-        state.round = state.round.max(round + 1);
-        if let Some(met) = state.rounds.get_mut(&round) {
-            thread.clock.join(&met.clock);
-            thread.moment = None;
-            met.inside -= 1;
-            if met.inside == 0 {
-                state.rounds.remove(&round);
-            }
-        }
-        if state.rounds.is_empty() {
-            barriers.remove(&barrier);
+        if let Some(member) = threads.get_mut(thread.0 as usize) {
+            barriers.leave(thread, barrier, |known| {
+                member.clock.join(known);
+                member.moment = None;
+            });
         }
     }
 
@@ -318,7 +271,7 @@ mod tests {
         let after = moment(&mut order, 1);
         assert!(!after.concurrent(&before[1]) && !after.same(&before[0]));
         assert!(after.concurrent(&before[2]) && after.concurrent(&moment(&mut order, 2)));
-        assert!(order.barriers.is_empty());
+        assert!(order.barriers.len() == 0);
     }
 
     #[test]
@@ -357,7 +310,7 @@ mod tests {
         event(&mut order, 2, EventKind::BarrierLeave { barrier });
         let late = moment(&mut order, 2);
         assert!(!late.concurrent(&one) && late.concurrent(&three));
-        assert!(order.barriers.is_empty());
+        assert!(order.barriers.len() == 0);
     }
 
     #[test]

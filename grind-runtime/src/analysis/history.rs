@@ -50,8 +50,6 @@ pub enum Deed {
     Store,
     /// Atomic read-modify-write.
     Update,
-    /// `atomic.fence`.
-    Fence,
     /// A notification woke it.
     Woken,
     /// It woke others.
@@ -83,7 +81,6 @@ impl Deed {
                 | Deed::CondvarWait
                 | Deed::Store
                 | Deed::Update
-                | Deed::Fence
                 | Deed::Notify
                 | Deed::Release
         )
@@ -101,7 +98,6 @@ impl Deed {
                 | Deed::CondvarWake
                 | Deed::Load
                 | Deed::Update
-                | Deed::Fence
                 | Deed::Woken
                 | Deed::Acquire
         )
@@ -180,8 +176,12 @@ impl HistoryStep {
             EventKind::ThreadExit(_) => of(Deed::End),
             EventKind::ThreadCreate { child } => with(Deed::Create, child),
             EventKind::ThreadJoin { child } => with(Deed::Join, child),
-            EventKind::HappensBefore { object } => at(Deed::Release, object),
-            EventKind::HappensAfter { object } => at(Deed::Acquire, object),
+            EventKind::HappensBefore { object } | EventKind::BarrierArrive { barrier: object } => {
+                at(Deed::Release, object)
+            }
+            EventKind::HappensAfter { object } | EventKind::BarrierLeave { barrier: object } => {
+                at(Deed::Acquire, object)
+            }
             _ if hidden => return None,
             EventKind::LockAcquire { lock, mode } => taken(mode, lock),
             EventKind::LockRelease { lock, .. } => at(Deed::Unlock, lock),
@@ -204,7 +204,6 @@ impl HistoryStep {
                 WaitOutcome::TimedOut => return None,
             },
             EventKind::Notify { addr, woken, .. } if woken > 0 => at(Deed::Notify, addr),
-            EventKind::Fence { .. } => of(Deed::Fence),
             _ => return None,
         })
     }

@@ -1,29 +1,33 @@
 //! Happens-before as vector clocks: which events order which threads.
 //!
-//! Edges (release → acquire):
+//! Edges (release → acquire), and what guarantees each:
 //!
-//! | release | acquire |
-//! |---|---|
-//! | `ThreadCreate` | the child's first step |
-//! | `ThreadExit` | `ThreadJoin` |
-//! | atomic store or read-modify-write | atomic load, read-modify-write or wait's comparison that reads a byte of it |
-//! | `Fence` | any later `Fence` |
-//! | `Notify` that woke someone | `WaitEnd` woken, at the same address |
-//! | `LockRelease`, `CondvarWait` | `LockAcquire`, `CondvarWake`; a shared acquire only from exclusive releases |
-//! | `HappensBefore` | `HappensAfter` of the same object |
+//! | release | acquire | guaranteed by |
+//! |---|---|---|
+//! | `ThreadCreate` | the child's first step | every thread API; the host starts the child after the call began |
+//! | `ThreadExit` | `ThreadJoin` | every thread API |
+//! | atomic store or read-modify-write | atomic load, read-modify-write or wait's comparison that reads a byte of it | WebAssembly threads, memory model: an access that is sequentially consistent and reads from another synchronises with it |
+//! | `Notify` that woke someone | `WaitEnd` of a thread that it woke | the same: a notify synchronises with the waits that it ends |
+//! | `LockRelease`, `CondvarWait` | `LockAcquire`, `CondvarWake`; a shared acquire only from exclusive releases | mutual exclusion (POSIX 4.12, C11 7.26.4, Rust's `Mutex` and `RwLock`) |
+//! | `BarrierArrive` | `BarrierLeave` of the same round | every barrier |
+//! | `HappensBefore` | `HappensAfter` of the same object | POSIX 4.12 for semaphores and once; who annotates |
+//!
+//! **`atomic.fence` is no edge.** A fence orders only together with atomic accesses to one location on both sides (C++20
+//! [atomics.fences]; WebAssembly has it so that compilers can say so), and wasm's atomic accesses are edges by themselves. An edge
+//! among fences would order any two threads that drop an `Arc` to zero.
 //!
 //! **Atomics are byte-precise.** Each byte remembers the clock of the last atomic that wrote it; a load
 //! acquires from every byte it reads. So a store replaces what older stores released there (it does
-//! not continue their release sequence), a read-modify-write has acquired what it replaces (it does), and
-//! atomics of different widths that overlap synchronise, which is more order than the wasm memory model
-//! grants them. Plain stores leave the clocks of a location alone: whoever reads a plain store either
-//! is ordered after it or races with it, and that race is reported.
+//! not continue their release sequence), a read-modify-write has acquired what it replaces (it does). Plain stores leave the
+//! clocks of a location alone: whoever reads a plain store either is ordered after it or races with it, and that race is reported.
 //!
-//! **More order than guaranteed** is assumed where the truth is not cheap, so that nothing ordered
-//! is ever called a race: between any two fences, from all notifies at an address to each thread woken
-//! there, from an unlock by a thread that does not hold the lock.
+//! **More order than guaranteed** is assumed where the truth is not cheap, so that nothing ordered is ever called a race:
+//! - between atomics of different widths that overlap: the memory model lets only accesses of the same bytes synchronise;
+//! - from every notify of a thread at an address, up to the last, to each thread that one of them woke;
+//! - from every `sem_post` to each later `sem_wait`, whichever post let it through, as ThreadSanitizer has it;
+//! - from an unlock by a thread that does not hold the lock.
 //!
-//! **In hidden regions** only thread creation, exit, join, `HappensBefore` and `HappensAfter` make edges:
+//! **In hidden regions** only thread creation, exit, join, barriers, `HappensBefore` and `HappensAfter` make edges:
 //! these are statements about the guest, not steps of a hidden function's own synchronisation.
 //!
 //! **Clocks advance late.** A release publishes the thread's clock and marks it published; the clock advances
@@ -38,6 +42,7 @@
 
 use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
+use super::rounds::Rounds;
 use crate::trace::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -195,8 +200,9 @@ pub(super) struct Order {
     atomics: FxHashMap<u32, SmallVec<[Part; 1]>>,
     locks: FxHashMap<u32, LockClock>,
     objects: FxHashMap<u32, Released>,
-    futexes: FxHashMap<u32, Released>,
-    fence: Option<Arc<Snapshot>>,
+    barriers: Rounds<Released>,
+    /// By address, and who notified there.
+    futexes: FxHashMap<(u32, ThreadId), Arc<Snapshot>>,
     ended: Option<DetectionEnd>,
     max_threads: u32,
     max_objects: usize,
@@ -229,8 +235,8 @@ impl Order {
             atomics: FxHashMap::default(),
             locks: FxHashMap::default(),
             objects: FxHashMap::default(),
+            barriers: Rounds::default(),
             futexes: FxHashMap::default(),
-            fence: None,
             ended: None,
             max_threads: limits.threads,
             max_objects: limits.sync_objects,
@@ -317,6 +323,13 @@ impl Order {
                 .objects
                 .get(&object)
                 .is_none_or(|released| released.acquire(thread, limit)),
+            EventKind::BarrierLeave { barrier } => {
+                let mut in_time = true;
+                self.barriers.leave(event.thread, barrier, |released| {
+                    in_time = released.acquire(thread, limit);
+                });
+                in_time
+            }
             _ if hidden => true,
             EventKind::Atomic {
                 addr,
@@ -337,18 +350,15 @@ impl Order {
                     .filter(|part| part.mask & mask != 0)
                     .all(|part| thread.acquire(&part.snapshot, limit))
             }),
-            EventKind::Fence { .. } => self
-                .fence
-                .as_deref()
-                .is_none_or(|snapshot| thread.acquire(snapshot, limit)),
             EventKind::WaitEnd {
                 addr,
                 outcome: WaitOutcome::Woken,
+                by: Some(by),
                 ..
             } => self
                 .futexes
-                .get(&addr)
-                .is_none_or(|released| released.acquire(thread, limit)),
+                .get(&(addr, by))
+                .is_none_or(|snapshot| thread.acquire(snapshot, limit)),
             EventKind::LockAcquire {
                 lock,
                 mode: LockMode::Exclusive,
@@ -399,6 +409,13 @@ impl Order {
                     .join(thread, snapshot);
                 self.check_objects();
             }
+            EventKind::BarrierArrive { barrier } => {
+                let snapshot = thread.publish();
+                self.barriers
+                    .arrive(event.thread, barrier)
+                    .join(thread, snapshot);
+                self.check_objects();
+            }
             _ if hidden => {}
             EventKind::Atomic {
                 addr,
@@ -417,10 +434,8 @@ impl Order {
                 }
                 self.check_objects();
             }
-            EventKind::Fence { .. } => self.fence = Some(thread.publish()),
             EventKind::Notify { addr, woken, .. } if woken > 0 => {
-                let snapshot = thread.publish();
-                self.futexes.entry(addr).or_default().join(thread, snapshot);
+                self.futexes.insert((addr, event.thread), thread.publish());
                 self.check_objects();
             }
             EventKind::LockRelease {
@@ -505,8 +520,11 @@ impl Order {
     }
 
     fn check_objects(&mut self) {
-        let objects =
-            self.atomics.len() + self.locks.len() + self.objects.len() + self.futexes.len();
+        let objects = self.atomics.len()
+            + self.locks.len()
+            + self.objects.len()
+            + self.barriers.len()
+            + self.futexes.len();
         if objects > self.max_objects {
             self.ended = Some(DetectionEnd::SyncObjects(self.max_objects));
         }

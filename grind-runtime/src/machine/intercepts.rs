@@ -138,7 +138,6 @@ pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
                 Role::Barrier { barrier } => {
                     let barrier = arg(barrier);
                     state.emit(EventKind::BarrierArrive { barrier });
-                    state.emit(EventKind::HappensBefore { object: barrier });
                 }
                 Role::Release { object } => {
                     let object = arg(object);
@@ -275,7 +274,6 @@ fn left(state: &mut State, memory: &[u8], role: Role, args: [u32; 4], result: u3
     match role {
         Role::Barrier { barrier } => {
             let barrier = arg(barrier);
-            state.emit(EventKind::HappensAfter { object: barrier });
             state.emit(EventKind::BarrierLeave { barrier });
         }
         Role::Once { control: object } => state.emit(EventKind::HappensAfter {

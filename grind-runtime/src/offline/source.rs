@@ -6,7 +6,7 @@
 //! | atomic store, load | the same of each cell; where plain accesses touch it too, also a write or read of it in a critical section of a lock of its own, so that atomics do not race with each other |
 //! | exclusive lock | acquire, release (where it was released before a lock that was taken later: wait and notify of a condition); of a lock that is a word in memory, also a read of it, for what takes it cannot race with itself |
 //! | shared lock | conditions: readers wait for the last writer's release, writers for the readers' |
-//! | condition variable, futex, fence, annotation | notify and wait of a condition |
+//! | condition variable, futex, annotation | notify and wait of a condition |
 //! | creation, join | fork, join |
 //! | allocation | its bytes become new variables and locks |
 //! | a lock's end or beginning | another lock from then on, unless a thread has it |

@@ -72,7 +72,6 @@ pub(crate) enum Step {
 /// What threads signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Condition {
-    Fence,
     Futex(u32),
     Condvar(u32),
     /// Taking a lock, to those who find it taken.
@@ -344,13 +343,13 @@ impl Tracker {
                 steps.extend(held.flat_map(|held| self.release(held)));
                 steps.push(Step::End);
             }
-            EventKind::HappensBefore { object } => {
+            EventKind::HappensBefore { object } | EventKind::BarrierArrive { barrier: object } => {
                 steps.extend([
                     Step::Await(Condition::Object(object)),
                     Step::Signal(Condition::Object(object)),
                 ]);
             }
-            EventKind::HappensAfter { object } => {
+            EventKind::HappensAfter { object } | EventKind::BarrierLeave { barrier: object } => {
                 steps.push(Step::Await(Condition::Object(object)))
             }
             EventKind::Alloc { addr, size } => steps.push(Step::New { addr, len: size }),
@@ -396,12 +395,6 @@ impl Tracker {
             }
             EventKind::Notify { addr, woken, .. } if woken > 0 => {
                 steps.push(Step::Signal(Condition::Futex(addr)));
-            }
-            EventKind::Fence { .. } => {
-                steps.extend([
-                    Step::Await(Condition::Fence),
-                    Step::Signal(Condition::Fence),
-                ]);
             }
             EventKind::Range {
                 origin: RangeOrigin::Bulk(_) | RangeOrigin::Host,

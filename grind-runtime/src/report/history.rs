@@ -63,7 +63,6 @@ enum Object {
     Lock(u32),
     Atomic(u32),
     Waiters(u32),
-    Fence,
     Other(u32),
 }
 
@@ -97,7 +96,6 @@ impl Step {
             | Deed::CondvarWake => of(Object::Lock),
             Deed::Load | Deed::Store | Deed::Update => of(Object::Atomic),
             Deed::Woken | Deed::Notify => of(Object::Waiters),
-            Deed::Fence => Some(Object::Fence),
             Deed::Release | Deed::Acquire => of(Object::Other),
             Deed::FirstAccess => Some(Object::Atomic(race.accesses[0].address)),
             Deed::SecondAccess => Some(Object::Atomic(race.accesses[1].address)),
@@ -276,7 +274,6 @@ fn did(step: &Step) -> String {
         Deed::Load => format!("atomic load of {}", at()),
         Deed::Store => format!("atomic store to {}", at()),
         Deed::Update => format!("atomic update of {}", at()),
-        Deed::Fence => "atomic fence".to_owned(),
         Deed::Woken => format!("is woken at {}", at()),
         Deed::Notify => format!("wakes waiters at {}", at()),
         Deed::Release => format!("releases {}", at()),
@@ -294,7 +291,7 @@ fn noun(step: &Step, race: &Race) -> String {
         Some(Object::Atomic(address)) => format!("the atomic at {}", hex(address)),
         Some(Object::Waiters(address)) => format!("the waiters at {}", hex(address)),
         Some(Object::Other(address)) => address_label(address, step.name.as_deref()),
-        Some(Object::Fence) | None => "a fence".to_owned(),
+        None => "an unknown object".to_owned(),
     }
 }
 

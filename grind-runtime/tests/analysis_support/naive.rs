@@ -70,9 +70,9 @@ pub(crate) struct Naive {
     exclusive: BTreeMap<u32, Clock>,
     shared: BTreeMap<u32, Clock>,
     objects: BTreeMap<u32, Clock>,
-    futexes: BTreeMap<u32, Clock>,
+    /// By address, and who notified there.
+    futexes: BTreeMap<(u32, u32), Clock>,
     ended: BTreeMap<u32, Clock>,
-    fence: Clock,
     blocks: BTreeMap<u32, u32>,
     /// Blocks that were freed: their size, and the access that was, if it was not hidden.
     freed: BTreeMap<u32, (u32, Option<usize>)>,
@@ -336,20 +336,17 @@ impl Naive {
                 }
                 self.access(me, Some(site), addr, width.into(), false, true);
             }
-            EventKind::Fence { .. } => {
-                self.acquire(me, Some(self.fence.clone()));
-                self.fence = self.release(me);
-            }
             EventKind::Notify { addr, woken, .. } if woken > 0 => {
                 let clock = self.release(me);
-                join(self.futexes.entry(addr).or_default(), &clock);
+                self.futexes.insert((addr, me), clock);
             }
             EventKind::WaitEnd {
                 addr,
                 outcome: WaitOutcome::Woken,
+                by: Some(by),
                 ..
             } => {
-                self.acquire(me, self.futexes.get(&addr).cloned());
+                self.acquire(me, self.futexes.get(&(addr, by.0)).cloned());
             }
             _ => {}
         }

@@ -189,7 +189,22 @@ impl Script {
         site
     }
 
+    pub(crate) fn woken(&mut self, thread: u32, site: SiteId, addr: u32, by: u32) {
+        self.wait_ends(thread, site, addr, WaitOutcome::Woken, Some(ThreadId(by)));
+    }
+
     pub(crate) fn wait_end(&mut self, thread: u32, site: SiteId, addr: u32, outcome: WaitOutcome) {
+        self.wait_ends(thread, site, addr, outcome, None);
+    }
+
+    fn wait_ends(
+        &mut self,
+        thread: u32,
+        site: SiteId,
+        addr: u32,
+        outcome: WaitOutcome,
+        by: Option<ThreadId>,
+    ) {
         self.event(
             thread,
             EventKind::WaitEnd {
@@ -197,7 +212,7 @@ impl Script {
                 addr,
                 width: 4,
                 outcome,
-                by: None,
+                by,
             },
         );
     }

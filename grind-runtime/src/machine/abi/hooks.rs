@@ -117,28 +117,18 @@ pub(super) const HOOKS: &[HostFn] = &[
             [EventKind::HideEnd, EventKind::HappensAfter { object }],
         )
     }),
-    // A thread that leaves one round late also acquires from those that already came to the next round:
-    // more order than there is, so a race right behind a reused barrier can be missed, never invented.
     sync("start_barrier", |ctx, args| {
-        let object = args[0] as u32;
+        let barrier = args[0] as u32;
         emit(
             ctx,
-            [
-                EventKind::BarrierArrive { barrier: object },
-                EventKind::HappensBefore { object },
-                EventKind::HideBegin,
-            ],
+            [EventKind::BarrierArrive { barrier }, EventKind::HideBegin],
         )
     }),
     quiet("finish_barrier", |ctx, args| {
-        let object = args[0] as u32;
+        let barrier = args[0] as u32;
         emit(
             ctx,
-            [
-                EventKind::HideEnd,
-                EventKind::HappensAfter { object },
-                EventKind::BarrierLeave { barrier: object },
-            ],
+            [EventKind::HideEnd, EventKind::BarrierLeave { barrier }],
         )
     }),
 ];
