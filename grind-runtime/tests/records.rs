@@ -200,3 +200,97 @@ fn an_unreachable_is_named() {
     assert_eq!(seen.records, [(Read, 4, 4), (Write, 8, 4), (Trap, 0, 0)]);
     assert_eq!(seen.trap, Some((Trap, 0)));
 }
+
+/// What compilers make of `if condition { *p } else { -1 }` where `p` can be read in any case.
+#[test]
+fn a_load_is_an_access_only_where_its_value_is_chosen() {
+    let chosen = |condition: u32, code: &str| {
+        let seen = seen(&format!(
+            r#"(module (memory 1)
+                (func (export "_start") (local $c i32) (local $p i32)
+                    (local.set $c (i32.const {condition})) (local.set $p (i32.const 64))
+                    (i32.store (i32.const 8) (i32.const 1))
+                    {code}
+                    (i32.store (i32.const 16) (i32.const 1))))"#
+        ));
+        let (first, last) = ((Write, 8, 4), (Write, 16, 4));
+        assert_eq!(
+            (seen.records[0], *seen.records.last().unwrap()),
+            (first, last)
+        );
+        let loads = seen.records[1..seen.records.len() - 1].iter();
+        loads
+            .map(|&(kind, addr, width)| {
+                assert_eq!(kind, Read);
+                (addr, width)
+            })
+            .collect::<Vec<_>>()
+    };
+    for (code, if_so, if_not) in [
+        // Either operand of a `select`, and both.
+        ("(drop (select (i32.load (local.get $p)) (i32.const -1) (local.get $c)))", vec![(64, 4)], vec![]),
+        ("(drop (select (i32.const -1) (i32.load (local.get $p)) (local.get $c)))", vec![], vec![(64, 4)]),
+        (
+            "(drop (select (i32.load8_u (local.get $p)) (i32.load16_s offset=4 (local.get $p)) (local.get $c)))",
+            vec![(64, 1)],
+            vec![(68, 2)],
+        ),
+        // What is computed of loads.
+        (
+            "(drop (select (i32.add (i32.mul (i32.load (i32.const 72)) (i32.const 3)) (i32.load (local.get $p)))
+                (i32.const 7) (local.get $c)))",
+            vec![(72, 4), (64, 4)],
+            vec![],
+        ),
+        (
+            "(drop (select (f64.promote_f32 (f32.load (local.get $p))) (f64.const 0) (local.get $c)))",
+            vec![(64, 4)],
+            vec![],
+        ),
+        // `condition && load`, on either side.
+        (
+            "(drop (i32.and (i32.ne (local.get $c) (i32.const 0)) (i32.load8_u (local.get $p))))",
+            vec![(64, 1)],
+            vec![],
+        ),
+        (
+            "(drop (i32.and (i32.eq (i32.load (local.get $p)) (i32.const 3)) (i32.ne (local.get $c) (i32.const 0))))",
+            vec![(64, 4)],
+            vec![],
+        ),
+        // A variable that has two values is a `bool` to the compiler, and `select` gives its value.
+        (
+            "(drop (select (select (i32.const 42) (i32.const 0) (i32.load8_u (local.get $p))) (i32.const -1) (local.get $c)))",
+            vec![(64, 1)],
+            vec![],
+        ),
+        // One choice after the other.
+        (
+            "(drop (select (select (i64.load (local.get $p)) (i64.const 1) (local.get $c)) (i64.const 2)
+                (i32.const 1)))",
+            vec![(64, 8)],
+            vec![],
+        ),
+        (
+            "(drop (select (i64.const 2) (select (i64.load (local.get $p)) (i64.const 1) (local.get $c))
+                (i32.const 1)))",
+            vec![],
+            vec![],
+        ),
+    ] {
+        assert_eq!(chosen(1, code), if_so, "{code}");
+        assert_eq!(chosen(0, code), if_not, "{code}");
+    }
+    // Something else depends on these, too.
+    for code in [
+        "(drop (i32.load (local.get $p)))",
+        "(drop (select (local.tee $c (i32.load (local.get $p))) (i32.const -1) (i32.const 0)))",
+        "(drop (select (i32.const 1) (i32.const -1) (i32.load (local.get $p))))",
+        "(drop (i32.and (local.get $c) (i32.load (local.get $p))))",
+        "(drop (select (i32.load (i32.and (i32.const 0) (i32.load (local.get $p)))) (i32.const 1) (i32.const 0)))",
+        "(if (i32.load (local.get $p)) (then))",
+        "(drop (select (i32.div_u (i32.const 6) (i32.or (i32.load (local.get $p)) (i32.const 1))) (i32.const 1) (i32.const 0)))",
+    ] {
+        assert_eq!(chosen(0, code), [(64, 4)], "{code}");
+    }
+}

@@ -8,6 +8,7 @@ use super::hooks::{AtomicOp, Hook};
 use super::in_place::InPlace;
 use super::operands::{Operands, Origin};
 use super::region::{Base, Place, Plan, Planned, Region};
+use super::speculation::{Chosen, Operand};
 use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, first_reads};
 use crate::program::ProgramError;
 use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
@@ -90,6 +91,12 @@ enum Slot {
     Dest,
     Source,
     Length,
+    /// The address operand of a speculative load.
+    Speculative(u8),
+    /// Whether the value of a speculative load was taken by every choice so far.
+    Taken(u8),
+    /// What decides a choice.
+    Condition(ValType),
 }
 
 /// How the records of a region are made.
@@ -310,7 +317,13 @@ impl Body<'_> {
             }
             _ => None,
         };
-        let arity = if recording && stack.is_none() {
+        let context = self.context;
+        let choice = if recording {
+            context.speculation.choice(op, offset)
+        } else {
+            None
+        };
+        let arity = if recording && stack.is_none() && choice.is_none() {
             straight(op, read.effect)
         } else {
             None
@@ -320,7 +333,10 @@ impl Body<'_> {
             let result = (pushes > 0).then(|| self.operand_type(validator, 0));
             return self.straight(read, height - pops, result);
         }
-        if recording {
+        if let Some(chosen) = choice {
+            self.end_region(None);
+            self.choose(read, chosen)?;
+        } else if recording {
             let call = match *op {
                 Operator::Call { function_index } => !self.context.is_silent(function_index),
                 Operator::CallIndirect { .. } => true,
@@ -372,7 +388,12 @@ impl Body<'_> {
         result: Option<ValType>,
     ) -> Result<(), ProgramError> {
         let Read { op, offset, .. } = *read;
+        let speculative = match read.effect {
+            Some(Effect::Load(..)) => self.context.speculation.load(offset),
+            _ => None,
+        };
         let access = match read.effect {
+            _ if speculative.is_some() => None,
             Some(&Effect::Load(at, width)) => Some((at, width, SiteKind::Read, None)),
             Some(&Effect::Store(at, width, ty)) => Some((at, width, SiteKind::Write, Some(ty))),
             Some(&Effect::LoadLane(at, width)) => {
@@ -420,6 +441,10 @@ impl Body<'_> {
         let from = self.region.bytes.len();
         if self.confused {
             encode_barrier(&mut self.region.bytes);
+        }
+        if let Some(slot) = speculative {
+            let address = self.extra_local(ValType::I32, Slot::Speculative(slot));
+            InstructionSink::new(&mut self.region.bytes).local_tee(address);
         }
         encode(self.context, read, &mut self.region.bytes)?;
         let piece = self.region.pieces.len();
@@ -471,6 +496,63 @@ impl Body<'_> {
             self.copy_or_hook(read, depth)?;
         }
         Ok(())
+    }
+
+    /// An instruction that chooses among speculative loads, and the records of those whose value it takes.
+    fn choose(&mut self, read: &Read<'_>, chosen: &[Chosen]) -> Result<(), ProgramError> {
+        let selects = !matches!(read.op, Operator::I32And | Operator::I64And);
+        let ty = match read.op {
+            Operator::I64And => ValType::I64,
+            _ => ValType::I32,
+        };
+        let upper = chosen.iter().any(|load| load.operand == Operand::Upper);
+        let condition = self.extra_local(ty, Slot::Condition(ty));
+        // The condition of `select` is on top; that of `and` is its other operand.
+        if upper && !selects {
+            let value = self.extra_local(ty, Slot::Value(ty));
+            self.sink().local_set(value);
+            self.sink().local_tee(condition);
+            self.sink().local_get(value);
+        } else {
+            self.sink().local_tee(condition);
+        }
+        self.copy(read)?;
+        for load in chosen {
+            self.sink().local_get(condition);
+            match ty {
+                ValType::I64 => self.sink().i64_eqz(),
+                _ => self.sink().i32_eqz(),
+            };
+            if !(selects && load.operand == Operand::Upper) {
+                self.sink().i32_eqz();
+            }
+            let taken = self.extra_local(ValType::I32, Slot::Taken(load.slot));
+            if !load.first {
+                self.sink().local_get(taken).i32_and();
+            }
+            if load.last {
+                self.late_record(load);
+            } else {
+                self.sink().local_set(taken);
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of a speculative load, if the operand is not zero.
+    fn late_record(&mut self, load: &Chosen) {
+        let site = self.site(Chosen::KIND, load.width, load.offset, load.displacement);
+        let site = self.sites.push_region([(site, 0)].into_iter());
+        let address = self.extra_local(ValType::I32, Slot::Speculative(load.slot));
+        self.sink().if_(BlockType::Empty);
+        self.store_ring();
+        self.sink().local_get(address);
+        self.sink().i32_const(site.0.cast_signed());
+        self.call(self.context.step());
+        if let Some(ring) = self.ring {
+            self.load_ring(ring);
+        }
+        self.sink().end();
     }
 
     fn tell_stack(&mut self, pointer: u32) {

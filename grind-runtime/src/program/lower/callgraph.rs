@@ -9,6 +9,7 @@ use super::Instrumentation;
 use super::first_reads::FirstReads;
 use super::in_place::InPlace;
 use super::lock_sites::LockSites;
+use super::speculation::{Speculation, Speculations};
 use crate::program::lock_words::LockWord;
 use rustc_hash::{FxHashMap, FxHashSet};
 use wasmparser::Operator;
@@ -20,6 +21,8 @@ pub(super) struct CallGraph {
     pub(super) recyclable: bool,
     /// Plain loads that belong to an atomic operation, by where they are in the file.
     pub(super) first_reads: FxHashSet<u64>,
+    /// Plain loads that the compiler made unconditional.
+    pub(super) speculation: Speculation,
     /// Compare-exchanges that take locks, by where they are in the file.
     pub(super) lock_sites: FxHashMap<u64, LockWord>,
 }
@@ -40,6 +43,7 @@ pub(super) fn scan(
     let mut callers: Vec<Vec<u32>> = vec![Vec::new(); total];
     let mut recyclable = true;
     let mut first_reads = FirstReads::default();
+    let mut speculations = Speculations::default();
     let mut lock_sites = LockSites::new(interceptors);
     let mut instruction = InPlace::new();
     for (defined, (_, body)) in bodies.iter().enumerate() {
@@ -50,6 +54,7 @@ pub(super) fn scan(
             let offset = reader.original_position();
             let op = instruction.read(&mut reader)?;
             first_reads.next(offset, op);
+            speculations.next(offset, op);
             lock_sites.next(offset, op);
             match *op {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
@@ -80,9 +85,11 @@ pub(super) fn scan(
         }
         reader.finish()?;
         first_reads.end();
+        speculations.end();
         lock_sites.end();
     }
     let first_reads = first_reads.into_found();
+    let speculation = speculations.into_found();
     let lock_sites = lock_sites.into_found();
     if instrumentation == Instrumentation::Off {
         silent.fill(true);
@@ -90,6 +97,7 @@ pub(super) fn scan(
             silent,
             recyclable,
             first_reads,
+            speculation,
             lock_sites,
         });
     }
@@ -105,6 +113,7 @@ pub(super) fn scan(
         silent,
         recyclable,
         first_reads,
+        speculation,
         lock_sites,
     })
 }

@@ -17,6 +17,7 @@ mod lock_sites;
 mod operands;
 mod region;
 mod sections;
+mod speculation;
 mod wrapper;
 
 use super::imports::ThreadAbi;
@@ -28,6 +29,7 @@ use super::{ModuleInfo, ProgramError, ProgramOptions};
 use crate::trace::MOST_SITES;
 use hooks::Hook;
 use rustc_hash::{FxHashMap, FxHashSet};
+use speculation::Speculation;
 use std::sync::Arc;
 use wasm_encoder::reencode::{self, Reencode};
 
@@ -79,6 +81,8 @@ struct Context<'a> {
     interceptors: Vec<(u32, Interceptor)>,
     /// Plain loads that are lowered as atomic ones, by where they are in the file.
     first_reads: FxHashSet<u64>,
+    /// Plain loads that the compiler made unconditional.
+    speculation: Speculation,
     /// Type index of each hook.
     hook_types: Vec<u32>,
 }
@@ -168,6 +172,10 @@ pub(super) fn lower(
         first_reads: match instrumentation {
             Instrumentation::Full => graph.first_reads,
             Instrumentation::Off => FxHashSet::default(),
+        },
+        speculation: match instrumentation {
+            Instrumentation::Full => graph.speculation,
+            Instrumentation::Off => Speculation::default(),
         },
         hook_types: (0..Hook::COUNT)
             .map(|hook| first_hook_type + hook)

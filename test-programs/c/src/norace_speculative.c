@@ -1,0 +1,43 @@
+// The twin of race_speculative in which the number is written before it is announced. The compiler loads it in any case, and
+// chooses afterwards.
+#include "../meeting.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+
+static atomic_int ready;
+static int number, other;
+static bool flag;
+
+__attribute__((noinline)) static int get(void) {
+    if (atomic_load(&ready))
+        return number;
+    return -1;
+}
+
+__attribute__((noinline)) static bool both(void) { return atomic_load(&ready) && flag; }
+
+__attribute__((noinline)) static bool compared(void) { return atomic_load(&ready) && number == 42; }
+
+__attribute__((noinline)) static int sum(int before) {
+    if (atomic_load(&ready))
+        before += number * other;
+    return before;
+}
+
+static void *reader(void *arg) {
+    while (get() == -1) {
+    }
+    while (!both() || !compared() || !sum(0)) {
+    }
+    return arg;
+}
+
+int main(void) {
+    pthread_t thread;
+    require(pthread_create(&thread, 0, reader, 0) == 0);
+    number = 42;
+    other = 2;
+    flag = true;
+    atomic_store(&ready, 1);
+    require(pthread_join(thread, 0) == 0);
+}
