@@ -76,6 +76,8 @@ pub struct RunOptions {
     pub analysis: AnalysisOptions,
     /// The run seen from outside.
     pub control: Arc<Control>,
+    /// Fuel given to a thread at a time, [`FUEL`](machine::FUEL) if nothing else is said.
+    pub fuel: Option<u64>,
 }
 
 /// What came of a run.
@@ -234,6 +236,7 @@ fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passe
             entry: options.entry.clone(),
             initial_memory: options.initial_memory,
             control: pass.control,
+            fuel: options.fuel.unwrap_or(machine::FUEL),
         },
     )?;
     let Audience {

@@ -55,7 +55,14 @@ pub struct MachineConfig {
     pub initial_memory: Option<u64>,
     /// The run seen from outside.
     pub control: Arc<Control>,
+    /// See [`FUEL`].
+    pub fuel: u64,
 }
+
+/// Fuel given to a thread at a time, about as many instructions: a thread that touches no memory is interrupted after a
+/// tenth of a second or so. Metering costs 3 %. Less changes the schedule and costs time, and is for tests of what happens where fuel
+/// ends; an instruction that needs more is given what it needs.
+pub const FUEL: u64 = 10_000_000;
 
 /// What the main thread runs, and what its end means.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,6 +95,7 @@ impl MachineConfig {
             entry: Entry::default(),
             initial_memory: None,
             control: Arc::default(),
+            fuel: FUEL,
         }
     }
 }

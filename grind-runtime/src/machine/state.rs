@@ -90,7 +90,7 @@ pub(super) enum Verdict {
     Value(u64),
     /// Suspend the thread.
     Suspend,
-    /// Suspend the thread, and run this export on it before it goes on with `Status::Ready`.
+    /// Suspend the thread, and run this export on it before it goes on with the last of [`Thread::after_calls`].
     Call {
         export: &'static str,
         args: Vec<u32>,
@@ -221,7 +221,10 @@ impl State {
         self.batch.clear();
         let unread = &mut ring[from as usize..RING_END as usize];
         let limit = match filled {
-            Filled::UpTo(slot) => slot.saturating_sub(from) as usize,
+            Filled::UpTo(slot) => {
+                debug_assert!((from..=RING_END).contains(&slot), "a thread's own slot");
+                slot.saturating_sub(from) as usize
+            }
             Filled::Scan => unread.len(),
         };
         let words = unread[..limit].as_chunks::<4>().0;
@@ -321,10 +324,11 @@ impl State {
                 then,
                 then_args,
             } => {
-                self.thread_mut().status = Status::Ready(Op::Host {
+                let then = Op::Host {
                     function: then,
                     args: then_args,
-                });
+                };
+                self.thread_mut().after_calls.push(then);
                 Verdict::Call { export, args }
             }
             Reply::Trap(trap) => Verdict::Trap(trap),

@@ -113,6 +113,9 @@ pub(super) struct Thread {
     pub(super) stack: Stack,
     /// What it does again when it need not wait for input any more.
     pub(super) again: Option<Op>,
+    /// What it goes on with when the calls that host functions make have returned, innermost last. Such a call may be interrupted like
+    /// any other.
+    pub(super) after_calls: Vec<Op>,
     /// Where a bulk operation is about to trap.
     pub(super) trap_site: Option<SiteId>,
 }
@@ -129,6 +132,7 @@ impl Thread {
             scope: None,
             last_child: None,
             again: None,
+            after_calls: Vec::new(),
             trap_site: None,
         }
     }

@@ -27,10 +27,6 @@ use wasmi::{
     Table, TrapCode, Val, ValType,
 };
 
-/// Fuel given at a time, about as many instructions: a thread that touches no memory is interrupted
-/// after a tenth of a second or so. Metering costs 3 %.
-const FUEL: u64 = 10_000_000;
-
 /// Frames of one thread. Native stacks of 8 MiB hold about as many.
 const RECURSION: usize = 50_000;
 
@@ -46,7 +42,9 @@ struct Guest {
 
 enum Suspended {
     HostCall(ResumableCallHostTrap),
-    Fuel(ResumableCallOutOfFuel),
+    /// The fuel ended, with this in [`Shared::slot`]: between a call and the first instruction of the function called, or of
+    /// one that makes a single record, nothing else knows where the thread's next record goes.
+    Fuel(ResumableCallOutOfFuel, u32),
 }
 
 /// The engine's half of a thread.
@@ -69,6 +67,8 @@ struct Runner<'a> {
     spare: Vec<Guest>,
     instances: u32,
     steps: u64,
+    /// Fuel given at a time.
+    fuel: u64,
     fuel_given: u64,
     /// What the main thread's last call returned.
     main_results: Vec<Val>,
@@ -164,6 +164,7 @@ impl<'a> Runner<'a> {
         if wanted > limit {
             return Err(MachineError::Memory { wanted, limit });
         }
+        let fuel = config.fuel;
         let mut store = Store::new(&engine, State::new(program, config, entry));
         store.limiter(|state| &mut state.tables);
         let memory_type = MemoryType::new(pages, shape.and_then(|memory| memory.maximum));
@@ -184,6 +185,7 @@ impl<'a> Runner<'a> {
             spare: Vec::new(),
             instances: 0,
             steps: 0,
+            fuel,
             fuel_given: 0,
             main_results: Vec::new(),
             driven: Vec::new(),
@@ -289,9 +291,8 @@ impl<'a> Runner<'a> {
     /// The function called on behalf of a host call returned `value`.
     fn nested_result(&mut self, value: u64) -> Verdict {
         let (memory, state) = self.shared.memory.data_and_store_mut(&mut self.store);
-        let status = &mut state.thread_mut().status;
-        match std::mem::replace(status, Status::Running) {
-            Status::Ready(Op::Host { function, mut args }) => {
+        match state.thread_mut().after_calls.pop() {
+            Some(Op::Host { function, mut args }) => {
                 args.push(value);
                 state.perform(memory, Op::Host { function, args })
             }
@@ -484,7 +485,8 @@ impl<'a> Runner<'a> {
                 let call = call.resume(&mut self.store, &input, &mut results);
                 self.left(thread, call, results)
             }
-            Some((Suspended::Fuel(call), mut results)) => {
+            Some((Suspended::Fuel(call, slot), mut results)) => {
+                self.shared.set_slot(&mut self.store, slot);
                 self.refill(call.required_fuel());
                 let call = call.resume(&mut self.store, &mut results);
                 self.left(thread, call, results)
@@ -537,9 +539,10 @@ impl<'a> Runner<'a> {
             }
             Ok(ResumableCall::OutOfFuel(call)) => {
                 self.drain(Filled::Scan);
+                let slot = self.shared.slot(&self.store);
                 self.activation(thread)
                     .suspended
-                    .push((Suspended::Fuel(call), results));
+                    .push((Suspended::Fuel(call, slot), results));
                 self.note_stack(thread);
                 let state = self.store.data_mut();
                 state.thread_mut().status = Status::Ready(Op::Refuelled);
@@ -620,7 +623,7 @@ impl<'a> Runner<'a> {
             .limits
             .steps
             .map_or(u64::MAX, |limit| limit.saturating_sub(self.steps));
-        self.fuel_given = FUEL.min(left).max(required).max(1);
+        self.fuel_given = self.fuel.min(left).max(required).max(1);
         // Metering is on, the only reason for which this could fail.
         let _ = self.store.set_fuel(self.fuel_given);
     }
