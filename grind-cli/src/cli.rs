@@ -144,7 +144,7 @@ pub(crate) struct RunFlags {
     /// With --invoke: run _start first
     #[arg(long, requires = "invoke")]
     pub(crate) after_start: bool,
-    /// When the main thread returns, let the others run to their ends
+    /// When the main thread returns, let the others run to their ends, and not for a while only
     #[arg(long)]
     pub(crate) wait_for_threads: bool,
     /// Give the guest an environment variable; without a value, the host's

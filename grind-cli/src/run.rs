@@ -14,7 +14,7 @@ use crate::watch::Watch;
 use anyhow::{Context, Result, bail};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
-use grind_runtime::machine::{Entry, Limits};
+use grind_runtime::machine::{Entry, Limits, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, ProgramOptions};
 use grind_runtime::report::Report;
@@ -161,7 +161,11 @@ fn options(args: &RunArgs) -> Result<RunOptions> {
         entry: Entry {
             function: args.flags.invoke.clone(),
             after_start: args.flags.after_start,
-            wait_for_threads: args.flags.wait_for_threads,
+            unfinished: if args.flags.wait_for_threads {
+                Unfinished::Wait
+            } else {
+                Unfinished::Observe
+            },
         },
         initial_memory: args.flags.initial_memory,
         limits: Limits {

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::host::{self, ExitCode, RunOptions};
-use grind_runtime::machine::NullIo;
+use grind_runtime::machine::{NullIo, Unfinished};
 use grind_runtime::program::embedder::{Call, Driver, HostImport, ValType};
 use grind_runtime::program::{Program, ProgramError, ProgramOptions};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ fn what_they_write_is_an_access_of_the_caller() {
         let calls = Arc::default();
         let program = program(&two_threads(join), vec![fill(&calls)]).unwrap();
         let mut options = RunOptions::default();
-        options.entry.wait_for_threads = true;
+        options.entry.unfinished = Unfinished::Wait;
         let outcome = host::run(&program, options, NullIo).unwrap();
         assert_eq!(
             outcome.exit_code(),

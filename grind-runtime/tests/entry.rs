@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{BufferIo, Entry, MachineError};
+use grind_runtime::machine::{BufferIo, Entry, MachineError, Unfinished};
 use grind_runtime::program::Program;
 
 /// Each function writes its letter. `main` starts a thread, which writes `t` unless the run ends before.
@@ -57,7 +57,7 @@ fn start_runs_by_itself_and_before_another_only_if_asked() {
 #[test]
 fn threads_end_with_the_main_one_unless_it_waits() {
     let waits = Entry {
-        wait_for_threads: true,
+        unfinished: Unfinished::Wait,
         ..named("main2")
     };
     assert_eq!(run(waits).unwrap(), "imt");

@@ -14,6 +14,8 @@ const PER_CALL: u64 = 50;
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     now: u64,
+    /// How much of that passed by work.
+    worked: u64,
     deadlines: BTreeSet<(u64, ThreadId)>,
 }
 
@@ -22,16 +24,22 @@ impl Clock {
         self.now
     }
 
+    /// Nanoseconds of work so far: without those that passed while everyone waited.
+    pub(super) fn worked(&self) -> u64 {
+        self.worked
+    }
+
     pub(super) fn recorded(&mut self, words: u64) {
-        self.now += words * PER_WORD;
+        self.work(words * PER_WORD);
     }
 
     pub(super) fn call(&mut self) {
-        self.now += PER_CALL;
+        self.work(PER_CALL);
     }
 
     pub(super) fn work(&mut self, nanoseconds: u64) {
         self.now = self.now.saturating_add(nanoseconds);
+        self.worked = self.worked.saturating_add(nanoseconds);
     }
 
     /// The time `timeout` nanoseconds from now.

@@ -72,9 +72,32 @@ pub struct Entry {
     pub function: Option<String>,
     /// Run `_start` first, and the function when that returned.
     pub after_start: bool,
-    /// Its return does not end the run: the other threads run to their ends.
-    pub wait_for_threads: bool,
+    /// What becomes of the other threads when it has returned, or the guest has called exit.
+    pub unfinished: Unfinished,
 }
+
+/// What becomes of threads that have not ended when the main thread has returned, or the guest has called exit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Unfinished {
+    /// They end with the run, where they are.
+    End,
+    /// They run to their ends, if the main thread returned; the run ends when they have.
+    Wait,
+    /// They run on for a while, as if the main thread had been held up right before its end, and are looked at like before: at
+    /// most [`AFTERWARDS`] of virtual time, and [`WORK_AFTERWARDS`] of work. Nothing of it reaches the host: a thread goes no further
+    /// than to where it wants to write, read or ask. The run ends as the main thread ended it, unless a thread traps where that ends
+    /// all.
+    #[default]
+    Observe,
+}
+
+/// Virtual nanoseconds for which unfinished threads are observed: sleeps of a few seconds. ThreadSanitizer waits for one second (its
+/// `atexit_sleep_ms`) of real time.
+pub const AFTERWARDS: u64 = 5_000_000_000;
+
+/// Work that unfinished threads may do while they are observed, in virtual nanoseconds: so many words of records, or a fiftieth of it
+/// host calls and synchronisation, over all threads. A thread that never ends costs a run a tenth of a second by this.
+pub const WORK_AFTERWARDS: u64 = 5_000_000;
 
 impl MachineConfig {
     /// No arguments, environment or directories, the default bounds and entry.

@@ -199,7 +199,14 @@ pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
             state.emit(EventKind::Fence { site });
             Reply::Value(0)
         }
-        Op::Host { function, args } => (function.run)(&mut Ctx { state, memory }, &args),
+        Op::Host { function, args } => {
+            let reply = (function.run)(&mut Ctx { state, memory }, &args);
+            if state.beyond_the_end() {
+                Reply::Block(Block::Exited, None)
+            } else {
+                reply
+            }
+        }
         Op::Embedded { import, args } => embedded(state, memory, import, &args),
         Op::Joined { child } => super::abi::joined(&mut Ctx { state, memory }, child),
     }
@@ -208,6 +215,9 @@ pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
 /// Does what a function of the embedder does, or did when the run was recorded.
 fn embedded(state: &mut State, memory: &mut [u8], import: u32, args: &[u64]) -> Reply {
     let import = state.embedder[import as usize].clone();
+    if state.host().is_none() {
+        return Reply::Block(Block::Exited, None);
+    }
     let effects = state.io.embedded(&mut || import.call(memory, args));
     if let Err(why) = touch(state, memory, effects.touched) {
         return Reply::Trap(Trap::Embedder(why));

@@ -13,7 +13,7 @@ use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
 use super::scopes::Scopes;
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
-use super::{Ending, MachineConfig, Trap, TrapReport};
+use super::{AFTERWARDS, Ending, MachineConfig, Trap, TrapReport, Unfinished, WORK_AFTERWARDS};
 use crate::program::embedder::{HostImport, ValType};
 use crate::program::imports::ThreadAbi;
 use crate::program::sites::{HEADER, SiteId, SiteKind, SiteTable};
@@ -58,8 +58,10 @@ pub(super) struct State {
     pub(super) limits_reached: BTreeSet<LimitReached>,
     pub(super) tables: Tables,
     pub(super) shared_memory: bool,
-    /// The main thread's return does not end the run.
-    wait_for_threads: bool,
+    /// What the end of the main thread means to the others.
+    unfinished: Unfinished,
+    /// The run has come to its end, and threads that have not are looked at.
+    observed: Option<Observed>,
     /// A trap in any thread ends the run (wasi-threads).
     pub(super) trap_ends_all: bool,
     /// Thread-local storage of the module, where the host has to set it up (Wasmgrind guests).
@@ -72,6 +74,18 @@ pub(super) struct State {
     /// Words delivered.
     pub(super) delivered: u64,
     pub(super) events: u64,
+}
+
+/// How a run ends whose unfinished threads are still observed, and when that is.
+#[derive(Debug)]
+struct Observed {
+    ending: Ending,
+    /// Virtual time.
+    until: u64,
+    /// The clock's count of work.
+    work: u64,
+    /// The operation at hand wants the host.
+    asks_host: bool,
 }
 
 /// Where a drain stops.
@@ -148,7 +162,8 @@ impl State {
             limits_reached: BTreeSet::new(),
             tables: Tables::default(),
             shared_memory: program.info().memory.is_some_and(|memory| memory.shared),
-            wait_for_threads: config.entry.wait_for_threads,
+            unfinished: config.entry.unfinished,
+            observed: None,
             trap_ends_all: ThreadAbi::of(program.info()).any(|abi| abi == ThreadAbi::WasiThreads),
             tls_layout: None,
             traps: Vec::new(),
@@ -184,9 +199,57 @@ impl State {
         }
     }
 
-    /// The run ends; the first reason counts.
+    /// The run ends; the first reason counts. While unfinished threads are observed, it has ended already, for all that they do but
+    /// trap.
     pub(super) fn end(&mut self, ending: Ending) {
+        let ending = match (self.observed.take(), ending) {
+            (_, ending @ (Ending::Halted | Ending::Trapped)) => ending,
+            (Some(observed), _) => observed.ending,
+            (None, ending) => ending,
+        };
         self.ending.get_or_insert(ending);
+    }
+
+    /// The run has come to its end. The threads that have not may go on for a while.
+    fn finish(&mut self, ending: Ending) {
+        let thread = self.current;
+        let left = |(id, other): (u32, &Thread)| ThreadId(id) != thread && !other.ended();
+        if self.unfinished == Unfinished::End
+            || self.observed.is_some()
+            || !(0..).zip(&self.threads).any(left)
+        {
+            return self.end(ending);
+        }
+        self.observed = Some(Observed {
+            ending,
+            until: self.clock.after(AFTERWARDS),
+            work: self.clock.worked().saturating_add(WORK_AFTERWARDS),
+            asks_host: false,
+        });
+    }
+
+    /// The host, unless the run has ended and unfinished threads are only observed: then the current thread, which asks for it, goes no
+    /// further ([`State::beyond_the_end`]).
+    pub(super) fn host(&mut self) -> Option<&mut dyn HostIo> {
+        match &mut self.observed {
+            Some(observed) => {
+                observed.asks_host = true;
+                None
+            }
+            None => Some(&mut *self.io),
+        }
+    }
+
+    /// Whether what was just carried out wanted the host, and the run has ended.
+    pub(super) fn beyond_the_end(&mut self) -> bool {
+        (self.observed.as_mut()).is_some_and(|observed| std::mem::take(&mut observed.asks_host))
+    }
+
+    /// Whether unfinished threads were observed for long enough.
+    fn observed_enough(&self) -> bool {
+        (self.observed.as_ref()).is_some_and(|observed| {
+            self.clock.now() > observed.until || self.clock.worked() > observed.work
+        })
     }
 
     /// The same, from outside: not what the guest, its inputs and the scheduler make of it, so the sink is told.
@@ -201,6 +264,9 @@ impl State {
     fn stopping(&mut self) -> bool {
         if self.control.stop_requested() {
             self.stop(Ending::TimedOut);
+        }
+        if self.observed_enough() {
+            self.end(Ending::Returned);
         }
         self.ending.is_some()
     }
@@ -334,7 +400,10 @@ impl State {
             Reply::Trap(trap) => Verdict::Trap(trap),
             Reply::EndThread => Verdict::EndThread,
             Reply::Exit(code) => {
-                self.end(Ending::Exited(code));
+                self.finish(Ending::Exited(code));
+                if self.ending.is_none() {
+                    self.block(Block::Exited, None);
+                }
                 Verdict::Stop
             }
         }
@@ -353,7 +422,9 @@ impl State {
     /// Asks the scheduler; `current` and its slice are new afterwards.
     pub(super) fn point(&mut self, kind: PointKind) {
         self.wake_expired();
-        self.look_for_input();
+        if self.observed.is_none() {
+            self.look_for_input();
+        }
         let current = (kind != PointKind::Blocked).then_some(self.current);
         let slice = self.scheduler.next(&Point {
             kind,
@@ -385,7 +456,18 @@ impl State {
         }
         self.wake_expired();
         while self.runnable.is_empty() {
-            if self.input.is_awaited() {
+            let in_time = |observed: &Observed| {
+                (self.clock.next()).is_some_and(|deadline| deadline <= observed.until)
+            };
+            if self
+                .observed
+                .as_ref()
+                .is_some_and(|observed| !in_time(observed))
+            {
+                // Nobody goes on, or nobody soon. What the host would still say is not waited for.
+                return self.end(Ending::Returned);
+            }
+            if self.observed.is_none() && self.input.is_awaited() {
                 if self.stopping() {
                     return;
                 }
@@ -433,7 +515,7 @@ impl State {
                     self.input.forget(thread);
                     self.try_again(thread);
                 }
-                Block::Join { .. } => {}
+                Block::Join { .. } | Block::Exited => {}
             }
         }
     }
@@ -549,8 +631,8 @@ impl State {
     pub(super) fn returned(&mut self) {
         self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
         self.ended(Status::Returned);
-        if self.current == ThreadId(0) && !self.wait_for_threads {
-            self.end(Ending::Returned);
+        if self.current == ThreadId(0) && self.unfinished != Unfinished::Wait {
+            self.finish(Ending::Returned);
         }
         self.end_with_the_last();
         self.reschedule();

@@ -18,6 +18,8 @@ pub(super) enum Block {
     Sleep,
     /// Standard input.
     Input,
+    /// Nothing: it called exit, or wanted the host when the run had ended, and others are observed.
+    Exited,
 }
 
 /// Where a thread is in its life.

@@ -1,7 +1,7 @@
 //! Calling a program's exports one by one, on its main thread.
 
 use super::{Activation, Runner, Status, ThreadId, Val, VecDeque, engine_error};
-use crate::machine::{Ending, MachineConfig, MachineError, Trap};
+use crate::machine::{Ending, MachineConfig, MachineError, Trap, Unfinished};
 use crate::program::{Program, hooks};
 use wasmi::{F32, F64, Instance, Nullable, V128};
 
@@ -41,6 +41,8 @@ impl<'a> Session<'a> {
         program: &'a Program,
         config: MachineConfig,
     ) -> Result<Result<Self, Trap>, MachineError> {
+        let mut config = config;
+        config.entry.unfinished = Unfinished::End;
         let mut runner = Runner::new(program, config, Vec::new())?;
         let guest = runner.instantiate()?;
         let mut session = Session {

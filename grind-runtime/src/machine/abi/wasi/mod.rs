@@ -59,7 +59,10 @@ impl Ctx<'_> {
     }
 
     fn ask(&mut self, call: Call<'_>) -> Result<Answer, Errno> {
-        self.state.io.call(&call)
+        match self.state.host() {
+            Some(io) => io.call(&call),
+            None => Err(Errno::Nosys),
+        }
     }
 
     /// Asks for what is done or fails, and has no other answer.
