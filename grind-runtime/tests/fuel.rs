@@ -9,7 +9,7 @@
 mod generated;
 
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{self, BufferIo, Ending, FUEL, Limits, MachineConfig};
+use grind_runtime::machine::{self, BufferIo, Ending, FUEL, Limits, MachineConfig, Unfinished};
 use grind_runtime::program::Program;
 use grind_runtime::schedule::{Point, PointKind, Scheduler, Slice};
 use grind_runtime::trace::{Event, EventHash, EventKind, EventSink, Flow, Records, ThreadId};
@@ -112,6 +112,8 @@ fn run(program: &Program, fuel: u64) -> (Ending, Doings) {
     );
     config.fuel = fuel;
     config.args = vec![b"guest".to_vec()];
+    // For how long they would be observed depends on virtual time, in which fuel counts.
+    config.entry.unfinished = Unfinished::End;
     config.limits = Limits {
         steps: Some(STEPS),
         ..Limits::default()

@@ -294,3 +294,40 @@ fn a_load_is_an_access_only_where_its_value_is_chosen() {
         assert_eq!(chosen(0, code), [(64, 4)], "{code}");
     }
 }
+
+/// What compilers make of a loop that reads a variable in some rounds only.
+#[test]
+fn a_hoisted_load_is_an_access_once_it_is_chosen() {
+    let rounds = |chosen: u32, between: &str, within: &str| {
+        let seen = seen(&format!(
+            r#"(module (memory 1) (func $nothing)
+                (func (export "_start") (local $value i32) (local $round i32) (local $sum i32)
+                    (i32.store (i32.const 8) (i32.const 1))
+                    (local.set $value (i32.load (i32.const 64)))
+                    {between}
+                    (loop $again
+                        (local.set $sum (i32.add (local.get $sum)
+                            (select (local.get $value) (i32.const 0) (i32.eq (local.get $round) (i32.const {chosen})))))
+                        {within}
+                        (local.set $round (i32.add (local.get $round) (i32.const 1)))
+                        (br_if $again (i32.lt_u (local.get $round) (i32.const 5))))
+                    (i32.store (i32.const 16) (i32.const 1))))"#
+        ));
+        seen.records
+            .iter()
+            .filter(|&&record| record == (Read, 64, 4))
+            .count()
+    };
+    assert_eq!(rounds(9, "", ""), 0);
+    assert_eq!(rounds(3, "", ""), 1);
+    let twice = "(drop (select (local.get $value) (i32.const 0) (i32.const 1)))";
+    assert_eq!(rounds(3, "", twice), 1);
+    // These use it otherwise, or let others observe something first.
+    assert_eq!(rounds(9, "(drop (local.get $value))", ""), 1);
+    assert_eq!(rounds(9, "", "(br_if 1 (local.get $value))"), 1);
+    assert_eq!(rounds(9, "(call $nothing)", ""), 1);
+    assert_eq!(rounds(9, "(atomic.fence)", ""), 1);
+    // A record is never made after a call, which comes in the next round only.
+    assert_eq!(rounds(3, "", "(call $nothing)"), 0);
+    assert_eq!(rounds(0, "", "(call $nothing)"), 1);
+}

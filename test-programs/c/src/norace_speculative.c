@@ -24,7 +24,19 @@ __attribute__((noinline)) static int sum(int before) {
     return before;
 }
 
+// The load of `number` is hoisted out of the loop.
+__attribute__((noinline)) static int total(const char *wanted, int count) {
+    int sum = 0;
+    for (int i = 0; i < count; i++)
+        if (wanted[i])
+            sum += number;
+    return sum;
+}
+
 static void *reader(void *arg) {
+    static const char none[5];
+    while (total(none, 5)) {
+    }
     while (get() == -1) {
     }
     while (!both() || !compared() || !sum(0)) {

@@ -8,7 +8,7 @@ use super::hooks::{AtomicOp, Hook};
 use super::in_place::InPlace;
 use super::operands::{Operands, Origin};
 use super::region::{Base, Place, Plan, Planned, Region};
-use super::speculation::{Chosen, Operand};
+use super::speculation::{Chosen, Late, Operand, is_boundary};
 use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, first_reads};
 use crate::program::ProgramError;
 use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
@@ -51,6 +51,7 @@ pub(super) fn lower(
         operands: Operands::default(),
         region: Region::default(),
         returned: None,
+        hoisted: SmallVec::new(),
         compares: false,
         confused: false,
     };
@@ -95,6 +96,8 @@ enum Slot {
     Speculative(u8),
     /// Whether the value of a speculative load was taken by every choice so far.
     Taken(u8),
+    /// Whether a hoisted load was made and has no record yet.
+    Pending(u8),
     /// What decides a choice.
     Condition(ValType),
 }
@@ -144,6 +147,8 @@ struct Body<'a> {
     region: Region,
     /// The return that is still to be recorded.
     returned: Option<Site>,
+    /// Hoisted loads so far whose record is made later, by their slot.
+    hoisted: SmallVec<[u8; 4]>,
     /// The instruction before compares for equality.
     compares: bool,
     /// The present instruction has to be kept apart from the one before; see [`encode_barrier`].
@@ -337,6 +342,9 @@ impl Body<'_> {
             self.end_region(None);
             self.choose(read, chosen)?;
         } else if recording {
+            if !self.hoisted.is_empty() && is_boundary(op) {
+                self.forget_hoisted();
+            }
             let call = match *op {
                 Operator::Call { function_index } => !self.context.is_silent(function_index),
                 Operator::CallIndirect { .. } => true,
@@ -442,11 +450,24 @@ impl Body<'_> {
         if self.confused {
             encode_barrier(&mut self.region.bytes);
         }
-        if let Some(slot) = speculative {
+        if let Some(Late { slot, .. }) = speculative {
             let address = self.extra_local(ValType::I32, Slot::Speculative(slot));
             InstructionSink::new(&mut self.region.bytes).local_tee(address);
         }
         encode(self.context, read, &mut self.region.bytes)?;
+        if let Some(Late {
+            slot,
+            hoisted: true,
+        }) = speculative
+        {
+            let pending = self.extra_local(ValType::I32, Slot::Pending(slot));
+            InstructionSink::new(&mut self.region.bytes)
+                .i32_const(1)
+                .local_set(pending);
+            if !self.hoisted.contains(&slot) {
+                self.hoisted.push(slot);
+            }
+        }
         let piece = self.region.pieces.len();
         self.region.add((from, records), (low, result), may_trap);
         self.operands.truncate(low);
@@ -530,6 +551,10 @@ impl Body<'_> {
             if !load.first {
                 self.sink().local_get(taken).i32_and();
             }
+            if load.last && load.hoisted {
+                let pending = self.extra_local(ValType::I32, Slot::Pending(load.slot));
+                self.sink().local_get(pending).i32_and();
+            }
             if load.last {
                 self.late_record(load);
             } else {
@@ -552,7 +577,20 @@ impl Body<'_> {
         if let Some(ring) = self.ring {
             self.load_ring(ring);
         }
+        if load.hoisted {
+            let pending = self.extra_local(ValType::I32, Slot::Pending(load.slot));
+            self.sink().i32_const(0).local_set(pending);
+        }
         self.sink().end();
+    }
+
+    /// What other threads can observe comes next: an access before it has no record after it.
+    fn forget_hoisted(&mut self) {
+        self.end_region(None);
+        for slot in self.hoisted.clone() {
+            let pending = self.extra_local(ValType::I32, Slot::Pending(slot));
+            self.sink().i32_const(0).local_set(pending);
+        }
     }
 
     fn tell_stack(&mut self, pointer: u32) {

@@ -50,6 +50,8 @@ pub(super) fn scan(
         let index = imported + defined;
         let is_start = info.start == Some(index as u32);
         let mut reader = body.get_operators_reader()?;
+        let parameters = info.function_type(index as u32);
+        speculations.begin_function(parameters.map_or(0, |ty| ty.params().len() as u32));
         while !reader.eof() {
             let offset = reader.original_position();
             let op = instruction.read(&mut reader)?;

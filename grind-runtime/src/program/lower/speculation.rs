@@ -18,22 +18,26 @@
 //! Behind the instruction that chooses, the record is made where the value was taken. Nothing that other threads
 //! can observe lies between, so the access has the same epoch, locks and call stack there.
 //!
+//! Or a load that was *hoisted* out of a loop: its value goes to a local that nothing else writes, every use of which is such an operand, and
+//! no call and no synchronisation stands between the load and the uses. Its record is made when it is taken for the first time.
+//!
 //! **Never hides** an access on which anything depends: where `select` takes the other operand, or the other operand of `and` is zero, the
 //! result is the same whatever was loaded.
 //!
-//! **Misses** loads that were hoisted out of a loop to a local and are used in some rounds only, and those whose value is
-//! chosen by a branch: these are accesses, wherever control comes by.
+//! **Does not know** loads whose value is chosen by a branch: these are accesses, wherever control comes by.
 //!
 //! **Cost**: nothing in functions without such a load; one test, and the call that makes a record, where there is one.
 
 use super::effects::{Effect, effect, may_trap, straight};
 use crate::program::sites::SiteKind;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use wasmparser::Operator;
 
 /// Loads that are followed at once: bits of a [`Set`].
 const MOST_LOADS: usize = 32;
+/// Hoisted loads of a function that are followed at once.
+const MOST_HOISTED: usize = 16;
 /// Operands that are followed at once.
 const MOST_OPERANDS: usize = 64;
 
@@ -63,6 +67,8 @@ pub(super) struct Chosen {
     pub(super) first: bool,
     /// None comes after.
     pub(super) last: bool,
+    /// The load was hoisted: it may be taken several times, or not have been made.
+    pub(super) hoisted: bool,
 }
 
 impl Chosen {
@@ -70,23 +76,49 @@ impl Chosen {
     pub(super) const KIND: SiteKind = SiteKind::Read;
 }
 
+/// A load whose record is made later, if at all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Late {
+    /// See [`Chosen::slot`].
+    pub(super) slot: u8,
+    /// See [`Chosen::hoisted`].
+    pub(super) hoisted: bool,
+}
+
 /// The speculative loads of a module, by where instructions are in the file.
 #[derive(Debug, Default)]
 pub(super) struct Speculation {
-    /// Loads, with their slot.
-    loads: FxHashMap<u64, u8>,
+    loads: FxHashMap<u64, Late>,
     /// Instructions that choose, with the loads they choose among.
     choices: FxHashMap<u64, SmallVec<[Chosen; 2]>>,
 }
 
 impl Speculation {
-    /// The slot of a load, if it is speculative.
+    /// A load, if it is speculative.
     #[inline]
-    pub(super) fn load(&self, offset: u64) -> Option<u8> {
+    pub(super) fn load(&self, offset: u64) -> Option<Late> {
         if self.loads.is_empty() {
             return None;
         }
         self.loads.get(&offset).copied()
+    }
+
+    /// What decides about a load.
+    fn add(&mut self, load: Load, late: Late, choices: Choices) {
+        let last = choices.len();
+        for (index, (at, operand)) in (1..).zip(choices) {
+            self.loads.insert(load.offset, late);
+            self.choices.entry(at).or_default().push(Chosen {
+                slot: late.slot,
+                offset: load.offset,
+                displacement: load.displacement,
+                width: load.width,
+                operand,
+                first: index == 1,
+                last: index == last,
+                hoisted: late.hoisted,
+            });
+        }
     }
 
     /// The loads that an instruction chooses among, if it does.
@@ -113,14 +145,35 @@ struct Value {
     truth: bool,
 }
 
-/// A load that is followed.
-#[derive(Clone, Debug)]
-struct Candidate {
+/// A load.
+#[derive(Clone, Copy, Debug)]
+struct Load {
     offset: u64,
     displacement: u32,
     width: u8,
-    /// What chose so far.
-    choices: SmallVec<[(u64, Operand); 2]>,
+}
+
+/// What decides about a value, one after the other, and which of its operands the value is.
+type Choices = SmallVec<[(u64, Operand); 2]>;
+
+/// A value that is followed.
+#[derive(Clone, Debug)]
+struct Candidate {
+    load: Load,
+    /// It comes from the local of this hoisted load.
+    local: Option<u32>,
+    choices: Choices,
+}
+
+/// A load whose value went to a local, that was only chosen among so far.
+#[derive(Debug)]
+struct Hoisted {
+    load: Load,
+    local: u32,
+    /// Other threads could observe something since.
+    stale: bool,
+    /// Each use.
+    uses: Vec<Choices>,
 }
 
 /// Finds them in a function, instruction by instruction.
@@ -134,6 +187,11 @@ pub(super) struct Speculations {
     alive: Set,
     /// The last instruction, and the one before, left a truth value.
     truths: [bool; 2],
+    hoisted: Vec<Hoisted>,
+    /// The last instruction was this load.
+    loaded: Option<Load>,
+    /// Locals that were written.
+    written: FxHashSet<u32>,
 }
 
 impl Speculations {
@@ -145,15 +203,83 @@ impl Speculations {
     /// The next instruction, which is here in the file.
     #[inline]
     pub(super) fn next(&mut self, offset: u64, op: &Operator<'_>) {
-        if self.alive != 0 || is_candidate(op) {
+        let hoisted = match *op {
+            Operator::LocalGet { local_index } => self.hoisted(local_index),
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                self.written(local_index);
+                None
+            }
+            _ => None,
+        };
+        if let Some(load) = hoisted {
+            let Operator::LocalGet { local_index } = *op else {
+                unreachable!("only reading a local reads a hoisted load");
+            };
+            self.begin(load, Some(local_index));
+        } else if self.alive != 0 || is_candidate(op) {
             self.follow(offset, op);
         }
+        if !self.hoisted.is_empty() && is_boundary(op) {
+            for hoisted in &mut self.hoisted {
+                hoisted.stale = true;
+            }
+        }
+        self.loaded =
+            (is_candidate(op).then(|| effect(op)).flatten()).and_then(|effect| match effect {
+                Effect::Load(displacement, width) => Some(Load {
+                    offset,
+                    displacement,
+                    width,
+                }),
+                _ => None,
+            });
         self.truths = [is_truth(op), self.truths[0]];
+    }
+
+    /// A function begins that has so many parameters.
+    pub(super) fn begin_function(&mut self, parameters: u32) {
+        self.written.clear();
+        self.written.extend(0..parameters);
     }
 
     /// The function ends.
     pub(super) fn end(&mut self) {
         self.flush();
+        for (index, hoisted) in std::mem::take(&mut self.hoisted).into_iter().enumerate() {
+            let late = Late {
+                slot: (MOST_LOADS + index) as u8,
+                hoisted: true,
+            };
+            for choices in hoisted.uses {
+                self.found.add(hoisted.load, late, choices);
+            }
+        }
+        self.loaded = None;
+    }
+
+    /// The load that a local has the value of, if nothing else was done with it.
+    fn hoisted(&mut self, local: u32) -> Option<Load> {
+        let at = (self.hoisted.iter()).position(|hoisted| hoisted.local == local)?;
+        if self.hoisted[at].stale {
+            self.hoisted.swap_remove(at);
+            return None;
+        }
+        Some(self.hoisted[at].load)
+    }
+
+    fn written(&mut self, local: u32) {
+        self.hoisted.retain(|hoisted| hoisted.local != local);
+        if self.written.insert(local)
+            && let Some(load) = self.loaded
+            && self.hoisted.len() < MOST_HOISTED
+        {
+            self.hoisted.push(Hoisted {
+                load,
+                local,
+                stale: false,
+                uses: Vec::new(),
+            });
+        }
     }
 
     fn follow(&mut self, offset: u64, op: &Operator<'_>) {
@@ -165,7 +291,12 @@ impl Speculations {
             (_, Some(Effect::Load(displacement, width))) => {
                 let address = self.pop();
                 self.used(address);
-                self.loaded(offset, displacement, width);
+                let load = Load {
+                    offset,
+                    displacement,
+                    width,
+                };
+                self.begin(load, None);
             }
             (Operator::Select | Operator::TypedSelect { .. }, None) => {
                 let condition = self.pop();
@@ -217,9 +348,10 @@ impl Speculations {
         }
     }
 
-    fn loaded(&mut self, offset: u64, displacement: u32, width: u8) {
+    /// The value of a load is pushed.
+    fn begin(&mut self, load: Load, local: Option<u32>) {
         if self.candidates.len() >= MOST_LOADS {
-            return self.flush();
+            self.flush();
         }
         if self.candidates.is_empty() {
             self.operands.clear();
@@ -229,16 +361,15 @@ impl Speculations {
                 truth: self.truths[1],
             });
         }
-        let load = 1 << self.candidates.len();
+        let loads = 1 << self.candidates.len();
         self.candidates.push(Candidate {
-            offset,
-            displacement,
-            width,
+            load,
+            local,
             choices: SmallVec::new(),
         });
-        self.alive |= load;
+        self.alive |= loads;
         self.operands.push(Value {
-            loads: load,
+            loads,
             truth: false,
         });
     }
@@ -264,18 +395,30 @@ impl Speculations {
     /// Whatever is followed is used now, in whichever way.
     fn flush(&mut self) {
         for (slot, candidate) in self.candidates.drain(..).enumerate() {
-            let last = candidate.choices.len();
-            for (index, (at, operand)) in (1..).zip(candidate.choices) {
-                self.found.loads.insert(candidate.offset, slot as u8);
-                self.found.choices.entry(at).or_default().push(Chosen {
-                    slot: slot as u8,
-                    offset: candidate.offset,
-                    displacement: candidate.displacement,
-                    width: candidate.width,
-                    operand,
-                    first: index == 1,
-                    last: index == last,
-                });
+            let Candidate {
+                load,
+                local,
+                choices,
+            } = candidate;
+            let late = Late {
+                slot: slot as u8,
+                hoisted: false,
+            };
+            match local {
+                None => self.found.add(load, late, choices),
+                // Used otherwise: then the load is an access where it stands.
+                Some(local) if choices.is_empty() => {
+                    self.hoisted.retain(|hoisted| hoisted.local != local);
+                }
+                Some(local) => {
+                    let of = self
+                        .hoisted
+                        .iter_mut()
+                        .find(|hoisted| hoisted.local == local);
+                    if let Some(hoisted) = of {
+                        hoisted.uses.push(choices);
+                    }
+                }
             }
         }
         self.operands.clear();
@@ -303,6 +446,23 @@ fn is_candidate(op: &Operator<'_>) -> bool {
             | O::F32Load { .. }
             | O::F64Load { .. }
     )
+}
+
+/// Whether other threads can observe the instruction, or run within it: a call, or synchronisation.
+pub(super) fn is_boundary(op: &Operator<'_>) -> bool {
+    use Operator as O;
+    match op {
+        O::Call { .. }
+        | O::CallIndirect { .. }
+        | O::ReturnCall { .. }
+        | O::ReturnCallIndirect { .. } => true,
+        op => effect(op).is_some_and(|effect| {
+            !matches!(
+                effect,
+                Effect::Load(..) | Effect::Store(..) | Effect::LoadLane(..)
+            )
+        }),
+    }
 }
 
 /// Whether what the instruction takes stays somewhere else than on the operand stack.
