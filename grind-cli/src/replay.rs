@@ -161,7 +161,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     if observing {
         return Ok(0);
     }
-    trace_file::add_timeline(&mut report, &args.report, &args.file)?;
+    trace_file::add_timeline(&mut report, &args.report, &args.file, &program)?;
     outputs.write(report)?;
     Ok(code)
 }

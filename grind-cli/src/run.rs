@@ -89,7 +89,7 @@ fn once(
     if let Some(trace) = trace {
         recording::finish(trace, &outcome.footer(code, report.findings.len()))?;
         let path = args.flags.trace.path(args.module());
-        trace_file::add_timeline(&mut report, &args.flags.report, &path)?;
+        trace_file::add_timeline(&mut report, &args.flags.report, &path, program)?;
     }
     Ok((report, code))
 }

@@ -3,14 +3,15 @@
 use crate::error::NotFound;
 use crate::report_args::ReportArgs;
 use anyhow::{Context, Result, bail};
-use grind_runtime::host::TraceInput;
-use grind_runtime::interop::timeline;
+use grind_runtime::host::{self, TraceInput};
+use grind_runtime::interop::timeline::{self, Marker};
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
-use grind_runtime::trace::file::{Header, ModuleHash, TraceEnd, TraceError, TraceReader};
+use grind_runtime::trace::file::{Detail, Header, ModuleHash, TraceEnd, TraceError, TraceReader};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A trace that can be read as often as needed.
 pub(crate) struct TraceFile {
@@ -64,13 +65,32 @@ pub(crate) fn module(header: &Header, named: Option<&Path>) -> PathBuf {
     named.map_or_else(|| PathBuf::from(&header.module), Path::to_path_buf)
 }
 
-/// Draws the report's timeline, if it is wanted.
-pub(crate) fn add_timeline(report: &mut Report, args: &ReportArgs, path: &Path) -> Result<()> {
-    if args.wants_timeline() {
-        let (_, reader) = TraceFile::open(path)?;
-        let drawn = timeline::timeline(reader, &report.findings);
-        report.timeline = Some(drawn.with_context(|| path.display().to_string())?);
+/// Draws the report's timeline, if it is wanted. A light trace has no plain accesses: to mark those of races, it is run
+/// again.
+pub(crate) fn add_timeline(
+    report: &mut Report,
+    args: &ReportArgs,
+    path: &Path,
+    program: &Program,
+) -> Result<()> {
+    if !args.wants_timeline() {
+        return Ok(());
     }
+    let shown = || path.display().to_string();
+    let (file, reader) = TraceFile::open(path)?;
+    let light = reader.header().detail == Detail::Light;
+    let marker = Marker::new(Arc::clone(program.sites()), &report.findings);
+    let marks = if light && !marker.is_done() {
+        let heard = host::listen(program, || file.reader(), marker);
+        Some(heard.with_context(shown)?.into_marks())
+    } else {
+        None
+    };
+    let mut drawn = timeline::timeline(reader, &report.findings).with_context(shown)?;
+    if let Some(marks) = marks {
+        drawn.marks = marks;
+    }
+    report.timeline = Some(drawn);
     Ok(())
 }
 

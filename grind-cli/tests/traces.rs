@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use grind_runtime::report::json;
 use snapbox::cmd::{Command, OutputAssert};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,38 @@ fn record(options: &[&str], guest: &[&str]) -> (TempDir, String, OutputAssert) {
     let file = ["run", "--trace-file", &path];
     let assert = grind(&[&file, options, guest].concat()).assert();
     (directory, path, assert)
+}
+
+#[test]
+fn the_timeline_of_a_light_trace_marks_what_that_of_a_full_one_does() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (html, target) = (
+        format!("html={}", path("r.html")),
+        format!("json={}", path("r.json")),
+    );
+    let reports = ["--quiet", "--report", &html, "--report", &target];
+    let marks = |arguments: &[&str]| {
+        let (command, rest) = arguments.split_at(1);
+        let all = [command, &reports, rest].concat();
+        grind(&all).assert().code(66);
+        let text = fs::read_to_string(path("r.json")).unwrap();
+        json::from_str(&text).unwrap().timeline.unwrap().marks
+    };
+    let trace = path("a.grind");
+    for guest in [
+        "race_counter",
+        "race_heap",
+        "race_memory_copy",
+        "race_atomic_plain",
+    ] {
+        let guest = format!("wasm/{guest}.wasm");
+        let record = |kind| marks(&["run", kind, "--trace-file", &trace, &guest]);
+        let full = record("--trace=full");
+        assert!(full.len() >= 2, "{guest}: {full:?}");
+        assert_eq!(record("--trace=light"), full, "{guest}");
+        assert_eq!(marks(&["replay", &trace]), full, "{guest}");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub use input::{Inputs, Player, Recorder};
 pub use observe::{Observation, Observe, Observer};
 pub use playback::{Divergence, TraceInput};
 pub use record::TraceOutput;
-pub use replay::{ReplayError, ReplayOptions, Replayed, replay};
+pub use replay::{ReplayError, ReplayOptions, Replayed, listen, replay};
 
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, LiveAnalysis};
 use crate::machine::limits::TABLE_ELEMENTS;

@@ -4,7 +4,7 @@ use super::observe::{Observe, Observer};
 use super::playback::{Divergence, Playback, PlaybackIo, Played, TraceInput};
 use super::record::{Tape, TraceOutput};
 use super::{Outcome, Pass, RunOptions, downcast, pass};
-use crate::analysis::{AnalysisOptions, LiveAnalysis};
+use crate::analysis::{AnalysisOptions, Detect, LiveAnalysis};
 use crate::machine::{Control, Ending, HostIo, MachineError, NullIo};
 use crate::program::{Program, ProgramOptions};
 use crate::trace::EventSink;
@@ -108,20 +108,7 @@ pub fn replay(
     options: ReplayOptions,
     echo: Box<dyn HostIo>,
 ) -> Result<Replayed, ReplayError> {
-    let reader = open()?;
-    let header = reader.header().clone();
-    let given = ModuleHash::of(program.original());
-    if given != header.module_hash {
-        return Err(ReplayError::OtherModule {
-            recorded: header.module_hash,
-            given,
-        });
-    }
-    if reader.sites() != program.sites() {
-        return Err(ReplayError::OtherSites {
-            recorded: header.grind,
-        });
-    }
+    let (reader, header) = of_program(open()?, program)?;
     let mut run_options = header.run_options();
     run_options.analysis = options.analysis;
     let sites = || Arc::clone(program.sites());
@@ -195,6 +182,64 @@ pub fn replay(
         observed,
         record: tape.and_then(Tape::into_writer),
     })
+}
+
+/// Runs a program as a trace says, for somebody who listens to all that happens. It ends with the trace, or as soon as the
+/// listener has heard enough.
+///
+/// # Errors
+/// [`ReplayError`].
+pub fn listen<S: EventSink>(
+    program: &Program,
+    mut open: impl FnMut() -> Result<TraceReader<TraceInput>, TraceError>,
+    listener: S,
+) -> Result<S, ReplayError> {
+    let (reader, header) = of_program(open()?, program)?;
+    let mut options = header.run_options();
+    options.analysis.detect = Detect::None;
+    let control = Arc::default();
+    let playback = Playback::new(reader, Arc::clone(&control));
+    let io = PlaybackIo {
+        playback: playback.clone(),
+        echo: Box::new(NullIo),
+    };
+    let mut passed = pass(
+        program,
+        &options,
+        Pass {
+            scheduler: Box::new(playback.clone()),
+            analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
+            others: vec![Box::new(playback.clone()), Box::new(listener)],
+            tape: None,
+            io: Box::new(io),
+            preopens: header.preopens,
+            control,
+        },
+    )?;
+    played(&playback, false)?;
+    let listener = passed.others.pop().expect("those who listen come back");
+    Ok(*downcast::<S>(listener))
+}
+
+/// The trace and its header, if it is one of this program.
+fn of_program(
+    reader: TraceReader<TraceInput>,
+    program: &Program,
+) -> Result<(TraceReader<TraceInput>, Header), ReplayError> {
+    let header = reader.header().clone();
+    let given = ModuleHash::of(program.original());
+    if given != header.module_hash {
+        return Err(ReplayError::OtherModule {
+            recorded: header.module_hash,
+            given,
+        });
+    }
+    if reader.sites() != program.sites() {
+        return Err(ReplayError::OtherSites {
+            recorded: header.grind,
+        });
+    }
+    Ok((reader, header))
 }
 
 fn played(playback: &Playback, ended: bool) -> Result<Played, ReplayError> {

@@ -1,8 +1,8 @@
 //! A trace as the timeline of a report: who ran when, locks and waits, what ordered threads, and where the accesses of
 //! its races are.
 //!
-//! Time is the number of the event. Plain accesses are between two events, and only in a full trace; of a race in a light
-//! one, nothing is marked but atomics.
+//! Time is the number of the event. Plain accesses are between two events, and only in a full trace. To mark those of a
+//! light one, a [`Marker`] listens to a run of it.
 //!
 //! **Limits**: 100,000 slices and arrows; more are counted.
 
@@ -13,26 +13,13 @@ use crate::report::timeline::{Arrow, ArrowKind, Lane, Mark, Point, Slice, SliceK
 use crate::report::{Finding, Fingerprint};
 use crate::trace::file::{Entry, TraceReader};
 use crate::trace::lanes::{self, Drawn, Lanes};
-use crate::trace::{Event, EventKind, ThreadId};
+use crate::trace::{Event, EventKind, EventSink, Flow, RangeOrigin, Records, ThreadId};
 use rustc_hash::FxHashMap;
 use std::io::Read;
 use std::sync::Arc;
 
 /// Slices and arrows that are kept.
 const MOST: usize = 100_000;
-
-/// An access that is looked for.
-struct Wanted {
-    finding: Fingerprint,
-    number: u32,
-    thread: ThreadId,
-    /// Of the instruction, in the module.
-    offset: u32,
-    /// First byte, and the one behind the last.
-    bytes: (u64, u64),
-    text: String,
-    found: bool,
-}
 
 /// Reads a trace, and looks for the accesses of these findings.
 ///
@@ -42,7 +29,6 @@ pub fn timeline<R: Read>(
     mut trace: TraceReader<R>,
     findings: &[Finding],
 ) -> Result<Timeline, InteropError> {
-    let sites = Arc::clone(trace.sites());
     let mut drawing = Drawing {
         timeline: Timeline {
             unit: "events".to_owned(),
@@ -50,26 +36,21 @@ pub fn timeline<R: Read>(
         },
         open: FxHashMap::default(),
         running: None,
-        wanted: findings.iter().flat_map(wanted).collect(),
     };
+    let mut marker = Marker::new(Arc::clone(trace.sites()), findings);
     let mut lanes = Lanes::default();
     let mut now = 0;
     while let Some(entry) = trace.next_entry()? {
         match entry {
             Entry::Slice { slice, .. } => drawing.run(slice.thread, now),
-            Entry::Records(thread) if !drawing.wanted.is_empty() => {
-                for record in trace.records().iter() {
-                    let site = record.site();
-                    let address = record.base().wrapping_add(sites.get(site).displacement);
-                    drawing.look(&sites, (thread, now), site, address);
-                }
+            Entry::Records(thread) if !marker.is_done() => {
+                marker.records(thread, trace.records());
             }
-            Entry::Event(Event { thread, kind }) => {
+            Entry::Event(event) => {
                 now += 1;
+                marker.event(&event);
+                let Event { thread, kind } = event;
                 drawing.lane(thread, &kind, now);
-                if let EventKind::Atomic { site, addr, .. } = kind {
-                    drawing.look(&sites, (thread, now), site, addr);
-                }
                 for drawn in lanes.event(thread, &kind, now) {
                     drawing.draw(drawn, now);
                 }
@@ -86,27 +67,8 @@ pub fn timeline<R: Read>(
             lane.end = now;
         }
     }
+    drawing.timeline.marks = marker.into_marks();
     Ok(drawing.timeline)
-}
-
-/// The accesses of a race, by their instructions.
-fn wanted(finding: &Finding) -> Vec<Wanted> {
-    let Evidence::Race(race) = &finding.evidence else {
-        return Vec::new();
-    };
-    let places = (1..).zip(&race.accesses).filter_map(|(number, access)| {
-        let start = u64::from(access.address);
-        Some(Wanted {
-            finding: finding.fingerprint,
-            number,
-            thread: access.thread,
-            offset: access.stack.first()?.offset,
-            bytes: (start, start + u64::from(access.size)),
-            text: access.describe(),
-            found: false,
-        })
-    });
-    places.collect()
 }
 
 struct Drawing {
@@ -114,7 +76,6 @@ struct Drawing {
     /// Slices that began, by thread.
     open: FxHashMap<ThreadId, Vec<(u64, SliceKind, String)>>,
     running: Option<(ThreadId, u64)>,
-    wanted: Vec<Wanted>,
 }
 
 impl Drawing {
@@ -165,36 +126,6 @@ impl Drawing {
         self.timeline.slices.len() + self.timeline.arrows.len() >= MOST
     }
 
-    /// Marks an access that was looked for; the later one of a race comes after the earlier.
-    fn look(&mut self, sites: &SiteTable, (thread, at): lanes::Moment, site: SiteId, address: u32) {
-        let site = sites.get(site);
-        let (start, end) = (
-            u64::from(address),
-            u64::from(address) + u64::from(site.width.max(1)),
-        );
-        for index in 0..self.wanted.len() {
-            let wanted = &self.wanted[index];
-            let here = !wanted.found
-                && wanted.thread == thread
-                && wanted.offset == site.offset
-                && start < wanted.bytes.1
-                && wanted.bytes.0 < end;
-            let before = index.checked_sub(1).map(|before| &self.wanted[before]);
-            let after = before.is_none_or(|one| one.finding != wanted.finding || one.found);
-            if here && after {
-                let wanted = &mut self.wanted[index];
-                wanted.found = true;
-                self.timeline.marks.push(Mark {
-                    point: Point { thread, at },
-                    finding: wanted.finding,
-                    number: wanted.number,
-                    text: wanted.text.clone(),
-                });
-                break;
-            }
-        }
-    }
-
     fn draw(&mut self, drawn: Drawn, now: u64) {
         match drawn {
             Drawn::Name(of, name) => {
@@ -232,5 +163,159 @@ impl Drawing {
             }
             Drawn::Moment => {}
         }
+    }
+}
+
+/// An access that is looked for.
+struct Wanted {
+    finding: Fingerprint,
+    number: u32,
+    thread: ThreadId,
+    /// Of the instruction, in the module.
+    offset: u32,
+    /// First byte, and the one behind the last.
+    bytes: (u64, u64),
+    text: String,
+    /// The one that has to be found before it.
+    after: Option<usize>,
+    found: bool,
+}
+
+/// Looks for the accesses of races in a run, or in a trace that has them, and says when they were.
+pub struct Marker {
+    sites: Arc<SiteTable>,
+    wanted: Vec<Wanted>,
+    by_offset: FxHashMap<u32, Vec<usize>>,
+    /// How many are not found yet.
+    missing: usize,
+    events: u64,
+    marks: Vec<Mark>,
+}
+
+impl Marker {
+    /// Looks for the accesses of these findings in a run of the program with these sites.
+    #[must_use]
+    pub fn new(sites: Arc<SiteTable>, findings: &[Finding]) -> Marker {
+        let mut wanted = Vec::new();
+        for finding in findings {
+            want(&mut wanted, finding);
+        }
+        let mut by_offset: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
+        for (index, one) in wanted.iter().enumerate() {
+            by_offset.entry(one.offset).or_default().push(index);
+        }
+        Marker {
+            sites,
+            missing: wanted.len(),
+            wanted,
+            by_offset,
+            events: 0,
+            marks: Vec::new(),
+        }
+    }
+
+    /// Whether there is nothing more to look for.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.missing == 0
+    }
+
+    /// What was found, in order.
+    #[must_use]
+    pub fn into_marks(self) -> Vec<Mark> {
+        self.marks
+    }
+
+    /// Marks an access that was looked for; the later one of a race comes after the earlier.
+    fn look(&mut self, thread: ThreadId, site: SiteId, address: u32, len: u32) {
+        let offset = self.sites.get(site).offset;
+        let Some(indices) = self.by_offset.get(&offset) else {
+            return;
+        };
+        let start = u64::from(address);
+        let end = start + u64::from(len.max(1));
+        for &index in indices {
+            let wanted = &self.wanted[index];
+            let in_order = wanted.after.is_none_or(|after| self.wanted[after].found);
+            let here = !wanted.found
+                && in_order
+                && wanted.thread == thread
+                && start < wanted.bytes.1
+                && wanted.bytes.0 < end;
+            if here {
+                let at = self.events;
+                self.marks.push(Mark {
+                    point: Point { thread, at },
+                    finding: wanted.finding,
+                    number: wanted.number,
+                    text: wanted.text.clone(),
+                });
+                self.wanted[index].found = true;
+                self.missing -= 1;
+            }
+        }
+    }
+
+    fn flow(&self) -> Flow {
+        match self.is_done() {
+            true => Flow::Halt,
+            false => Flow::Continue,
+        }
+    }
+}
+
+impl EventSink for Marker {
+    fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow {
+        let sites = Arc::clone(&self.sites);
+        for record in records.iter() {
+            let site = sites.get(record.site());
+            if site.is_access() {
+                let address = record.base().wrapping_add(site.displacement);
+                self.look(thread, record.site(), address, site.width.into());
+            }
+        }
+        self.flow()
+    }
+
+    fn event(&mut self, event: &Event) -> Flow {
+        self.events += 1;
+        match event.kind {
+            EventKind::Atomic {
+                site, addr, width, ..
+            } => self.look(event.thread, site, addr, width.into()),
+            EventKind::Range {
+                origin: RangeOrigin::Bulk(site),
+                addr,
+                len,
+                ..
+            } => self.look(event.thread, site, addr, len),
+            _ => {}
+        }
+        self.flow()
+    }
+}
+
+/// The accesses of a race, by their instructions.
+fn want(all: &mut Vec<Wanted>, finding: &Finding) {
+    let Evidence::Race(race) = &finding.evidence else {
+        return;
+    };
+    let mut after = None;
+    for (number, access) in (1..).zip(&race.accesses) {
+        let Some(frame) = access.stack.first() else {
+            continue;
+        };
+        let start = u64::from(access.address);
+        all.push(Wanted {
+            finding: finding.fingerprint,
+            number,
+            thread: access.thread,
+            offset: frame.offset,
+            bytes: (start, start + u64::from(access.size.max(1))),
+            text: access.describe(),
+            after,
+            found: false,
+        });
+        after = Some(all.len() - 1);
     }
 }
