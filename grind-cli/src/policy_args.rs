@@ -4,15 +4,15 @@ use crate::report::read;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::host::ExitCode;
-use grind_runtime::report::Report;
 use grind_runtime::report::baseline::Baseline;
 use grind_runtime::report::policy::FailOn;
+use grind_runtime::report::{FindingKind, Report};
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Exit code")]
 pub(crate) struct PolicyArgs {
-    /// Fail only on these findings: kinds, or all, none, race, deadlock, lock-order, misuse, leak
+    /// Fail only on these findings: kinds, or all, none, race, deadlock, trap, lock-order, misuse, leak
     #[arg(long, value_name = "KIND,…", default_value = "all")]
     fail_on: FailOn,
     /// Do not fail on findings that this file has; `grind baseline update` writes it
@@ -53,12 +53,16 @@ impl Policy<'_> {
         self.fail_on.any(&report.findings)
     }
 
-    /// The exit code, if it is `otherwise` without any findings.
-    pub(crate) fn exit_code(&self, report: &mut Report, otherwise: u8) -> u8 {
-        if self.fails(report) {
+    /// The exit code, if the guest's own is `own`: a trap that fails has its own code, unless something else fails too.
+    pub(crate) fn exit_code(&self, report: &mut Report, own: u8) -> u8 {
+        self.fails(report);
+        let failing = || (report.findings.iter()).filter(|finding| self.fail_on.fails(finding));
+        if failing().any(|finding| finding.kind != FindingKind::Trap) {
             ExitCode::Findings.code()
+        } else if failing().next().is_some() {
+            ExitCode::Trap.code()
         } else {
-            otherwise
+            own
         }
     }
 }

@@ -154,7 +154,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         .collect();
     report.reproduce = Some(quoted(&["grind", "replay"], file.path()));
     suppressions.apply(&mut report);
-    let code = policy.exit_code(&mut report, replayed.outcome.exit_code_given(false));
+    let code = policy.exit_code(&mut report, replayed.outcome.own_exit_code());
     if let Some(trace) = replayed.record {
         recording::finish(trace, &replayed.outcome.footer(code, report.findings.len()))?;
     }

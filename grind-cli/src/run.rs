@@ -85,7 +85,7 @@ fn once(
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     let mut report = report(args, program, &symbolizer, options, &outcome);
     suppressions.apply(&mut report);
-    let code = policy.exit_code(&mut report, outcome.exit_code_given(false));
+    let code = policy.exit_code(&mut report, outcome.own_exit_code());
     if let Some(trace) = trace {
         recording::finish(trace, &outcome.footer(code, report.findings.len()))?;
         let path = args.flags.trace.path(args.module());

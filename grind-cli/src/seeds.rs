@@ -170,7 +170,7 @@ fn work(
         drop(watch);
         let shown = outcome.map(|outcome| {
             let report = (job.report)(&outcome, &options);
-            (report, outcome.exit_code_given(false))
+            (report, outcome.own_exit_code())
         });
         // Nobody listens any more after a stop.
         if sender.send((seed, shown)).is_err() {

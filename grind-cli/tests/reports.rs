@@ -324,7 +324,7 @@ fn what_is_no_stored_report_is_one_clear_error() {
     let said = stdout(&grind(&["report", &clean]).assert().code(0));
     assert_eq!(
         said,
-        "grind: no findings · seed 0 · random scheduler · exit code 0\n"
+        "grind: no findings · seed 0 · random scheduler · guest exit code 0\n"
     );
 }
 
@@ -384,6 +384,97 @@ fn fail_on_decides_which_findings_fail() {
         said.contains("did you mean `race`") && said.contains("lost-wakeup"),
         "{said}"
     );
+}
+
+const TWO_TRAPS: &str = r#"(module (import "env" "memory" (memory 1 1 shared))
+    (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+    (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
+    (func $first unreachable)
+    (func $second unreachable)
+    (func (export "thread_start") (param i32)
+        (if (local.get 0) (then (call $first)) (else (call $second))))
+    (func (export "_start")
+        (drop (call $create (i32.const 0) (i32.const 0))) (drop (call $join (i32.load (i32.const 0))))
+        (drop (call $create (i32.const 4) (i32.const 1))) (drop (call $join (i32.load (i32.const 4))))))"#;
+
+#[test]
+fn traps_are_findings_with_an_exit_code_of_their_own() {
+    let work = Work::new();
+    let guest = work.write("two.wat", TWO_TRAPS);
+    // All of them, even where there is nothing but findings, and counted under many seeds.
+    let quiet = stderr(&grind(&["run", "-q", &guest]).assert().code(134));
+    assert_eq!(
+        quiet.matches("trapped: wasm `unreachable`").count(),
+        2,
+        "{quiet}"
+    );
+    let seeds = ["run", "--seeds", "0..4", &guest];
+    let said = stderr(&grind(&seeds).assert().code(134));
+    assert_eq!(
+        said.matches("by 4 seeds, first by seed 0").count(),
+        2,
+        "{said}"
+    );
+    assert!(said.contains("grind: 2 findings (2 traps)"), "{said}");
+    // Whatever the findings are that fail, a trap does; a race makes more of it.
+    for fail_on in ["all", "trap", "race", "none"] {
+        let run = ["run", "--fail-on", fail_on, &guest];
+        grind(&run).assert().code(134);
+    }
+    // Known, or suppressed, they leave the code to the guest, which returned.
+    let result = work.result("r.json", &guest, &[]);
+    let baseline = work.path("baseline.json");
+    grind(&["baseline", "update", &baseline, &result])
+        .assert()
+        .code(0);
+    let known = ["run", "--baseline", &baseline, &guest];
+    let said = stderr(&grind(&known).assert().code(0));
+    assert!(said.contains("2 known"), "{said}");
+    let seeds = ["run", "--seeds", "0..4", "--baseline", &baseline, &guest];
+    grind(&seeds).assert().code(0);
+    let one = work.write("one.txt", "trap:^first$\n");
+    let run = |suppressions: &str| grind(&["run", "--suppressions", suppressions, &guest]).assert();
+    let said = stderr(&run(&one).code(134));
+    assert_eq!(said.matches("error: ").count(), 1, "{said}");
+    run(&work.write("both.txt", "trap:first\ntrap:second\n")).code(0);
+    // The line that suppresses it is the one that grind makes.
+    let lines = ["run", "-q", "--gen-suppressions", &guest];
+    let said = stderr(&grind(&lines).assert().code(134));
+    assert!(said.ends_with("trap:^first$\ntrap:^second$\n"), "{said}");
+    // The trap of the main thread is the end of the guest.
+    let main = r#"(module (memory 1) (func $main (export "_start") unreachable))"#;
+    let main = work.write("main.wat", main);
+    let suppressed = work.write("main.txt", "trap:main\n");
+    let run = ["run", "--suppressions", &suppressed, &main];
+    grind(&run).assert().code(134);
+    // A panic, which ends with the message, in the title.
+    let said = stderr(
+        &grind(&["run", "-q", "wasm/trap_in_thread.wasm"])
+            .assert()
+            .code(134),
+    );
+    let title = "trapped: panicked at src/bin/trap_in_thread.rs:9:9: out of paper";
+    assert!(said.contains(title), "{said}");
+}
+
+#[test]
+fn a_race_is_more_than_a_trap() {
+    let both = r#"(module (import "env" "memory" (memory 1 1 shared))
+    (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+    (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
+    (func $bump (i32.store (i32.const 64) (i32.const 1)))
+    (func (export "thread_start") (param i32) (call $bump) unreachable)
+    (func (export "_start")
+        (drop (call $create (i32.const 0) (i32.const 0)))
+        (call $bump)
+        (drop (call $join (i32.load (i32.const 0))))))"#;
+    let work = Work::new();
+    let guest = work.write("both.wat", both);
+    for (fail_on, code) in [("all", 66), ("trap", 134), ("deadlock", 134)] {
+        let run = ["run", "--fail-on", fail_on, &guest];
+        let said = stderr(&grind(&run).assert().code(code));
+        assert!(said.contains("(1 data race, 1 trap)"), "{said}");
+    }
 }
 
 /// Threads that write to the same words; `lines` comes before the first function.

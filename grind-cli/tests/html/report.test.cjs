@@ -235,7 +235,7 @@ function poison(value, key) {
       await shot(clean, "clean", false);
       assert.deepEqual(clean.problems, []);
       const trap = await open(page("trap", "wasm/trap_in_thread.wasm"));
-      assert.equal(await trap.locator("h1").textContent(), "trapped");
+      assert.equal(await trap.locator("h1").textContent(), "1 finding (1 trap)");
       assert.deepEqual(trap.problems, []);
       const narrow = await open(page("narrow", "wasm/deadlock_ab_ba.wasm"), { viewport: { width: 420, height: 900 } });
       const wide = await narrow.evaluate(() => document.documentElement.scrollWidth - innerWidth);

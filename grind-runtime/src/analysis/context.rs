@@ -31,6 +31,8 @@ pub(super) struct ThreadContext {
     /// The wait instruction it is in.
     waiting: Option<SiteId>,
     name: Option<String>,
+    /// What it said before it traps.
+    message: Option<String>,
     created: Option<(ThreadId, Stack)>,
     /// Bytes of its stack in memory, as far as it was used.
     memory: Range<u32>,
@@ -172,7 +174,6 @@ pub(super) struct Followed {
 pub(super) struct Contexts {
     threads: Vec<ThreadContext>,
     lock_names: FxHashMap<u32, String>,
-    traps: Vec<TrappedThread>,
     max_threads: u32,
     max_calls: usize,
     max_frames: usize,
@@ -185,7 +186,6 @@ impl Contexts {
         Contexts {
             threads: Vec::new(),
             lock_names: FxHashMap::default(),
-            traps: Vec::new(),
             max_threads: limits.threads,
             max_calls: limits.call_depth,
             max_frames: limits.stack_frames.max(1),
@@ -248,16 +248,8 @@ impl Contexts {
                     created.created = Some((event.thread, stack));
                 }
             }
-            EventKind::ThreadExit(end) => {
-                if let ThreadEnd::Trapped { reason, site } = end {
-                    let trap = TrappedThread {
-                        thread: event.thread,
-                        reason: reason.clone(),
-                        stack: context.stack(*site),
-                        locks: self.locks(event.thread),
-                    };
-                    self.traps.push(trap);
-                }
+            EventKind::Panicked { message } => context.message = Some(message.clone()),
+            EventKind::ThreadExit(_) => {
                 if let Some(context) = self.get_mut(event.thread) {
                     context.ended = true;
                     // What was its stack may be another's, or a heap block.
@@ -395,9 +387,24 @@ impl Contexts {
         self.threads.iter().any(|context| context.too_deep)
     }
 
-    /// Every thread, by id, and those that trapped, in that order of events.
-    pub(super) fn into_infos(self) -> (Vec<ThreadInfo>, Vec<TrappedThread>) {
-        let infos = (0..)
+    /// The thread that an event says has trapped. To be called before the event is followed.
+    pub(super) fn trapped(&self, event: &Event) -> Option<TrappedThread> {
+        let EventKind::ThreadExit(ThreadEnd::Trapped { reason, site }) = &event.kind else {
+            return None;
+        };
+        let context = self.get(event.thread);
+        Some(TrappedThread {
+            thread: event.thread,
+            reason: reason.clone(),
+            message: context.and_then(|context| context.message.clone()),
+            stack: context.map_or_else(Stack::default, |context| context.stack(*site)),
+            locks: self.locks(event.thread),
+        })
+    }
+
+    /// Every thread, by id.
+    pub(super) fn into_infos(self) -> Vec<ThreadInfo> {
+        (0..)
             .map(ThreadId)
             .zip(self.threads)
             .filter(|(_, context)| context.known)
@@ -406,7 +413,6 @@ impl Contexts {
                 name: context.name,
                 created: context.created,
             })
-            .collect();
-        (infos, self.traps)
+            .collect()
     }
 }

@@ -99,6 +99,8 @@ pub struct TrappedThread {
     pub thread: ThreadId,
     /// What the machine said.
     pub reason: String,
+    /// What the thread told standard error before, if that was the message of a panic.
+    pub message: Option<String>,
     /// Its calls, innermost first, with the trapping instruction before them where it is known.
     pub stack: Stack,
     /// What it held then. Nobody will release these.
@@ -230,6 +232,8 @@ pub enum Diagnosis {
         /// Where.
         stack: Stack,
     },
+    /// A thread trapped.
+    Trap(TrappedThread),
     /// A lock was used against its rules.
     LockMisuse {
         /// Against which.

@@ -121,6 +121,13 @@ pub enum LimitNotice {
         /// How many.
         searches: u64,
     },
+    /// More distinct traps than are kept.
+    Traps {
+        /// How many are kept.
+        limit: usize,
+        /// Threads that trapped elsewhere.
+        dropped: u64,
+    },
     /// Lock orders were not recorded to the end of the run.
     LockOrderEnded {
         /// Why.
@@ -202,6 +209,10 @@ impl std::fmt::Display for LimitNotice {
             LimitNotice::LockOrderSearch { searches } => write!(
                 f,
                 "the search for lock-order inversions was cut short {searches} times"
+            ),
+            LimitNotice::Traps { limit, dropped } => write!(
+                f,
+                "more than {limit} distinct traps; {dropped} threads trapped elsewhere"
             ),
             LimitNotice::LockOrderEnded { cause } => {
                 write!(

@@ -27,6 +27,7 @@ use super::lock_order::LockOrder;
 use super::second_pass::SecondPass;
 use super::stack_overflow::StackOverflow;
 use super::thread_leak::ThreadLeaks;
+use super::traps::{self, Traps};
 use crate::program::sites::{SiteId, SiteTable};
 use crate::trace::{Event, EventKind, EventSink, Flow, Records, ThreadId};
 use std::sync::Arc;
@@ -78,7 +79,7 @@ pub struct AnalysisOutcome {
     pub diagnoses: Vec<Diagnosed>,
     /// Every thread of the run, by id.
     pub threads: Vec<ThreadInfo>,
-    /// Threads that trapped, in that order.
+    /// Threads that trapped, in that order; the first 1000.
     pub traps: Vec<TrappedThread>,
     /// Tables that were full.
     pub limits: Vec<LimitNotice>,
@@ -98,6 +99,7 @@ pub struct LiveAnalysis {
     misuse: LockMisuse,
     lock_order: LockOrder,
     leaks: ThreadLeaks,
+    traps: Traps,
     ended_normally: bool,
     deadlocks: Vec<(u64, Diagnosed)>,
     /// Records and events so far.
@@ -224,6 +226,7 @@ impl LiveAnalysis {
             races,
             misuse: LockMisuse::default(),
             leaks: ThreadLeaks::default(),
+            traps: Traps::default(),
             ended_normally: false,
             deadlocks: Vec::new(),
             position: 0,
@@ -295,7 +298,15 @@ impl LiveAnalysis {
             let leaks = self.leaks.finish(&self.contexts);
             others.extend(leaks.into_iter().map(|leak| (self.position, leak)));
         }
-        (outcome.threads, outcome.traps) = self.contexts.into_infos();
+        let dropped = self.traps.dropped();
+        if dropped > 0 {
+            let limit = traps::KEPT;
+            outcome.limits.push(LimitNotice::Traps { limit, dropped });
+        }
+        let (found, trapped) = self.traps.into_found();
+        others.extend(found);
+        outcome.traps = trapped;
+        outcome.threads = self.contexts.into_infos();
         (outcome, Parts::First { candidates, others })
     }
 
@@ -323,7 +334,10 @@ impl LiveAnalysis {
     }
 
     fn found_others(&self) -> bool {
-        !self.misuse.is_empty() || !self.deadlocks.is_empty() || self.lock_order.found_any()
+        !self.misuse.is_empty()
+            || !self.deadlocks.is_empty()
+            || !self.traps.is_empty()
+            || self.lock_order.found_any()
     }
 }
 
@@ -353,6 +367,7 @@ fn longest_stack(diagnosis: &Diagnosis) -> usize {
             .max()
             .unwrap_or(0),
         Diagnosis::ThreadLeak { stack, .. } | Diagnosis::LockMisuse { stack, .. } => stack.len(),
+        Diagnosis::Trap(trap) => trap.stack.len(),
     }
 }
 
@@ -389,8 +404,11 @@ impl EventSink for LiveAnalysis {
             return Flow::Halt;
         }
         let position = self.position;
-        let followed = self.contexts.follow(event);
         let detecting = !matches!(self.races, Races::Resolve { .. });
+        if detecting && let Some(trap) = self.contexts.trapped(event) {
+            self.traps.add(trap, position);
+        }
+        let followed = self.contexts.follow(event);
         if let Some((misuse, lock)) = followed.misuse {
             if detecting {
                 let broken = (misuse, lock);

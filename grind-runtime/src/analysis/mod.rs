@@ -43,6 +43,7 @@ mod second_pass;
 mod shadow;
 mod stack_overflow;
 mod thread_leak;
+mod traps;
 mod wide;
 
 pub use diagnosis::*;

@@ -36,7 +36,7 @@ pub use playback::{Divergence, TraceInput};
 pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, listen, replay};
 
-use crate::analysis::{AnalysisOptions, AnalysisOutcome, LiveAnalysis};
+use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
 use crate::machine::limits::TABLE_ELEMENTS;
 use crate::machine::{
     self, Control, Ending, Entry, HostIo, LimitReached, Limits, MachineConfig, MachineError,
@@ -44,6 +44,7 @@ use crate::machine::{
 };
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;
+use crate::report::identity::Index;
 use crate::report::{Finding, GuestExit, Report};
 use crate::schedule::{Scheduler, Strategy};
 use crate::trace::EventSink;
@@ -269,10 +270,11 @@ impl<Io> Outcome<Io> {
     /// The code a process that ran this should exit with.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        self.exit_code_given(!self.analysis.diagnoses.is_empty())
+        let is_finding = |one: &Diagnosed| !matches!(one.diagnosis, Diagnosis::Trap(_));
+        self.exit_code_given(self.analysis.diagnoses.iter().any(is_finding))
     }
 
-    /// The same, if there are `findings` that it should fail for: some of those that were diagnosed may be suppressed,
+    /// The same, if there are `findings` besides traps that it should fail for: some of those that were diagnosed may be suppressed,
     /// known, or of a kind that does not matter. That goes for a deadlock too.
     #[must_use]
     pub fn exit_code_given(&self, findings: bool) -> u8 {
@@ -282,6 +284,13 @@ impl<Io> Outcome<Io> {
         if !self.analysis.traps.is_empty() {
             return ExitCode::Trap.code();
         }
+        self.own_exit_code()
+    }
+
+    /// The code of the guest alone: of a run whose findings, threads that trapped included, are all suppressed or known.
+    /// If the run ended by a trap, it is that of a trap nevertheless.
+    #[must_use]
+    pub fn own_exit_code(&self) -> u8 {
         match self.ending {
             Ending::Returned | Ending::Halted | Ending::Deadlock => 0,
             // As a process: the low byte is what the parent sees.
@@ -320,11 +329,11 @@ impl<Io> Outcome<Io> {
             warnings: self.warnings.clone(),
             ..Report::default()
         };
+        let mut index = Index::default();
         for diagnosed in &self.analysis.diagnoses {
             let threads = &self.analysis.threads;
-            report.add(Finding::from_diagnosis(
-                diagnosed, sites, symbolizer, threads,
-            ));
+            let finding = Finding::from_diagnosis(diagnosed, sites, symbolizer, threads);
+            index.add(&mut report.findings, finding);
         }
         let reached = self.limits_reached.iter().map(|limit| match limit {
             LimitReached::Threads => format!(

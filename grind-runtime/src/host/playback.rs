@@ -200,6 +200,8 @@ impl State {
             match event.kind {
                 // Somebody has seen enough.
                 EventKind::Stop { .. } => self.end(Played::Whole),
+                // Traces before format 1.3 have none.
+                EventKind::Panicked { .. } => return Flow::Continue,
                 _ => self.diverge(event),
             }
             return Flow::Halt;

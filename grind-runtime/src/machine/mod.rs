@@ -11,6 +11,7 @@ mod futex;
 mod input;
 mod intercepts;
 pub mod io;
+mod last_words;
 pub(crate) mod limits;
 mod lock_words;
 mod ops;

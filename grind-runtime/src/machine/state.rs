@@ -8,6 +8,7 @@ use super::futex::Futexes;
 use super::input::InputWaiters;
 use super::intercepts::Intercepts;
 use super::io::HostIo;
+use super::last_words::LastWords;
 use super::limits::{LimitReached, Limits, TOTAL_THREADS};
 use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
@@ -643,6 +644,11 @@ impl State {
         let thread = self.current;
         let site = self.trap_site(&trap, memory_len);
         self.deliver();
+        if self.panicked(&trap, site)
+            && let Some(message) = self.thread_mut().last_words.message()
+        {
+            self.emit(EventKind::Panicked { message });
+        }
         self.emit(EventKind::ThreadExit(ThreadEnd::Trapped {
             reason: trap.to_string(),
             site,
@@ -654,6 +660,12 @@ impl State {
         }
         self.end_with_the_last();
         self.reschedule();
+    }
+
+    /// Whether a trap is how a program ends itself: what it has written before is then about that.
+    fn panicked(&self, trap: &Trap, site: Option<SiteId>) -> bool {
+        let unreachable = |site| self.sites.packed(site).kind() == SiteKind::Trap as u8;
+        matches!(trap, Trap::Panic(_)) || site.is_some_and(unreachable)
     }
 
     /// Where a trap happened, as far as the records tell. An access that trapped, and what follows it in its
@@ -696,6 +708,7 @@ impl State {
     fn ended(&mut self, status: Status) {
         let thread = self.current;
         self.thread_mut().status = status;
+        self.thread_mut().last_words = LastWords::default();
         self.runnable.retain(|&t| t != thread);
         self.control.thread_ended();
         let joiners: Vec<ThreadId> = (0..)

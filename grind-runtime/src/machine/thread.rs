@@ -1,6 +1,7 @@
 //! One guest thread, without its engine half.
 
 use super::intercepts::Frame;
+use super::last_words::LastWords;
 use super::ops::Op;
 use crate::program::RING_END;
 use crate::program::interceptors::Role;
@@ -120,6 +121,8 @@ pub(super) struct Thread {
     pub(super) after_calls: Vec<Op>,
     /// Where a bulk operation is about to trap.
     pub(super) trap_site: Option<SiteId>,
+    /// What it wrote to standard error.
+    pub(super) last_words: LastWords,
 }
 
 impl Thread {
@@ -136,6 +139,7 @@ impl Thread {
             again: None,
             after_calls: Vec::new(),
             trap_site: None,
+            last_words: LastWords::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::finding::{
     Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, Freed,
     HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, LockOrderEdge, Memory, Race,
-    Thread, ThreadLeak, WaitsFor,
+    Thread, ThreadLeak, Trap, WaitsFor,
 };
 use super::fingerprint::Fingerprint;
 use super::history::{History, Step};
@@ -96,6 +96,16 @@ impl Builder<'_> {
                     stack: self.stack(stack),
                 }),
             ),
+            Diagnosis::Trap(trapped) => {
+                let trap = Trap {
+                    thread: self.name(trapped.thread),
+                    reason: trapped.reason.clone(),
+                    message: trapped.message.clone(),
+                    stack: self.stack(&trapped.stack),
+                    locks: self.locks(&trapped.locks),
+                };
+                (FindingKind::Trap, Evidence::Trap(trap))
+            }
             Diagnosis::LockMisuse {
                 misuse,
                 lock,
@@ -131,7 +141,7 @@ impl Builder<'_> {
         };
         let mut finding = Finding {
             kind,
-            fingerprint: Fingerprint::of(kind, &evidence),
+            fingerprint: Fingerprint::of(kind, &evidence, self.symbolizer),
             title: String::new(),
             count: diagnosed.count,
             seeds: None,
@@ -437,6 +447,9 @@ fn title(finding: &Finding) -> String {
                 FindingKind::InvalidFree => format!("{who} freed an address inside {what}"),
                 _ => format!("use after free: {} in {what}, by {who}", access.describe()),
             }
+        }
+        Evidence::Trap(trap) => {
+            format!("{} trapped: {}", finding.label(trap.thread), trap.why())
         }
         Evidence::ThreadLeak(leak) => match (&leak.threads[..], finding.count) {
             ([only], 1) => format!(

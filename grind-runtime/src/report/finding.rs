@@ -6,6 +6,7 @@
 use super::fingerprint::Fingerprint;
 use super::frames::place;
 use super::history::History;
+use super::identity::Identity;
 use super::text;
 use crate::program::symbols::{Frame, StackFrame, Variable};
 use crate::trace::ThreadId;
@@ -22,6 +23,8 @@ pub enum FindingKind {
     Deadlock,
     /// Threads wait for a notification and nobody is left to give it.
     LostWakeup,
+    /// A thread trapped: it panicked, or came to an instruction that cannot be carried out.
+    Trap,
     /// Threads take locks in an order that can deadlock.
     LockOrderInversion,
     /// An access to a heap block after its end.
@@ -44,10 +47,11 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind, most important first.
-    pub const ALL: [FindingKind; 12] = [
+    pub const ALL: [FindingKind; 13] = [
         FindingKind::DataRace,
         FindingKind::Deadlock,
         FindingKind::LostWakeup,
+        FindingKind::Trap,
         FindingKind::LockOrderInversion,
         FindingKind::HeapUseAfterFree,
         FindingKind::DoubleFree,
@@ -66,6 +70,7 @@ impl FindingKind {
             FindingKind::DataRace => "data-race",
             FindingKind::Deadlock => "deadlock",
             FindingKind::LostWakeup => "lost-wakeup",
+            FindingKind::Trap => "trap",
             FindingKind::LockOrderInversion => "lock-order-inversion",
             FindingKind::HeapUseAfterFree => "heap-use-after-free",
             FindingKind::DoubleFree => "double-free",
@@ -92,6 +97,7 @@ impl FindingKind {
             FindingKind::DataRace => ("data race", "data races"),
             FindingKind::Deadlock => ("deadlock", "deadlocks"),
             FindingKind::LostWakeup => ("lost wake-up", "lost wake-ups"),
+            FindingKind::Trap => ("trap", "traps"),
             FindingKind::LockOrderInversion => ("lock-order inversion", "lock-order inversions"),
             FindingKind::HeapUseAfterFree => ("use after free", "uses after free"),
             FindingKind::DoubleFree => ("double free", "double frees"),
@@ -206,6 +212,8 @@ pub enum Evidence {
     Race(Race),
     /// Of [`FindingKind::Deadlock`] and [`FindingKind::LostWakeup`].
     Blocked(Blocked),
+    /// Of [`FindingKind::Trap`].
+    Trap(Trap),
     /// Of [`FindingKind::LockOrderInversion`].
     LockOrder(LockOrder),
     /// Of [`FindingKind::HeapUseAfterFree`], [`FindingKind::DoubleFree`] and [`FindingKind::InvalidFree`].
@@ -465,6 +473,41 @@ pub enum WaitsFor {
     },
 }
 
+/// The end of a thread by a trap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trap {
+    /// Who.
+    pub thread: ThreadId,
+    /// Why it could not go on, in the words of the engine.
+    pub reason: String,
+    /// What the thread told standard error before, if that was the message of a panic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Where, innermost first.
+    pub stack: Vec<Frame>,
+    /// What it held then. Nobody will release these.
+    pub locks: Vec<HeldLock>,
+}
+
+impl Trap {
+    /// Why, in one line: the message of the panic without the name of its thread, or else the reason.
+    pub(crate) fn why(&self) -> String {
+        let Some(message) = &self.message else {
+            return text::shorten(&self.reason, MESSAGE_CHARS);
+        };
+        let words: Vec<&str> = message.split_whitespace().collect();
+        let text = words.join(" ");
+        // `thread 'worker' panicked at …`, `thread 7 panic: …`
+        let begin = (["panicked at ", "panic: "].iter())
+            .filter_map(|mark| text.find(mark))
+            .min();
+        text::shorten(&text[begin.unwrap_or(0)..], MESSAGE_CHARS)
+    }
+}
+
+/// Longest message of a panic, or line of one, that is shown, in characters.
+pub(crate) const MESSAGE_CHARS: usize = 200;
+
 /// Locks taken in a circle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockOrder {
@@ -565,6 +608,7 @@ impl Finding {
             Evidence::HeapMisuse(misuse) => std::iter::once(&*misuse.access.stack)
                 .chain(misuse.heap_block.freed.iter().map(|freed| &*freed.stack))
                 .collect(),
+            Evidence::Trap(trap) => vec![&trap.stack],
             Evidence::ThreadLeak(leak) => vec![&leak.stack],
             Evidence::LockMisuse(misuse) => vec![&misuse.stack],
         }
@@ -583,22 +627,12 @@ impl Finding {
             .collect()
     }
 
-    /// Whether `other` is the same bug at the same lines, so that a report should count instead of
-    /// repeating it.
+    /// Whether `other` is the same defect, so that a report should count instead of repeating it. See
+    /// [`identity`](super::identity).
     #[must_use]
     pub fn is_same_as(&self, other: &Finding) -> bool {
-        let sorted = |finding: &Finding| {
-            let mut places: Vec<_> = finding
-                .places()
-                .into_iter()
-                .map(|(file, line)| (file.map(str::to_owned), line))
-                .collect();
-            places.sort();
-            places.dedup();
-            places
-        };
-        self.fingerprint == other.fingerprint
-            && self.kind == other.kind
-            && sorted(self) == sorted(other)
+        self.kind == other.kind
+            && self.fingerprint == other.fingerprint
+            && Identity::of(self).is_same_as(&Identity::of(other))
     }
 }

@@ -1,28 +1,28 @@
 //! The identity of a bug across runs, builds and unrelated edits.
 //!
-//! A fingerprint covers the kind of finding and the normalised stacks that make it up, as an unordered
-//! set. Of a frame it takes the function's own name (without crate and module path, generic arguments,
-//! hashes, closure numbers) and its file's name (without directories); of a plain or atomic access, its
-//! size. It takes no line, column, address, offset, thread or seed, nor whether a function was inlined
-//! or how deep it recursed, and no frame of the standard library or the SDK unless a stack has no other. So
-//! it survives moved lines, other checkouts, other toolchains, other optimisation levels and other
-//! levels of debug information.
+//! A fingerprint covers the kind of finding and, of each stack that makes it up, the place: the innermost frame of the user's
+//! own code. Of that it takes the function's own name (without crate and module path, generic arguments, hashes,
+//! closure numbers) and its file's name (without directories), and where the line is not known, the offset of the
+//! instruction within the function; of a plain or atomic access, its size. It takes no line, column, address, thread or
+//! seed, and neither who called the function, nor from how deep a recursion, nor whether it was inlined. So it survives moved
+//! lines, other checkouts, other toolchains, other optimisation levels and other levels of debug information that have lines,
+//! and it is the same whichever way a run came to the place: what [`identity`](super::identity) takes to be one
+//! finding has one fingerprint.
 //!
-//! What it cannot tell apart: two bugs in the same function, reached in the same way. Both are reported,
-//! under one fingerprint.
+//! What it cannot tell apart: two bugs in the same functions. Both are reported, under one fingerprint.
 //!
 //! The hash is FNV-1a with 64 bits, which is fixed for all time (std's hashers are not).
 
-use super::finding::{AccessMeans, Evidence, FindingKind};
-use super::frames::is_library;
-use crate::program::symbols::Frame;
-use rustc_hash::FxHashSet;
+use super::finding::{Evidence, FindingKind};
+use super::frames::place;
+use super::parts::parts;
+use crate::program::symbols::{Frame, Symbolizer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// Changes whenever the normalisation does, so that old and new fingerprints never meet by chance.
-const SCHEME: &str = "grind-fingerprint-1";
+const SCHEME: &str = "grind-fingerprint-2";
 
 /// See the [module's documentation](self). Shown as 16 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,69 +75,20 @@ impl FromStr for Fingerprint {
 impl Fingerprint {
     /// The fingerprint of a finding of this kind with this evidence.
     #[must_use]
-    pub(crate) fn of(kind: FindingKind, evidence: &Evidence) -> Fingerprint {
-        let mut stacks: Vec<String> = match evidence {
-            Evidence::Race(race) => race
-                .accesses
-                .iter()
-                .map(|access| {
-                    // The size of the variable tells two of them in one function apart. What a library or
-                    // the host copies varies.
-                    let size = match access.means {
-                        AccessMeans::Plain | AccessMeans::Atomic => access.size,
-                        _ => 0,
-                    };
-                    format!("{size}\n{}", normal_stack(&access.stack))
-                })
-                .collect(),
-            Evidence::Blocked(blocked) => {
-                // Threads outside the circle wait because of it: they are not what is wrong.
-                let mut stacks: Vec<String> = blocked
-                    .principals()
-                    .map(|thread| {
-                        let mut text = format!("waits\n{}", normal_stack(&thread.stack));
-                        let mut held: Vec<String> = thread
-                            .locks
-                            .iter()
-                            .map(|lock| format!("holds\n{}", normal_stack(&lock.stack)))
-                            .collect();
-                        held.sort();
-                        text.extend(held);
-                        text
-                    })
-                    .collect();
-                stacks.sort();
-                // Any number of threads that do the same thing are one bug.
-                stacks.dedup();
-                stacks
-            }
-            Evidence::LockOrder(order) => {
-                let mut edges: Vec<String> = order
-                    .edges
-                    .iter()
-                    .map(|edge| {
-                        let [held, taken] =
-                            [&edge.held, &edge.taken].map(|lock| normal_stack(&lock.stack));
-                        format!("takes\n{taken}holds\n{held}")
-                    })
-                    .collect();
-                edges.sort();
-                edges.dedup();
-                edges
-            }
-            Evidence::HeapMisuse(misuse) => std::iter::once(&misuse.access.stack)
-                .chain(misuse.heap_block.freed.iter().map(|freed| &freed.stack))
-                .map(|stack| normal_stack(stack))
-                .collect(),
-            Evidence::ThreadLeak(leak) => vec![normal_stack(&leak.stack)],
-            Evidence::LockMisuse(misuse) => vec![normal_stack(&misuse.stack)],
-        };
-        stacks.sort();
+    pub(crate) fn of(kind: FindingKind, evidence: &Evidence, symbols: &Symbolizer) -> Fingerprint {
+        let mut texts: Vec<String> = (parts(evidence).into_iter())
+            .map(|part| format!("{}\n{}", part.what, normal_place(part.stack, symbols)))
+            .collect();
+        texts.sort();
         let mut hash = Fnv::new();
         hash.text(SCHEME);
         hash.text(kind.name());
-        for stack in &stacks {
-            hash.text(stack);
+        // Any number of threads that do the same thing are one bug; the two accesses of a race are two.
+        if !matches!(evidence, Evidence::Race(_)) {
+            texts.dedup();
+        }
+        for text in &texts {
+            hash.text(text);
         }
         Fingerprint(hash.0)
     }
@@ -160,31 +111,32 @@ impl Fnv {
     }
 }
 
-/// One line per function, innermost first. Only the first occurrence of each counts, so that the depth
-/// of a recursion does not.
-fn normal_stack(stack: &[Frame]) -> String {
-    let all_library = stack.iter().all(is_library);
-    let mut seen = FxHashSet::default();
-    let mut out = String::new();
-    for frame in stack {
-        if !all_library && is_library(frame) {
-            continue;
-        }
-        let function = match &frame.function {
-            Some(name) => normal_name(name),
-            None => format!("func {}", frame.func_index),
-        };
-        let file = match &frame.file {
-            Some(file) => file.rsplit(['/', '\\']).next().unwrap_or(file),
-            None => "",
-        };
-        let line = format!("{function}@{file}\n");
-        if !seen.contains(&line) {
-            out.push_str(&line);
-            seen.insert(line);
-        }
+/// The place of a stack, without what varies.
+fn normal_place(stack: &[Frame], symbols: &Symbolizer) -> String {
+    let Some(frame) = place(stack) else {
+        return String::new();
+    };
+    let function = normal_function(frame);
+    if frame.line.is_some() {
+        return function;
     }
-    out
+    let offset = symbols
+        .offset_in_function(frame.func_index, frame.offset)
+        .unwrap_or(frame.offset);
+    format!("{function}+{offset}")
+}
+
+/// A frame's function and the name of its file.
+pub(super) fn normal_function(frame: &Frame) -> String {
+    let function = match &frame.function {
+        Some(name) => normal_name(name),
+        None => format!("func {}", frame.func_index),
+    };
+    let file = match &frame.file {
+        Some(file) => file.rsplit(['/', '\\']).next().unwrap_or(file),
+        None => "",
+    };
+    format!("{function}@{file}")
 }
 
 /// A function's own name: `<app::Queue<T> as app::Push>::push::<u32>` is `push`,

@@ -4,10 +4,12 @@ use crate::program::symbols::Frame;
 use std::borrow::Cow;
 
 /// Crates whose frames explain little: what matters is who called them.
-const LIBRARY_CRATES: [&str; 7] = [
+const LIBRARY_CRATES: [&str; 9] = [
     "core",
     "alloc",
     "std",
+    "panic_abort",
+    "panic_unwind",
     "threadlink",
     "lock_api",
     "parking_lot",
@@ -16,10 +18,13 @@ const LIBRARY_CRATES: [&str; 7] = [
 
 /// Functions of the toolchain and the SDK that are met without debug information. Those that begin with two
 /// underscores are the implementation's by the rules of C, and need no mention.
-const LIBRARY_FUNCTIONS: [&str; 13] = [
+const LIBRARY_FUNCTIONS: [&str; 16] = [
     "_start",
     "thread_start",
     "wasi_thread_start",
+    "abort",
+    "rust_panic",
+    "rust_begin_unwind",
     "malloc",
     "calloc",
     "realloc",
@@ -98,6 +103,28 @@ fn crate_of(name: &str) -> &str {
         Some(end) => &start[..end],
         None => "",
     }
+}
+
+/// The package that the frame is of, as far as it can be told: of a dependency its directory in the registry or among the
+/// checkouts of repositories, which has its version; the crate, if there is only a name; empty for the user's own.
+#[must_use]
+pub(crate) fn package(frame: &Frame) -> &str {
+    let Some(path) = &frame.file else {
+        return frame.function.as_deref().map_or("", crate_of);
+    };
+    // Here begins the name of a directory that ends in a hash, of the registry or the repository.
+    const PARTS: [(&str, usize); 3] = [
+        ("/registry/src/", 14),
+        ("/git/checkouts/", 15),
+        ("/index.crates.io-", 1),
+    ];
+    let found = (PARTS.iter()).find_map(|(part, name)| Some(path.find(part)? + name));
+    let Some(at) = found else {
+        return "";
+    };
+    let end = |from: usize| path[from..].find('/').map_or(path.len(), |end| from + end);
+    let within = (end(at) + 1).min(path.len());
+    &path[at..end(within)]
 }
 
 /// The frame that a person would call the place where it happened: the innermost one of the user's own
@@ -185,6 +212,10 @@ mod tests {
             ("__wasi_thread_start_C", None, true),
             ("pthread_create", None, true),
             ("malloc", None, true),
+            ("abort", None, true),
+            ("abort_mine", None, false),
+            ("rust_panic", None, true),
+            ("panic_abort::__rust_start_panic", None, true),
             ("malloc_trim_mine", None, false),
             (
                 "f",
@@ -214,6 +245,31 @@ mod tests {
                 "{function} {file:?}"
             );
         }
+    }
+
+    #[test]
+    fn whose_package() {
+        let registry = "/home/u/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f";
+        let of = |file: &str| package(&frame("a::f", Some(file))).to_owned();
+        assert_eq!(
+            of(&format!("{registry}/rayon-core-1.12.1/src/join/mod.rs")),
+            "index.crates.io-1949cf8c6b5b557f/rayon-core-1.12.1"
+        );
+        assert_eq!(
+            of("/cargo/index.crates.io-1/a-0.5.0/src/b.rs"),
+            "index.crates.io-1/a-0.5.0"
+        );
+        assert_eq!(of("/x/git/checkouts/a-0123/4567/src/lib.rs"), "a-0123/4567");
+        for own in [
+            "src/main.rs",
+            "/work/app/src/main.rs",
+            "a.c",
+            "/registry/src/",
+        ] {
+            assert_eq!(of(own), "", "{own}");
+        }
+        assert_eq!(package(&frame("rayon_core::join::f", None)), "rayon_core");
+        assert_eq!(package(&frame("main", None)), "");
     }
 
     #[test]

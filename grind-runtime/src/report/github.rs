@@ -7,36 +7,23 @@ use super::frames::place;
 use super::limits::ANNOTATIONS;
 use super::rules::Severity;
 use super::sections::{Role, sections};
-use super::text::{clean, count, thread_label};
-use super::{GuestExit, Options, Report, human};
+use super::text::{clean, count};
+use super::{Options, Report, human};
 use crate::program::symbols::Frame;
 
 /// The report as workflow commands, one a line. Findings that a baseline knows have none.
 #[must_use]
 pub fn render(report: &Report, options: &Options) -> String {
-    let mut commands: Vec<String> = Vec::new();
-    if let Some(GuestExit::Trapped {
-        thread,
-        name,
-        reason,
-        stack,
-    }) = &report.exit
-    {
-        let title = format!("{} trapped", thread_label(*thread, name.as_deref()));
-        commands.push(command("error", place(stack), &title, reason, options));
-    }
     let new = || (report.by_importance().into_iter()).filter(|finding| !finding.is_known());
-    let total = commands.len() + new().count();
+    let total = new().count();
     let shown = if total > ANNOTATIONS {
         ANNOTATIONS - 1
     } else {
         total
     };
-    commands.extend(
-        new()
-            .take(shown - commands.len())
-            .map(|finding| annotation(finding, options)),
-    );
+    let mut commands: Vec<String> = (new().take(shown))
+        .map(|finding| annotation(finding, options))
+        .collect();
     if total > shown {
         let left = count((total - shown) as u64, "more finding", "more findings");
         commands.push(command(

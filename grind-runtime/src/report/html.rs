@@ -7,13 +7,14 @@
 use super::finding::{Evidence, Finding};
 use super::frames::{is_library, place};
 use super::history;
-use super::human::{expression, function, location, render_trap, summary_facts, summary_kinds};
+use super::human::{expression, function, library_frames, location, summary_facts, summary_kinds};
 use super::json::printable;
 use super::limits::{FRAMES, HTML_FINDINGS, first};
 use super::rules::Severity;
 use super::sections::{Role, Section, sections};
+use super::source::Source;
 use super::text::{address_label, clean, count, is_unprintable, shorten};
-use super::{GuestExit, Options, Report};
+use super::{Options, Report};
 use crate::program::symbols::Frame;
 use crate::trace::ThreadId;
 use askama::Template;
@@ -44,10 +45,10 @@ struct Page {
     chips: Vec<Chip>,
     known: usize,
     findings: Vec<FindingView>,
-    left_out: usize,
+    /// What is left out, counted; empty if nothing is.
+    left_out: String,
     timeline: Option<String>,
-    timeline_left_out: u64,
-    trap: String,
+    timeline_left_out: String,
     notes: Vec<String>,
     reproduce: String,
 }
@@ -100,9 +101,10 @@ struct SectionView {
     heading: String,
     locks: Vec<String>,
     frames: Vec<FrameView>,
-    /// Frames of libraries, which are folded.
-    library: usize,
-    left_out: usize,
+    /// How many frames are of libraries, which are folded; empty if none is.
+    library: String,
+    /// How many outer frames are left out; empty if none is.
+    left_out: String,
 }
 
 struct FrameView {
@@ -144,10 +146,7 @@ pub(super) fn render(report: &Report, options: &Options) -> String {
         style: STYLE,
         script: SCRIPT,
         script_hash: script_hash(),
-        verdict: match (report.findings.is_empty(), &report.exit) {
-            (true, Some(GuestExit::Trapped { .. })) => "trapped".to_owned(),
-            _ => summary_kinds(report),
-        },
+        verdict: summary_kinds(report),
         module: clean(&report.program.module),
         command: clean(&shorten(&words.join(" "), 300)),
         facts: summary_facts(report)
@@ -160,14 +159,29 @@ pub(super) fn render(report: &Report, options: &Options) -> String {
             .zip(&findings)
             .map(|(number, finding)| view(number, finding, options))
             .collect(),
-        left_out,
+        left_out: counted(
+            left_out as u64,
+            "less important finding is",
+            "less important findings are",
+        ),
         timeline,
-        timeline_left_out: report.timeline.as_ref().map_or(0, |t| t.left_out),
-        trap: render_trap(report, options),
+        timeline_left_out: counted(
+            report.timeline.as_ref().map_or(0, |t| t.left_out),
+            "slice or arrow is",
+            "slices and arrows are",
+        ),
         notes: notes(report, options),
         reproduce: clean(report.reproduce.as_deref().unwrap_or_default()),
     };
     page.render().expect("the template writes to memory")
+}
+
+/// `2 frames are`; nothing of 0.
+fn counted(n: u64, one: &str, many: &str) -> String {
+    match n {
+        0 => String::new(),
+        n => count(n, one, many),
+    }
 }
 
 fn chips(findings: &[&Finding]) -> Vec<Chip> {
@@ -308,8 +322,15 @@ fn section_view(section: &Section<'_>, color: usize, options: &Options) -> Secti
                 clean(&format!("holding lock {name}{shared}{at}"))
             })
             .collect(),
-        library: frames.iter().filter(|frame| frame.library).count(),
-        left_out: stack.len().saturating_sub(FRAMES),
+        library: match frames.iter().filter(|frame| frame.library).count() {
+            0 => String::new(),
+            n => library_frames(n),
+        },
+        left_out: counted(
+            stack.len().saturating_sub(FRAMES) as u64,
+            "outer frame is",
+            "outer frames are",
+        ),
         frames,
     }
 }
@@ -318,8 +339,8 @@ fn section_view(section: &Section<'_>, color: usize, options: &Options) -> Secti
 fn excerpt(section: &Section<'_>, color: usize, options: &Options) -> Option<Excerpt> {
     let frame = place(section.stack)?;
     let file = frame.file.as_deref()?;
-    let text = options.sources.text(file);
-    let lines = text.map_or_else(Vec::new, |text| lines(&text, frame));
+    let source = options.sources.get(file);
+    let lines = source.map_or_else(Vec::new, |source| lines(&source, frame));
     Some(Excerpt {
         label: clean(&section.heading),
         color,
@@ -328,15 +349,13 @@ fn excerpt(section: &Section<'_>, color: usize, options: &Options) -> Option<Exc
     })
 }
 
-fn lines(text: &str, frame: &Frame) -> Vec<Line> {
+fn lines(source: &Source, frame: &Frame) -> Vec<Line> {
     let Some(at) = frame.line.map(|line| line as usize) else {
         return Vec::new();
     };
     let begin = at.saturating_sub(CONTEXT).max(1);
-    let shown: Vec<&str> = text
-        .lines()
-        .skip(begin - 1)
-        .take(at + CONTEXT + 1 - begin)
+    let shown: Vec<&str> = (begin..=at + CONTEXT)
+        .map_while(|number| source.line(number))
         .collect();
     if begin + shown.len() <= at {
         // The file ends before the line: it is not the one that was compiled.

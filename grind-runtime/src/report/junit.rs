@@ -1,10 +1,10 @@
-//! JUnit XML: one test case for each finding, one for a trap, one that passes if there is neither.
+//! JUnit XML: one test case for each finding, one that passes if there is none.
 
 use super::finding::Finding;
-use super::human::{render_finding, render_trap};
+use super::human::render_finding;
 use super::limits::{TEXT_FINDINGS, first};
-use super::text::{self, clean, thread_label};
-use super::{GuestExit, Options, Report};
+use super::text::{self, clean};
+use super::{Options, Report};
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 /// The report as JUnit XML. Findings that a baseline knows are skipped tests.
@@ -14,24 +14,6 @@ pub(super) fn render(report: &Report, options: &Options) -> String {
     let mut suite = TestSuite::new(clean(&report.program.module));
     for finding in findings {
         suite.add_test_case(case(finding, &options));
-    }
-    if let Some(GuestExit::Trapped {
-        thread,
-        name,
-        reason,
-        ..
-    }) = &report.exit
-    {
-        let title = format!(
-            "{} trapped: {reason}",
-            thread_label(*thread, name.as_deref())
-        );
-        suite.add_test_case(failure(
-            "trap",
-            "trap",
-            &title,
-            render_trap(report, &options),
-        ));
     }
     if suite.test_cases.is_empty() {
         let mut clean = TestCase::new("no findings", TestCaseStatus::success());

@@ -2,10 +2,10 @@
 
 use super::finding::Finding;
 use super::frames::place;
-use super::human::{location, render_finding, render_trap, summary_facts, summary_kinds};
+use super::human::{location, render_finding, summary_facts, summary_kinds};
 use super::limits::{MARKDOWN_BYTES, MARKDOWN_FINDINGS, SUMMARY_LINES, first};
 use super::text::{clean, count, shorten};
-use super::{GuestExit, Options, Report};
+use super::{Options, Report};
 use std::fmt::Write as _;
 
 /// The report as Markdown of GitHub's flavour. Findings that a baseline knows are in the table only.
@@ -15,10 +15,6 @@ pub fn render(report: &Report, options: &Options) -> String {
     let mut out = String::new();
     head(&mut out, report);
     table(&mut out, report, options);
-    let trap = render_trap(report, options);
-    if !trap.is_empty() {
-        let _ = write!(out, "\n### Trap\n\n{}", fenced(&trap));
-    }
     let (findings, _) = first(report, usize::MAX);
     let new: Vec<&Finding> = (findings.into_iter())
         .filter(|finding| !finding.is_known())
@@ -44,12 +40,7 @@ pub fn render(report: &Report, options: &Options) -> String {
 }
 
 fn head(out: &mut String, report: &Report) {
-    let verdict = match (report.findings.len(), &report.exit) {
-        (0, Some(GuestExit::Trapped { .. })) => "trapped".to_owned(),
-        (0, _) => "no findings".to_owned(),
-        _ => summary_kinds(report),
-    };
-    let _ = writeln!(out, "## grind: {verdict}\n");
+    let _ = writeln!(out, "## grind: {}\n", summary_kinds(report));
     let mut words = vec![report.program.module.clone()];
     words.extend(report.program.arguments.iter().cloned());
     let _ = write!(out, "Ran {}", code(&shorten(&words.join(" "), 200)));
@@ -105,7 +96,8 @@ fn table(out: &mut String, report: &Report, options: &Options) {
         ));
     }
     if left_out > 0 {
-        let _ = writeln!(out, "\n{left_out} more findings are not in this table.");
+        let more = count(left_out as u64, "more finding is", "more findings are");
+        let _ = writeln!(out, "\n{more} not in this table.");
     }
 }
 

@@ -1,9 +1,10 @@
 //! What runs under several seeds showed, as one report.
 
 use super::finding::SeedsOf;
+use super::identity::{Identity, Index};
 use super::suppress::Suppressed;
 use super::{Finding, Fingerprint, GuestExit, Report, Seeds, text};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 /// Findings kept. The rest is counted.
 const MAX_FINDINGS: usize = 1000;
@@ -14,7 +15,9 @@ const MAX_LINES: usize = 100;
 #[derive(Debug, Default)]
 pub struct Merge {
     report: Report,
-    by_fingerprint: FxHashMap<Fingerprint, Vec<usize>>,
+    index: Index,
+    /// Of each finding, the last seed that showed it.
+    shown_by: Vec<u64>,
     left_out: FxHashSet<Fingerprint>,
 }
 
@@ -29,7 +32,6 @@ impl Merge {
     /// first that shows it.
     pub fn add(&mut self, seed: u64, report: Report) {
         let told = !report.findings.is_empty();
-        let trapped = matches!(report.exit, Some(GuestExit::Trapped { .. }));
         let into = &mut self.report;
         let seeds = into.seeds.get_or_insert(Seeds {
             first: seed,
@@ -45,7 +47,7 @@ impl Merge {
         } else if into.program.symbols.is_none() {
             into.program.symbols = report.program.symbols;
         }
-        if into.reproduce.is_none() && (told || trapped) {
+        if into.reproduce.is_none() && told {
             into.reproduce = report.reproduce;
         }
         if severity(&report.exit) > severity(&into.exit) {
@@ -71,20 +73,22 @@ impl Merge {
 
     fn finding(&mut self, seed: u64, mut finding: Finding) {
         let findings = &mut self.report.findings;
-        let known = self.by_fingerprint.entry(finding.fingerprint).or_default();
-        let same = known.iter().find(|&&at| findings[at].is_same_as(&finding));
-        if let Some(&at) = same {
+        let identity = Identity::of(&finding);
+        if let Some(at) = self.index.find(&finding, &identity) {
             let known = &mut findings[at];
             known.count = known.count.saturating_add(finding.count);
+            // Two findings of one run can turn out to be one that an earlier seed showed.
+            let news = std::mem::replace(&mut self.shown_by[at], seed) != seed;
             if let Some(seeds) = &mut known.seeds {
-                seeds.shown += 1;
+                seeds.shown += u64::from(news);
             }
         } else if findings.len() < MAX_FINDINGS {
             finding.seeds = Some(SeedsOf {
                 shown: 1,
                 first: seed,
             });
-            known.push(findings.len());
+            self.index.insert(&finding, identity, findings.len());
+            self.shown_by.push(seed);
             findings.push(finding);
         } else {
             self.left_out.insert(finding.fingerprint);

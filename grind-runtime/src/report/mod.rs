@@ -11,6 +11,7 @@ pub mod github;
 pub mod history;
 mod html;
 pub mod human;
+pub mod identity;
 pub mod json;
 mod junit;
 mod kind;
@@ -18,6 +19,7 @@ mod limits;
 pub mod markdown;
 pub mod merge;
 mod options;
+mod parts;
 pub mod paths;
 pub mod policy;
 pub mod rules;
@@ -169,8 +171,8 @@ pub enum GuestExit {
 }
 
 impl Report {
-    /// Adds a finding; if the same bug at the same lines is there already, only counts it. Tells whether
-    /// it was new.
+    /// Adds a finding; if it is [the same](identity) as one that is there already, only counts it. Tells whether it was
+    /// new. For many of them, an [`Index`](identity::Index) is faster.
     pub fn add(&mut self, finding: Finding) -> bool {
         match self.findings.iter_mut().find(|f| f.is_same_as(&finding)) {
             Some(known) => {

@@ -90,10 +90,11 @@ impl fmt::Display for FailOn {
 }
 
 impl FailOn {
-    /// Whether this finding makes a run fail.
+    /// Whether this finding makes a run fail. A trap always does, as it would without grind.
     #[must_use]
     pub fn fails(&self, finding: &Finding) -> bool {
-        !finding.is_known() && self.kinds.contains(&finding.kind)
+        let counts = finding.kind == FindingKind::Trap || self.kinds.contains(&finding.kind);
+        counts && !finding.is_known()
     }
 
     /// Whether any of them does.

@@ -19,6 +19,8 @@ pub enum Group {
     Race,
     /// Threads that will never go on.
     Deadlock,
+    /// Threads that panicked or could not go on.
+    Trap,
     /// Locks taken in a circle.
     LockOrder,
     /// Locks, condition variables and heap blocks used against their rules.
@@ -29,9 +31,10 @@ pub enum Group {
 
 impl Group {
     /// All of them, with their names on the command line.
-    pub const ALL: [(Group, &str); 5] = [
+    pub const ALL: [(Group, &str); 6] = [
         (Group::Race, "race"),
         (Group::Deadlock, "deadlock"),
+        (Group::Trap, "trap"),
         (Group::LockOrder, "lock-order"),
         (Group::Misuse, "misuse"),
         (Group::Leak, "leak"),
@@ -77,6 +80,15 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
         title: "Lost wake-up",
         help: "A thread waits for a notification and nobody is left to give it. Check the condition under the lock \
                before waiting, and change it under the lock before notifying.",
+    },
+    Rule {
+        kind: FindingKind::Trap,
+        group: Group::Trap,
+        severity: Severity::Error,
+        title: "Trap",
+        help: "A thread panicked, failed an assertion, or came to an instruction that cannot be carried out, such as an \
+               access outside memory. It ended there, and nobody releases the locks it held. If there is a race or a use \
+               after free as well, that is where to begin.",
     },
     Rule {
         kind: FindingKind::LockOrderInversion,

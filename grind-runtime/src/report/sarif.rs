@@ -1,6 +1,6 @@
 //! SARIF 2.1.0, for code scanning.
 //!
-//! Rule ids are the names of [`FindingKind`](super::FindingKind); the fingerprint is the partial fingerprint `grind/v1`. Each
+//! Rule ids are the names of [`FindingKind`](super::FindingKind); the fingerprint is the partial fingerprint `grind/v2`. Each
 //! principal stack is a stack of the result, its frames with lines are related locations, and the way each thread went is a thread
 //! flow of one code flow: of a race, the interleaving. The limits are those of GitHub's code scanning.
 
@@ -12,7 +12,7 @@ use super::json::printable;
 use super::limits::{FRAMES, SARIF_LOCATIONS, SARIF_RESULTS, first};
 use super::rules::{Rule, Severity};
 use super::sections::{Role, Section, sections};
-use super::text::{address_label, thread_label};
+use super::text::{address_label, count};
 use super::{GuestExit, Options, Report};
 use crate::program::symbols::Frame;
 use serde::{Serialize, Serializer};
@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Name of the fingerprint. Changes with [`super::fingerprint`]'s scheme.
-const FINGERPRINT: &str = "grind/v1";
+const FINGERPRINT: &str = "grind/v2";
 
 /// The report as SARIF.
 pub(super) fn render(report: &Report, options: &Options) -> String {
@@ -127,22 +127,6 @@ impl Writer<'_> {
     fn invocation(&self, left_out: usize) -> Invocation {
         let report = self.report;
         let mut notifications: Vec<Notification> = Vec::new();
-        if let Some(GuestExit::Trapped {
-            thread,
-            name,
-            reason,
-            stack,
-        }) = &report.exit
-        {
-            let who = thread_label(*thread, name.as_deref());
-            notifications.push(
-                Notification::builder()
-                    .level(json!("error"))
-                    .message(message(&format!("{who} trapped: {reason}")))
-                    .locations(vec![self.location(place(stack))])
-                    .build(),
-            );
-        }
         let mut note = |text: &str| {
             notifications.push(
                 Notification::builder()
@@ -155,8 +139,13 @@ impl Writer<'_> {
             note(text);
         }
         if left_out > 0 {
+            let left_out = count(
+                left_out as u64,
+                "further finding is",
+                "further findings are",
+            );
             note(&format!(
-                "{left_out} further findings are left out of this file, which has the {SARIF_RESULTS} most important ones"
+                "{left_out} left out of this file, which has the {SARIF_RESULTS} most important ones"
             ));
         }
         let invocation = Invocation::builder()
@@ -253,8 +242,8 @@ impl Writer<'_> {
         let mut heading = section.heading.clone();
         if section.stack.len() > FRAMES {
             heading.push_str(&format!(
-                " ({} frames left out)",
-                section.stack.len() - FRAMES
+                " ({} left out)",
+                count((section.stack.len() - FRAMES) as u64, "frame", "frames")
             ));
         }
         Stack::builder()

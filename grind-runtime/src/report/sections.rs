@@ -66,6 +66,12 @@ pub(crate) fn sections(finding: &Finding) -> Vec<Section<'_>> {
             list.access("", &misuse.access);
             list.block(misuse.access.address, &misuse.heap_block);
         }
+        Evidence::Trap(trap) => {
+            let who = finding.label(trap.thread);
+            let heading = format!("trap of thread {who}: {}", trap.reason);
+            list.push(Role::Principal, trap.thread, heading, &trap.stack)
+                .locks = &trap.locks;
+        }
         Evidence::ThreadLeak(leak) => {
             let heading = format!(
                 "created by {}, neither joined nor detached",
@@ -200,6 +206,7 @@ pub(crate) fn actors(finding: &Finding) -> Vec<ThreadId> {
                 .chain(freed)
                 .collect()
         }
+        Evidence::Trap(trap) => vec![trap.thread],
         Evidence::ThreadLeak(leak) => leak.threads.clone(),
         Evidence::LockMisuse(misuse) => std::iter::once(misuse.thread)
             .chain(misuse.holders.iter().map(|holder| holder.thread))

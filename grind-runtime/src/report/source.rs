@@ -13,6 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Largest file read.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// Bytes of files that are kept to be shown again, and paths under which something was looked for. Beyond either, what is
+/// kept goes, and what is needed again is read again.
+const MAX_KEPT: usize = 64 * 1024 * 1024;
+const MAX_PATHS: usize = 1 << 16;
 
 /// What a source file is called.
 const EXTENSIONS: [&str; 32] = [
@@ -25,11 +29,62 @@ const EXTENSIONS: [&str; 32] = [
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     disk: Option<Disk>,
-    given: BTreeMap<String, Arc<str>>,
+    given: BTreeMap<String, Arc<Source>>,
     /// How the report's paths were changed: files may have kept their names.
     paths: PathMap,
     /// What was found under each path, so that a file is read once.
-    cache: Arc<Mutex<BTreeMap<String, Option<Arc<str>>>>>,
+    cache: Arc<Mutex<Cache>>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    found: BTreeMap<String, Option<Arc<Source>>>,
+    bytes: usize,
+}
+
+/// A source file, in lines.
+#[derive(Debug)]
+pub struct Source {
+    text: Box<str>,
+    /// Where each line begins.
+    lines: Vec<u32>,
+}
+
+impl Source {
+    fn new(text: String) -> Source {
+        let begins = |(end, _)| u32::try_from(end + 1).unwrap_or(u32::MAX);
+        let mut lines: Vec<u32> = std::iter::once(0)
+            .chain(text.match_indices('\n').map(begins))
+            .collect();
+        // A newline at the end begins no line.
+        if lines
+            .last()
+            .is_some_and(|last| *last as usize >= text.len())
+        {
+            lines.pop();
+        }
+        Source {
+            text: text.into(),
+            lines,
+        }
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A line, from 1, without its end; found without looking at those before it.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Option<&str> {
+        let begin = *self.lines.get(number.checked_sub(1)?)? as usize;
+        let end = self
+            .lines
+            .get(number)
+            .map_or(self.text.len(), |next| *next as usize);
+        self.text.get(begin..end)?.lines().next().or(Some(""))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -61,8 +116,9 @@ impl Sources {
 
     /// Also knows this text under this path, before anything on disk.
     #[must_use]
-    pub fn with_text(mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> Sources {
-        self.given.insert(path.into(), text.into());
+    pub fn with_text(mut self, path: impl Into<String>, text: impl Into<String>) -> Sources {
+        self.given
+            .insert(path.into(), Arc::new(Source::new(text.into())));
         self
     }
 
@@ -79,22 +135,27 @@ impl Sources {
         self.disk.is_none() && self.given.is_empty()
     }
 
-    /// The text of a source file, if it is found.
+    /// A source file, if it is found.
     #[must_use]
-    pub fn text(&self, path: &str) -> Option<Arc<str>> {
-        if let Some(text) = self.given.get(path) {
-            return Some(Arc::clone(text));
+    pub fn get(&self, path: &str) -> Option<Arc<Source>> {
+        if let Some(source) = self.given.get(path) {
+            return Some(Arc::clone(source));
         }
         let disk = self.disk.as_ref()?;
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = cache.get(path) {
+        if let Some(known) = cache.found.get(path) {
             return known.clone();
         }
-        let text = (self.paths.before(path))
+        let source = (self.paths.before(path))
             .chain([path.to_owned()])
             .find_map(|name| disk.find(&name));
-        cache.insert(path.to_owned(), text.clone());
-        text
+        let bytes = source.as_ref().map_or(0, |source| source.text.len());
+        if cache.bytes + bytes > MAX_KEPT || cache.found.len() >= MAX_PATHS {
+            *cache = Cache::default();
+        }
+        cache.bytes += bytes;
+        cache.found.insert(path.to_owned(), source.clone());
+        source
     }
 
     /// The files that excerpts of these findings are of, and that were looked for in vain; sorted.
@@ -110,7 +171,7 @@ impl Sources {
             .collect();
         wanted
             .into_iter()
-            .filter(|file| self.text(file).is_none())
+            .filter(|file| self.get(file).is_none())
             .map(|file| self.display(file))
             .collect()
     }
@@ -130,7 +191,7 @@ impl Sources {
 }
 
 impl Disk {
-    fn find(&self, name: &str) -> Option<Arc<str>> {
+    fn find(&self, name: &str) -> Option<Arc<Source>> {
         let path = Path::new(name);
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         if !EXTENSIONS.contains(&extension.as_str()) {
@@ -150,13 +211,14 @@ impl Disk {
     }
 }
 
-fn read(path: &Path) -> Option<Arc<str>> {
+fn read(path: &Path) -> Option<Arc<Source>> {
     let about = std::fs::metadata(path).ok()?;
     // A FIFO or a device could block or never end.
     if !about.is_file() || about.len() > MAX_BYTES {
         return None;
     }
-    std::fs::read_to_string(path).ok().map(Into::into)
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(Arc::new(Source::new(text)))
 }
 
 #[cfg(test)]
@@ -175,7 +237,7 @@ mod tests {
     #[test]
     fn only_source_files_are_opened() {
         let sources = Sources::on_disk(env!("CARGO_MANIFEST_DIR"), Vec::new());
-        assert!(sources.text("src/lib.rs").is_some());
+        assert!(sources.get("src/lib.rs").is_some());
         for path in [
             "Cargo.toml",
             "/etc/passwd",
@@ -185,17 +247,46 @@ mod tests {
             "",
             "\0.rs",
         ] {
-            assert!(sources.text(path).is_none(), "{path}");
+            assert!(sources.get(path).is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn lines_are_those_of_the_text() {
+        for text in [
+            "",
+            "a",
+            "a\n",
+            "a\n\nb",
+            "\n",
+            "\n\n",
+            "a\r\nb\r\n",
+            "ä\nö\n\n",
+        ] {
+            let source = Source::new(text.to_owned());
+            let lines: Vec<&str> = (1..).map_while(|number| source.line(number)).collect();
+            assert_eq!(lines, text.lines().collect::<Vec<_>>(), "{text:?}");
+            assert_eq!(source.line(0), None);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let sources = Sources::on_disk("/nonexistent", Vec::new());
+        for number in 0..=MAX_PATHS {
+            assert!(sources.get(&format!("{number}.rs")).is_none());
+        }
+        let kept = sources.cache.lock().map_or(0, |cache| cache.found.len());
+        assert!((1..=MAX_PATHS).contains(&kept), "{kept}");
     }
 
     #[test]
     fn roots_match_the_longest_tail() {
         let root = env!("CARGO_MANIFEST_DIR").into();
         let sources = Sources::on_disk("/nonexistent", vec![root]);
-        let text = sources.text("/build/elsewhere/src/report/source.rs");
-        assert!(text.is_some_and(|text| text.contains("fn roots_match")));
-        assert!(sources.text("/build/src/report/nothing.rs").is_none());
+        let text = sources.get("/build/elsewhere/src/report/source.rs");
+        assert!(text.is_some_and(|source| source.text().contains("fn roots_match")));
+        assert!(sources.get("/build/src/report/nothing.rs").is_none());
     }
 
     #[test]

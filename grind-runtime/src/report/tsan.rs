@@ -7,7 +7,7 @@ use super::finding::{Access, AccessMeans, Evidence, Finding, FindingKind, HeapBl
 use super::frames::place;
 use super::limits::{FRAMES, TEXT_FINDINGS};
 use super::sections::{self, Role, Section};
-use super::text::{clean, shorten};
+use super::text::{self, clean, shorten};
 use super::{Options, Report};
 use crate::program::symbols::Frame;
 use crate::trace::ThreadId;
@@ -22,6 +22,7 @@ fn words(kind: FindingKind) -> &'static str {
         FindingKind::DataRace => "data race",
         FindingKind::Deadlock => "deadlock",
         FindingKind::LostWakeup => "lost wakeup",
+        FindingKind::Trap => "trap",
         FindingKind::LockOrderInversion => "lock-order-inversion (potential deadlock)",
         FindingKind::HeapUseAfterFree => "heap-use-after-free",
         FindingKind::DoubleFree => "double-free",
@@ -117,7 +118,15 @@ impl Writer<'_> {
                     self.stack(&edge.held.stack);
                 }
             }
-            Evidence::Blocked(_) | Evidence::ThreadLeak(_) | Evidence::LockMisuse(_) => {
+            Evidence::Blocked(_)
+            | Evidence::Trap(_)
+            | Evidence::ThreadLeak(_)
+            | Evidence::LockMisuse(_) => {
+                if let Evidence::Trap(trap) = &finding.evidence
+                    && trap.message.is_some()
+                {
+                    self.line(&format!("  {}", trap.why()));
+                }
                 for section in sections::sections(finding) {
                     if section.role != Role::Creation {
                         self.section(&section);
@@ -240,7 +249,8 @@ impl Writer<'_> {
             self.line(&line);
         }
         if stack.len() > FRAMES {
-            self.line(&format!("    [{} frames left out]", stack.len() - FRAMES));
+            let left = text::count((stack.len() - FRAMES) as u64, "frame", "frames");
+            self.line(&format!("    [{left} left out]"));
         }
         self.out.push('\n');
     }

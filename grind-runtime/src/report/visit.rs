@@ -51,6 +51,10 @@ impl Finding {
                 of_access(&mut misuse.access, visit);
                 of_block(&mut misuse.heap_block, visit);
             }
+            Evidence::Trap(trap) => {
+                visit(&mut trap.stack);
+                of_locks(&mut trap.locks, visit);
+            }
             Evidence::ThreadLeak(leak) => visit(&mut leak.stack),
             Evidence::LockMisuse(misuse) => {
                 visit(&mut misuse.stack);

@@ -61,6 +61,7 @@ impl EventKind {
             EventKind::LockInit { .. } => "lock-init",
             EventKind::BarrierArrive { .. } => "barrier-arrive",
             EventKind::BarrierLeave { .. } => "barrier-leave",
+            EventKind::Panicked { .. } => "panicked",
             EventKind::LockWord { change, .. } => match change {
                 LockChange::Wanted { .. } => "lock-wanted",
                 LockChange::Taken { .. } => "lock-taken",
@@ -90,6 +91,7 @@ impl Display for EventKind {
             | EventKind::ThreadDetach { child }
             | EventKind::ThreadDone { child } => write!(f, " {child}"),
             EventKind::ThreadName { of, name } => write!(f, " {of} {name:?}"),
+            EventKind::Panicked { message } => write!(f, " {message:?}"),
             EventKind::Atomic { addr, width, .. } | EventKind::WaitBegin { addr, width, .. } => {
                 write!(f, " 0x{addr:x}+{width}")
             }

@@ -432,6 +432,11 @@ pub enum EventKind {
         /// Address of the barrier.
         barrier: u32,
     },
+    /// The thread ends itself by a trap, which is its next event, and has told standard error why.
+    Panicked {
+        /// What it wrote.
+        message: String,
+    },
 }
 
 impl EventKind {

@@ -5,7 +5,7 @@ use grind_runtime::host::Outcome;
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::symbols::Frame;
 use grind_runtime::report::finding::Evidence;
-use grind_runtime::report::{FindingKind, GuestExit, Report};
+use grind_runtime::report::{Finding, FindingKind, Report};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -18,7 +18,16 @@ pub(crate) fn compare(
 ) -> (Vec<String>, BTreeSet<Expected>) {
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
+    let mut traps = BTreeSet::new();
     for finding in &report.findings {
+        if let Evidence::Trap(trap) = &finding.evidence {
+            let at = line(source, &trap.stack);
+            if !expected.traps.contains(&at) {
+                problems.push(format!("unexpected trap at line {at}: {}", trap.reason));
+            }
+            traps.insert(at);
+            continue;
+        }
         // The name of a guest and its marks say `deadlock`, whatever the threads wait for.
         let kind = match finding.kind {
             FindingKind::LostWakeup => FindingKind::Deadlock,
@@ -48,22 +57,16 @@ pub(crate) fn compare(
         problems
             .extend(missing.map(|(kind, number)| format!("{}({number}) is missing", kind.name())));
     }
-    match &report.exit {
-        Some(GuestExit::Trapped { stack, reason, .. }) => {
-            let at = line(source, stack);
-            if !expected.traps.contains(&at) {
-                problems.push(format!("unexpected trap at line {at}: {reason}"));
-            }
-        }
-        _ if !expected.traps.is_empty() => problems.push("it did not trap".to_owned()),
-        _ => {}
-    }
-    let wanted = expected.exit_code(!report.findings.is_empty());
+    let missing = expected.traps.difference(&traps);
+    problems.extend(missing.map(|line| format!("it did not trap at line {line}")));
+    let is_trap = |finding: &Finding| finding.kind == FindingKind::Trap;
+    let findings = !report.findings.iter().all(is_trap);
+    let wanted = expected.exit_code(findings);
     if outcome.exit_code() != wanted {
         problems.push(format!("exit code {}, not {wanted}", outcome.exit_code()));
     }
     if let Some(wanted) = &expected.stdout
-        && report.findings.is_empty()
+        && !findings
     {
         let text = String::from_utf8_lossy(&outcome.io.stdout);
         let lines: Vec<&str> = text.lines().collect();

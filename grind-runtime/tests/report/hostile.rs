@@ -73,6 +73,11 @@ pub(crate) fn findings(name: &str) -> Vec<Finding> {
     if let Diagnosis::DataRace { first, .. } = &mut race {
         first.locks = vec![program.held(1, Some(name))];
     }
+    let mut trap = program.trap();
+    if let Diagnosis::Trap(trapped) = &mut trap {
+        trapped.reason = name.into();
+        trapped.message = Some(format!("panicked at {name}\n{name}\n{name}"));
+    }
     let mut inversion = program.inversion();
     if let Diagnosis::LockOrderInversion { edges } = &mut inversion {
         for edge in edges {
@@ -80,9 +85,16 @@ pub(crate) fn findings(name: &str) -> Vec<Finding> {
             edge.held.name = Some(name.into());
         }
     }
-    [race, deadlock, inversion, unlock, program.lost_wakeup()]
-        .map(|diagnosis| finding(&program, diagnosis, name))
-        .into()
+    [
+        race,
+        deadlock,
+        inversion,
+        unlock,
+        program.lost_wakeup(),
+        trap,
+    ]
+    .map(|diagnosis| finding(&program, diagnosis, name))
+    .into()
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! What a person reads, compared with `golden/*.txt`.
 
 use crate::support::{HEAP_MISUSES, MISUSES, Program, fixture_sources, golden};
+use grind_runtime::analysis::{Diagnosis, TrappedThread};
+use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::human::{Options, render, render_finding};
 use grind_runtime::report::source::Sources;
 use grind_runtime::report::{GuestExit, Report};
 use grind_runtime::trace::ThreadId;
+use std::time::{Duration, Instant};
 
 fn options() -> Options {
     Options {
@@ -28,6 +31,7 @@ fn report(program: &Program) -> Report {
         (program.deadlock(), 1),
         (program.lost_wakeup(), 1),
         (program.inversion(), 1),
+        (program.trap(), 2),
     ] {
         assert!(report.add(program.finding(diagnosis, count)));
     }
@@ -120,25 +124,93 @@ fn race_without_any_symbols() {
 #[test]
 fn trap_in_a_recursion() {
     let program = Program::new("race-lines");
-    let sites = [
+    let stack = [
         &program.store[..1],
         &program.store[1..2].repeat(500),
         &program.call,
     ]
     .concat();
-    let frames = |site: &_| program.symbolizer.frames(program.sites.get(*site));
+    let trap = Diagnosis::Trap(TrappedThread {
+        thread: ThreadId(1),
+        reason: "out of bounds memory access".into(),
+        message: None,
+        stack,
+        locks: Vec::new(),
+    });
     let report = Report {
-        exit: Some(GuestExit::Trapped {
-            thread: ThreadId(1),
-            name: Some("left".into()),
-            reason: "out of bounds memory access".into(),
-            stack: sites.iter().flat_map(frames).collect(),
-        }),
+        findings: vec![program.finding(trap, 1)],
         warnings: vec!["the debug information is malformed".into()],
         reproduce: Some("grind run race.wasm".into()),
         ..Report::default()
     };
     golden("trap.txt", &render(&report, &options()));
+}
+
+#[test]
+fn marks_far_apart_in_one_file_have_excerpts_of_their_own() {
+    let program = Program::new("race-lines");
+    let mut finding = program.finding(program.race(), 1);
+    let Evidence::Race(race) = &mut finding.evidence else {
+        unreachable!("it is a race")
+    };
+    let lines = 100_000;
+    for (access, line) in race.accesses.iter_mut().zip([7, lines]) {
+        for frame in &mut access.stack {
+            frame.file = Some("long.rs".into());
+            (frame.line, frame.column) = (Some(line), None);
+        }
+    }
+    let source: String = (1..=lines)
+        .map(|line| format!("line_{line}();\n"))
+        .collect();
+    let options = Options {
+        sources: Sources::none().with_text("long.rs", source),
+        ..Options::default()
+    };
+    let text = render_finding(&finding, &options);
+    for shown in [
+        "--> long.rs:7:1",
+        "line_7();",
+        "::: long.rs:100000:1",
+        "line_100000();",
+    ] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+}
+
+#[test]
+fn what_an_excerpt_costs_does_not_depend_on_the_lines_before_it() {
+    let program = Program::new("race-lines");
+    let lines = 1_000_000;
+    let options = Options {
+        sources: Sources::none().with_text("long.rs", "x();\n".repeat(lines as usize)),
+        ..Options::default()
+    };
+    let time = |line: u32| {
+        let mut finding = program.finding(program.race(), 1);
+        if let Evidence::Race(race) = &mut finding.evidence {
+            race.history = None;
+            for frame in race
+                .accesses
+                .iter_mut()
+                .flat_map(|access| &mut access.stack)
+            {
+                frame.file = Some("long.rs".into());
+                (frame.line, frame.column) = (Some(line), None);
+            }
+        }
+        let begin = Instant::now();
+        for _ in 0..300 {
+            assert!(render_finding(&finding, &options).contains(&format!("{line} | x();")));
+        }
+        begin.elapsed()
+    };
+    let (early, late) = (time(1), time(lines));
+    let most = 5 * early + Duration::from_millis(100);
+    assert!(
+        late < most,
+        "{late:?} at the end, {early:?} at the beginning"
+    );
 }
 
 #[test]

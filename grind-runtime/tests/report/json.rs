@@ -36,6 +36,7 @@ pub(crate) fn report() -> Report {
     report.add(program.finding(program.deadlock(), 1));
     report.add(program.finding(program.lost_wakeup(), 1));
     report.add(program.finding(program.inversion(), 1));
+    report.add(program.finding(program.trap(), 1));
     for misuse in HEAP_MISUSES {
         report.add(program.finding(program.heap_misuse(misuse), 1));
     }
@@ -132,6 +133,7 @@ fn kinds_have_stable_names() {
             "data-race",
             "deadlock",
             "lost-wakeup",
+            "trap",
             "lock-order-inversion",
             "heap-use-after-free",
             "double-free",

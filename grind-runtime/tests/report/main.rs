@@ -7,9 +7,11 @@
 mod fingerprints;
 mod hostile;
 mod human;
+mod identity;
 mod json;
 mod kinds;
 mod memory;
 mod schema;
 mod support;
 mod symbols;
+mod traps;

@@ -2,7 +2,7 @@
 
 use grind_runtime::analysis::{
     Access, AccessKind, BlockedThread, Deed, Diagnosed, Diagnosis, HeapBlock, HeapMisuse, HeldLock,
-    History, HistoryStep, LockOrderEdge, Misuse, ThreadInfo, Wanted,
+    History, HistoryStep, LockOrderEdge, Misuse, ThreadInfo, TrappedThread, Wanted,
 };
 use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::program::symbols::Symbolizer;
@@ -332,6 +332,19 @@ impl Program {
         Diagnosis::LockOrderInversion {
             edges: vec![edge(1, locks), edge(2, [locks[1], locks[0]])],
         }
+    }
+
+    pub(crate) fn trap(&self) -> Diagnosis {
+        Diagnosis::Trap(TrappedThread {
+            thread: ThreadId(1),
+            reason: "wasm `unreachable` instruction executed".into(),
+            message: Some(
+                "thread 'left' (2) panicked at src/race.rs:14:9:\nassertion `left == right` failed: it is even\n  left: 1\n right: 2"
+                    .into(),
+            ),
+            stack: self.store.clone(),
+            locks: vec![self.held(0x1000, Some("A"))],
+        })
     }
 
     pub(crate) fn leak(&self) -> Diagnosis {

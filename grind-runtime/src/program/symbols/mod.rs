@@ -187,6 +187,13 @@ impl Symbolizer {
             .collect()
     }
 
+    /// How many bytes into its function an offset of the file is. Other than the offset, it stays when other functions change.
+    #[must_use]
+    pub fn offset_in_function(&self, func: u32, offset: u32) -> Option<u32> {
+        let body = self.layout().body(&self.module, func)?;
+        offset.checked_sub(u32::try_from(body.range().start).ok()?)
+    }
+
     /// The demangled name of a function, from the name section or else from an import or export.
     #[must_use]
     pub fn function_name(&self, func: u32) -> Option<String> {

@@ -1,18 +1,17 @@
 //! What follows the findings.
 
-use super::excerpt::{self, Mark};
 use super::page::{Ink, Page, Span, width};
 use super::{Options, stack};
 use crate::report::finding::{Finding, FindingKind};
 use crate::report::frames::place;
 use crate::report::limits::{SUMMARY_LINES, first};
-use crate::report::text::{self, clean, shorten, thread_label};
+use crate::report::text::{self, clean, shorten};
 use crate::report::{GuestExit, Report};
 
 /// Missing sources named, unless verbose.
 const MAX_MISSING: usize = 4;
 
-/// What follows the findings: a trap, limits, warnings, the summary and how to reproduce it. Empty if
+/// What follows the findings: limits, warnings, the summary and how to reproduce it. Empty if
 /// there is nothing to say.
 #[must_use]
 pub fn render_end(report: &Report, options: &Options) -> String {
@@ -25,11 +24,6 @@ pub fn render_end(report: &Report, options: &Options) -> String {
         }
         parts += 1;
     };
-    let trap = render_trap(report, options);
-    if !trap.is_empty() {
-        part(&mut page);
-        page.raw(&trap);
-    }
     let missing = options.sources.missing(&report.findings);
     if !(report.warnings.is_empty() && report.limits.is_empty() && missing.is_empty()) {
         part(&mut page);
@@ -60,7 +54,7 @@ pub fn render_end(report: &Report, options: &Options) -> String {
             page.line(2, 2, &[(Ink::Plain, format!("- {limit}"))]);
         }
     }
-    let told = !report.findings.is_empty() || !trap.is_empty();
+    let told = !report.findings.is_empty();
     // What was refused is not why it ended.
     let ended = matches!(report.exit, Some(GuestExit::Stopped { .. })) && !report.limits.is_empty();
     if (options.verbose || ended) && !told {
@@ -72,45 +66,12 @@ pub fn render_end(report: &Report, options: &Options) -> String {
             part(&mut page);
             table(&mut page, report, options);
         }
-        if !report.findings.is_empty() || report.reproduce.is_some() {
-            part(&mut page);
-        }
-        if !report.findings.is_empty() {
-            summary(&mut page, report);
-        }
+        part(&mut page);
+        summary(&mut page, report);
         if let Some(command) = &report.reproduce {
             // One line whatever its length, so that it can be copied.
             page.raw(&format!("reproduce: {}", clean(command)));
         }
-    }
-    page.finish()
-}
-
-/// How a thread trapped, if one did.
-pub(in crate::report) fn render_trap(report: &Report, options: &Options) -> String {
-    let Some(GuestExit::Trapped {
-        thread,
-        name,
-        reason,
-        stack,
-    }) = &report.exit
-    else {
-        return String::new();
-    };
-    let mut page = Page::new(options.color, options.width);
-    let marks: Vec<Mark<'_>> = place(stack)
-        .map(|frame| Mark {
-            frame,
-            label: "trapped here".into(),
-        })
-        .into_iter()
-        .collect();
-    let who = thread_label(*thread, name.as_deref());
-    let title = format!("{who} trapped: {reason}");
-    page.raw(&excerpt::render(&title, &marks, options));
-    if !stack.is_empty() {
-        page.blank();
-        stack::print(&mut page, 4, stack, options);
     }
     page.finish()
 }
@@ -216,7 +177,7 @@ pub(in crate::report) fn summary_kinds(report: &Report) -> String {
     format!("{findings} ({})", kinds.join(", "))
 }
 
-/// What else belongs in one line: `seed 7`, `exit code 0`.
+/// What else belongs in one line: `seed 7`, `guest exit code 0`.
 pub(in crate::report) fn summary_facts(report: &Report) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(seed) = report.seed {
@@ -229,7 +190,7 @@ pub(in crate::report) fn summary_facts(report: &Report) -> Vec<String> {
         facts.push(format!("{scheduler} scheduler"));
     }
     match &report.exit {
-        Some(GuestExit::Exited { code }) => facts.push(format!("exit code {code}")),
+        Some(GuestExit::Exited { code }) => facts.push(format!("guest exit code {code}")),
         Some(GuestExit::Trapped { .. }) => facts.push("trapped".into()),
         Some(GuestExit::Deadlocked) => facts.push("deadlocked".into()),
         Some(GuestExit::Stopped { reason }) => facts.push(format!("stopped: {reason}")),
@@ -257,7 +218,7 @@ pub fn one_line(report: &Report) -> String {
     line
 }
 
-/// `grind: 2 findings (1 data race, 1 deadlock) · seed 7 · random scheduler · exit code 0`
+/// `grind: 2 findings (1 data race, 1 deadlock) · seed 7 · random scheduler · guest exit code 0`
 fn summary(page: &mut Page, report: &Report) {
     let kinds = summary_kinds(report);
     let mut spans: Vec<Span> = vec![(Ink::Strong, "grind: ".into())];

@@ -2,11 +2,15 @@
 
 use super::Options;
 use crate::program::symbols::Frame;
+use crate::report::source::Source;
 use crate::report::text::{clean, is_unprintable, shorten};
 use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Most lines between two marks that one excerpt shows, or folds. Marks that are further apart have excerpts of their own, so
+/// that what an excerpt costs does not depend on how long the file is.
+const MAX_GAP: u32 = 200;
 /// Longest source line shown as one; annotate-snippets trims it further to the width.
 const MAX_LINE: usize = 2000;
 
@@ -27,7 +31,7 @@ pub(super) fn render(title: &str, marks: &[Mark<'_>], options: &Options) -> Stri
             Some(file) => file.marks.push((index, mark)),
             None => files.push(File {
                 path,
-                text: options.sources.text(path),
+                source: options.sources.get(path),
                 marks: vec![(index, mark)],
             }),
         }
@@ -47,15 +51,15 @@ pub(super) fn render(title: &str, marks: &[Mark<'_>], options: &Options) -> Stri
 
 struct File<'a, 'm> {
     path: &'a str,
-    text: Option<Arc<str>>,
+    source: Option<Arc<Source>>,
     marks: Vec<(usize, &'m Mark<'a>)>,
 }
 
 impl File<'_, '_> {
     fn elements(&self, options: &Options) -> Vec<Element<'static>> {
         let shown = clean(&shorten(&options.sources.display(self.path), 160));
-        if let Some(snippet) = self.snippet(&shown) {
-            return vec![snippet];
+        if let Some(snippets) = self.snippets(&shown) {
+            return snippets;
         }
         let mut origins: Vec<(Option<u32>, Option<u32>)> = Vec::new();
         for (_, mark) in &self.marks {
@@ -79,52 +83,67 @@ impl File<'_, '_> {
             .collect()
     }
 
-    /// `None` if the text is missing, or is evidently not the one that was compiled.
-    fn snippet(&self, shown: &str) -> Option<Element<'static>> {
-        let text = self.text.as_deref()?;
-        let marked = || self.marks.iter().filter_map(|(_, mark)| mark.frame.line);
-        let (first, last) = (marked().min()?, marked().max()?);
-        let mut window = String::new();
-        // Each line as it is in the file, and where it begins in the window.
-        let mut lines = Vec::new();
-        for line in text
-            .lines()
-            .skip(first as usize - 1)
-            .take((last - first) as usize + 1)
-        {
-            let line = &line[..line.floor_char_boundary(MAX_LINE)];
-            lines.push((line, window.len()));
-            window.extend(visible(line));
-            window.push('\n');
-        }
-        let mut spans: Vec<(Range<usize>, AnnotationKind, String)> = Vec::new();
-        for (index, mark) in &self.marks {
-            let Some(line) = mark.frame.line else {
-                continue;
-            };
-            let (line, start) = *lines.get((line - first) as usize)?;
-            let span = expression(line, mark.frame.column);
-            let shown =
-                |end: usize| start + visible(&line[..end]).map(char::len_utf8).sum::<usize>();
-            let span = shown(span.start)..shown(span.end);
-            let kind = if *index == 0 {
-                AnnotationKind::Primary
-            } else {
-                AnnotationKind::Context
-            };
-            let label = clean(&mark.label);
-            spans.push((span, kind, label));
-        }
-        let snippet = Snippet::source(window)
-            .path(shown.to_owned())
-            .line_start(first as usize)
-            .annotations(
-                spans
-                    .into_iter()
-                    .map(|(span, kind, label)| kind.span(span).label(label)),
-            );
-        Some(snippet.into())
+    /// One for each group of marks. `None` if the text is missing, or is evidently not the one that was compiled.
+    fn snippets(&self, shown: &str) -> Option<Vec<Element<'static>>> {
+        let source = self.source.as_deref()?;
+        let mut marks: Vec<(u32, usize, &Mark<'_>)> = (self.marks.iter())
+            .filter_map(|&(index, mark)| Some((mark.frame.line?, index, mark)))
+            .collect();
+        marks.sort_by_key(|(line, ..)| *line);
+        let groups = marks.chunk_by(|(one, ..), (next, ..)| next - one <= MAX_GAP);
+        let snippets: Option<Vec<_>> = groups
+            .map(|group| {
+                let first = group.iter().map(|(_, index, _)| *index).min()?;
+                Some((first, snippet(source, group, shown)?))
+            })
+            .collect();
+        let mut snippets = snippets.filter(|snippets| !snippets.is_empty())?;
+        // The one with the primary mark comes first.
+        snippets.sort_by_key(|(first, _)| *first);
+        Some(snippets.into_iter().map(|(_, snippet)| snippet).collect())
     }
+}
+
+/// Some marks of one file, in the order of their lines.
+fn snippet(
+    source: &Source,
+    marks: &[(u32, usize, &Mark<'_>)],
+    shown: &str,
+) -> Option<Element<'static>> {
+    let (first, last) = (marks.first()?.0, marks.last()?.0);
+    let mut window = String::new();
+    // Each line as it is in the file, and where it begins in the window.
+    let mut lines = Vec::new();
+    for number in first..=last {
+        let line = source.line(number as usize)?;
+        let line = &line[..line.floor_char_boundary(MAX_LINE)];
+        lines.push((line, window.len()));
+        window.extend(visible(line));
+        window.push('\n');
+    }
+    let mut spans: Vec<(Range<usize>, AnnotationKind, String)> = Vec::new();
+    for (line, index, mark) in marks {
+        let (line, start) = *lines.get((line - first) as usize)?;
+        let span = expression(line, mark.frame.column);
+        let shown = |end: usize| start + visible(&line[..end]).map(char::len_utf8).sum::<usize>();
+        let span = shown(span.start)..shown(span.end);
+        let kind = if *index == 0 {
+            AnnotationKind::Primary
+        } else {
+            AnnotationKind::Context
+        };
+        let label = clean(&mark.label);
+        spans.push((span, kind, label));
+    }
+    let snippet = Snippet::source(window)
+        .path(shown.to_owned())
+        .line_start(first as usize)
+        .annotations(
+            spans
+                .into_iter()
+                .map(|(span, kind, label)| kind.span(span).label(label)),
+        );
+    Some(snippet.into())
 }
 
 /// A source line with a replacement for each character that must not reach a terminal.

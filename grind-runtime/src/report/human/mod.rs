@@ -10,16 +10,16 @@ mod interleaving;
 mod page;
 mod stack;
 
-pub(super) use end::{render_trap, summary_facts, summary_kinds};
+pub(super) use end::{summary_facts, summary_kinds};
 pub(super) use excerpt::expression;
-pub(super) use stack::{function, location};
+pub(super) use stack::{function, library_frames, location};
 
 pub use end::{one_line, render_end};
 
 use super::Report;
 use super::finding::{
     Access, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, HeapBlock, HeapMisuse,
-    HeldLock, LockMisuse, LockOrder, Memory, Race, ThreadLeak, WaitsFor,
+    HeldLock, LockMisuse, LockOrder, MESSAGE_CHARS, Memory, Race, ThreadLeak, Trap, WaitsFor,
 };
 use super::frames::place;
 use super::sections;
@@ -31,10 +31,12 @@ use page::{Ink, Page, Span};
 
 pub use super::Options;
 
+/// Lines shown of the message of a panic.
+const MAX_MESSAGE_LINES: usize = 20;
 /// Marks in an excerpt beyond this number say nothing that the text below does not.
 const MAX_MARKS: usize = 6;
 
-/// The whole report: findings, how the guest ended if that is worth a word, limits, summary. Findings that a baseline
+/// The whole report: findings, limits, summary. Findings that a baseline
 /// knows are only in the summary, unless verbose.
 #[must_use]
 pub fn render(report: &Report, options: &Options) -> String {
@@ -63,6 +65,7 @@ pub fn render_finding(finding: &Finding, options: &Options) -> String {
         Evidence::Blocked(blocked) => writer.blocked(blocked),
         Evidence::LockOrder(order) => writer.lock_order(order),
         Evidence::HeapMisuse(misuse) => writer.heap_misuse(misuse),
+        Evidence::Trap(trap) => writer.trap(trap),
         Evidence::ThreadLeak(leak) => writer.leak(leak),
         Evidence::LockMisuse(misuse) => writer.misuse(misuse),
     }
@@ -384,6 +387,52 @@ impl<'a> Writer<'a> {
                 ],
             );
             self.stack(4, &edge.held.stack);
+        }
+    }
+
+    fn trap(&mut self, trap: &'a Trap) {
+        self.head(vec![(place(&trap.stack), "trapped here".to_owned())]);
+        self.page.blank();
+        let reason = text::shorten(&trap.reason, self.message_chars());
+        let reason = format!(" of thread {}: {reason}", self.label(trap.thread));
+        let spans = [(Ink::Strong, "trap".into()), (Ink::Plain, reason)];
+        self.page.line(0, 4, &spans);
+        for lock in &trap.locks {
+            self.lock("while holding", lock);
+        }
+        self.stack(4, &trap.stack);
+        self.message(trap);
+    }
+
+    fn message_chars(&self) -> usize {
+        match self.options.verbose {
+            true => usize::MAX,
+            false => MESSAGE_CHARS,
+        }
+    }
+
+    /// The message of a panic, line by line, if the title has less of it.
+    fn message(&mut self, trap: &Trap) {
+        let Some(message) = &trap.message else {
+            return;
+        };
+        if message.lines().count() <= 2 && !self.finding.title.contains('…') {
+            return;
+        }
+        self.page.blank();
+        let spans = [
+            (Ink::Strong, "message".into()),
+            (Ink::Plain, " on standard error:".into()),
+        ];
+        self.page.line(0, 4, &spans);
+        for line in message.lines().take(MAX_MESSAGE_LINES) {
+            let line = text::shorten(line, self.message_chars());
+            self.page.line(4, 2, &[(Ink::Plain, line)]);
+        }
+        let more = message.lines().count().saturating_sub(MAX_MESSAGE_LINES);
+        if more > 0 {
+            let more = text::count(more as u64, "line more", "lines more");
+            self.page.line(4, 0, &[(Ink::Faint, format!("... {more}"))]);
         }
     }
 

@@ -4,7 +4,7 @@ use super::Options;
 use super::page::{Ink, Page, Span, width};
 use crate::program::symbols::Frame;
 use crate::report::frames::is_library;
-use crate::report::text::shorten;
+use crate::report::text::{self, shorten};
 
 /// Longest function name shown with its generic arguments, in characters, unless verbose.
 const PLAIN_CHARS: usize = 60;
@@ -152,10 +152,18 @@ pub(super) fn print(page: &mut Page, indent: usize, stack: &[Frame], options: &O
                     format!("... these {cycle} frames {n} times more"),
                 );
             }
-            Entry::Folded(n) => note(page, left, format!("... {n} library frames")),
-            Entry::Omitted(n) => note(page, left, format!("... {n} frames omitted")),
+            Entry::Folded(n) => note(page, left, format!("... {}", library_frames(*n))),
+            Entry::Omitted(n) => {
+                let frames = text::count(*n as u64, "frame", "frames");
+                note(page, left, format!("... {frames} omitted"));
+            }
         }
     }
+}
+
+/// `2 library frames`.
+pub(in crate::report) fn library_frames(n: usize) -> String {
+    text::count(n as u64, "library frame", "library frames")
 }
 
 fn note(page: &mut Page, indent: usize, text: String) {

@@ -33,6 +33,8 @@ pub enum About {
     Deadlock,
     /// Misuse of locks and condition variables.
     Mutex,
+    /// Traps: some frame matches. grind's own; ThreadSanitizer has no such kind.
+    Trap,
     /// Threads nobody joined: their name or a frame of their creation matches.
     Thread,
     /// Anything: a frame that is not the innermost has a source file that matches. (There are no libraries within
@@ -41,11 +43,12 @@ pub enum About {
 }
 
 impl About {
-    const ALL: [(About, &str); 6] = [
+    const ALL: [(About, &str); 7] = [
         (About::Race, "race"),
         (About::RaceTop, "race_top"),
         (About::Deadlock, "deadlock"),
         (About::Mutex, "mutex"),
+        (About::Trap, "trap"),
         (About::Thread, "thread"),
         (About::CalledFromLib, "called_from_lib"),
     ];
@@ -82,6 +85,7 @@ impl About {
             | FindingKind::UnlockByOtherThread
             | FindingKind::DestroyHeldLock
             | FindingKind::CondvarWaitWithoutLock => About::Mutex,
+            FindingKind::Trap => About::Trap,
             FindingKind::ThreadLeak => About::Thread,
         }
     }

@@ -117,7 +117,7 @@ fn bad_lines_are_all_told_with_their_place() {
             "s.txt:4:1: unknown kind `rcae`; did you mean `race`?",
             "s.txt:5:8: expected `kind:pattern`, found no `:`",
             "s.txt:6:8: the pattern is empty, which would match all",
-            "s.txt:8:1: unknown kind `foo`; known are race, race_top, deadlock, mutex, thread, called_from_lib",
+            "s.txt:8:1: unknown kind `foo`; known are race, race_top, deadlock, mutex, trap, thread, called_from_lib",
         ]
     );
 }

@@ -161,6 +161,10 @@ fn write(
         (Answer::Written { len, end }, _) => (len.min(buffers.len), end),
         _ => return Err(Errno::Io),
     };
+    if node == Node::STDERR {
+        let bytes = &bytes[..bytes.len().min(written as usize)];
+        ctx.state.thread_mut().last_words.wrote(bytes);
+    }
     if at.is_none() && seekable {
         ctx.state.descriptors.get_mut(fd)?.position = end;
     }
