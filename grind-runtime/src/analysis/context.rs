@@ -16,6 +16,7 @@ use crate::program::sites::SiteId;
 use crate::trace::locks::{Change, Held, Hook, LockState, Wanted};
 use crate::trace::{Event, EventKind, ThreadEnd, ThreadId};
 use rustc_hash::{FxHashMap, FxHasher};
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 use std::ops::Range;
 
@@ -173,6 +174,8 @@ pub(super) struct Followed {
 #[derive(Debug)]
 pub(super) struct Contexts {
     threads: Vec<ThreadContext>,
+    /// Those that have not ended, or hold locks still; the others need not be looked through.
+    standing: BTreeSet<ThreadId>,
     lock_names: FxHashMap<u32, String>,
     max_threads: u32,
     max_calls: usize,
@@ -185,6 +188,7 @@ impl Contexts {
     pub(super) fn new(limits: &Limits) -> Self {
         Contexts {
             threads: Vec::new(),
+            standing: BTreeSet::new(),
             lock_names: FxHashMap::default(),
             max_threads: limits.threads,
             max_calls: limits.call_depth,
@@ -207,6 +211,7 @@ impl Contexts {
         let context = &mut self.threads[index];
         if !context.known {
             context.known = true;
+            self.standing.insert(thread);
             context.max_calls = self.max_calls;
             context.max_frames = self.max_frames;
         }
@@ -221,12 +226,9 @@ impl Contexts {
             .filter(|context| context.known)
     }
 
-    /// All threads, by id.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (ThreadId, &ThreadContext)> {
-        (0..)
-            .map(ThreadId)
-            .zip(&self.threads)
-            .filter(|(_, context)| context.known)
+    /// Threads that have not ended or hold locks still, by id.
+    fn standing(&self) -> impl Iterator<Item = (ThreadId, &ThreadContext)> {
+        (self.standing.iter()).map(|&thread| (thread, &self.threads[thread.0 as usize]))
     }
 
     /// Follows an event.
@@ -256,6 +258,9 @@ impl Contexts {
                     context.memory = 0..0;
                     context.calls = Vec::new();
                     context.locks.end_thread();
+                    if context.held().is_empty() {
+                        self.standing.remove(&event.thread);
+                    }
                 }
             }
             EventKind::ThreadStack { low, high } => {
@@ -345,7 +350,9 @@ impl Contexts {
                 // A stack that a thread switched to may lie anywhere, and other blocks between.
                 && block.is_none_or(|block| memory.end - block.addr <= block.size)
         };
-        let mut threads = self.iter().filter(|(_, context)| within(&context.memory));
+        let mut threads = self
+            .standing()
+            .filter(|(_, context)| within(&context.memory));
         let (thread, context) = threads.next()?;
         let place = StackPlace {
             thread,
@@ -357,7 +364,7 @@ impl Contexts {
 
     /// Who holds the lock, in what mode and where it was taken, by thread id.
     pub(super) fn holders(&self, lock: u32) -> impl Iterator<Item = (ThreadId, &Held)> {
-        self.iter().flat_map(move |(thread, context)| {
+        self.standing().flat_map(move |(thread, context)| {
             context
                 .held()
                 .iter()
@@ -368,7 +375,8 @@ impl Contexts {
 
     /// Someone released the lock in the name of its holders, or ended it.
     pub(super) fn force_release(&mut self, lock: u32) {
-        for context in &mut self.threads {
+        for thread in &self.standing {
+            let context = &mut self.threads[thread.0 as usize];
             while context.locks.lose(lock).is_some() {}
         }
     }

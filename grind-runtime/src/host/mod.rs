@@ -37,7 +37,7 @@ pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, listen, replay};
 
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
-use crate::machine::limits::TABLE_ELEMENTS;
+use crate::machine::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
 use crate::machine::{
     self, Control, Ending, Entry, HostIo, LimitReached, Limits, MachineConfig, MachineError,
     RunStats,
@@ -347,6 +347,10 @@ impl<Io> Outcome<Io> {
             LimitReached::Steps => "the limit on steps was reached (--max-steps)".to_owned(),
             LimitReached::Tables => format!(
                 "the guest wanted a table of more than {TABLE_ELEMENTS} elements and was refused"
+            ),
+            LimitReached::Instances => format!(
+                "the guest wanted more than {} MiB for the instances and tables of all threads and was refused",
+                INSTANCE_BYTES >> 20
             ),
         });
         report.limits.extend(reached);

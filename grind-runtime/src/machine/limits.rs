@@ -19,7 +19,11 @@ pub(crate) const TOTAL_THREADS: u32 = 1 << 20;
 
 /// Elements of one table, as in browsers. `table.grow` beyond returns -1, and a module that begins with more is
 /// refused.
-pub(crate) const TABLE_ELEMENTS: usize = 10_000_000;
+pub(crate) const TABLE_ELEMENTS: u64 = 10_000_000;
+
+/// Bytes, about, of the instances of all threads: their tables, functions, globals and element segments. Beyond,
+/// `table.grow` returns -1, a thread is not created, and a module whose first instance takes more is refused.
+pub(crate) const INSTANCE_BYTES: u64 = 1 << 30;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -43,4 +47,6 @@ pub enum LimitReached {
     Steps,
     /// Ten million elements of a table.
     Tables,
+    /// A gibibyte of instances and their tables.
+    Instances,
 }

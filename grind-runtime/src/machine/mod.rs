@@ -162,6 +162,9 @@ pub enum MachineError {
         /// Its length in bytes.
         len: usize,
     },
+    /// The module is larger, in some respect, than the engine takes.
+    #[error("the module is too large for the engine: {0}")]
+    TooLarge(String),
     /// The module cannot be set up: an element segment beyond its table, a table too large, more of something than
     /// the engine takes.
     #[error("the module cannot be instantiated: {0}")]

@@ -57,6 +57,12 @@ pub(super) enum Op {
     Fence {
         site: SiteId,
     },
+    /// `memory.size`.
+    Size,
+    /// `memory.grow`, which the engine carries out.
+    Grow {
+        pages: u32,
+    },
     Host {
         function: &'static HostFn,
         args: Vec<u64>,
@@ -110,6 +116,7 @@ impl Op {
     pub(super) fn is_sync(&self) -> bool {
         match self {
             Op::Atomic { .. } | Op::Wait { .. } | Op::Notify { .. } | Op::Fence { .. } => true,
+            Op::Size | Op::Grow { .. } => true,
             Op::Host { function, .. } => function.sync,
             Op::Embedded { .. } => true,
             _ => false,
@@ -199,6 +206,8 @@ pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
             state.emit(EventKind::Fence { site });
             Reply::Value(0)
         }
+        Op::Size => Reply::Value(memory.len() as u64 / PAGE),
+        Op::Grow { .. } => unreachable!("the engine grows the memory"),
         Op::Host { function, args } => {
             let reply = (function.run)(&mut Ctx { state, memory }, &args);
             if state.beyond_the_end() {
@@ -411,7 +420,7 @@ pub(super) fn within(memory_len: usize, addr: u32, len: u32) -> bool {
 
 /// Pages that `memory.grow` may add now, or none if it must fail.
 pub(super) fn may_grow(state: &mut State, memory_len: usize, pages: u32) -> bool {
-    let wanted = memory_len as u64 + u64::from(pages) * 65_536;
+    let wanted = memory_len as u64 + u64::from(pages) * PAGE;
     let allowed = wanted <= state.limits.memory;
     if !allowed {
         state.limits_reached.insert(LimitReached::Memory);

@@ -3,7 +3,7 @@
 use super::abi::Descriptors;
 use super::clock::Clock;
 use super::control::Control;
-use super::engine::Tables;
+use super::engine::Instances;
 use super::futex::Futexes;
 use super::input::InputWaiters;
 use super::intercepts::Intercepts;
@@ -43,7 +43,10 @@ pub(super) struct State {
     /// Exported functions that these may make threads of, and how many `i32` each takes if it takes nothing else.
     pub(super) entries: BTreeMap<String, Option<usize>>,
     pub(super) current: ThreadId,
+    /// Ascending.
     runnable: Vec<ThreadId>,
+    /// Threads that have not ended.
+    alive: u32,
     pub(super) futexes: Futexes,
     pub(super) input: InputWaiters,
     pub(super) clock: Clock,
@@ -57,7 +60,7 @@ pub(super) struct State {
     pub(super) env: Vec<Vec<u8>>,
     pub(super) limits: Limits,
     pub(super) limits_reached: BTreeSet<LimitReached>,
-    pub(super) tables: Tables,
+    pub(super) instances: Instances,
     pub(super) shared_memory: bool,
     /// What the end of the main thread means to the others.
     unfinished: Unfinished,
@@ -149,6 +152,7 @@ impl State {
             entries: entries(program),
             current: ThreadId(0),
             runnable: vec![ThreadId(0)],
+            alive: 1,
             futexes: Futexes::default(),
             input: InputWaiters::default(),
             clock: Clock::default(),
@@ -161,7 +165,7 @@ impl State {
             env: config.env,
             limits: config.limits,
             limits_reached: BTreeSet::new(),
-            tables: Tables::default(),
+            instances: Instances::new(program.info()),
             shared_memory: program.info().memory.is_some_and(|memory| memory.shared),
             unfinished: config.entry.unfinished,
             observed: None,
@@ -347,16 +351,14 @@ impl State {
         Verdict::Value(u64::from(self.next_slot()))
     }
 
-    /// The current thread asks for an operation.
-    pub(super) fn request(&mut self, memory: &mut [u8], op: Op) -> Verdict {
+    /// The current thread asks for an operation. Returns `None` if it is its turn to carry it out.
+    pub(super) fn request(&mut self, op: &Op) -> Option<Verdict> {
         if self.stopping() {
-            return Verdict::Stop;
+            return Some(Verdict::Stop);
         }
         self.clock.call();
-        if op.is_sync() && self.switches_away(PointKind::Sync, &op) {
-            return Verdict::Suspend;
-        }
-        self.perform(memory, op)
+        let others_first = op.is_sync() && self.switches_away(PointKind::Sync, op);
+        others_first.then_some(Verdict::Suspend)
     }
 
     /// Carries an operation of the current thread out; its turn has come.
@@ -413,7 +415,10 @@ impl State {
     fn block(&mut self, on: Block, deadline: Option<u64>) {
         let thread = self.current;
         self.thread_mut().status = Status::Blocked { on, deadline };
-        self.runnable.retain(|&t| t != thread);
+        self.not_runnable(thread);
+        if let Block::Join { thread: child } = on {
+            self.threads[child.0 as usize].joiners.push(thread);
+        }
         if let Some(deadline) = deadline {
             self.clock.arm(deadline, thread);
         }
@@ -572,6 +577,12 @@ impl State {
         }
     }
 
+    fn not_runnable(&mut self, thread: ThreadId) {
+        if let Ok(at) = self.runnable.binary_search(&thread) {
+            self.runnable.remove(at);
+        }
+    }
+
     /// The engine's fuel ran out in the current thread: it made `nanoseconds` worth of steps.
     pub(super) fn refuel(&mut self, nanoseconds: u64) {
         self.clock.work(nanoseconds);
@@ -586,11 +597,15 @@ impl State {
     /// Creates a thread that is ready to run.
     pub(super) fn spawn(&mut self, entry: Way) -> Result<ThreadId, Errno> {
         let scope = self.thread_mut().scope.take();
-        let alive = self.threads.iter().filter(|thread| !thread.ended()).count();
-        if alive >= self.limits.threads as usize || self.threads.len() >= TOTAL_THREADS as usize {
+        if self.alive >= self.limits.threads || self.threads.len() >= TOTAL_THREADS as usize {
             self.limits_reached.insert(LimitReached::Threads);
             return Err(Errno::TooManyThreads);
         }
+        if !self.instances.reserve() {
+            self.limits_reached.insert(LimitReached::Instances);
+            return Err(Errno::TooManyThreads);
+        }
+        self.alive += 1;
         let child = ThreadId(self.threads.len() as u32);
         self.threads.push(Thread::new(entry));
         self.runnable.push(child);
@@ -606,6 +621,7 @@ impl State {
     pub(super) fn revive_main(&mut self) {
         self.ending = None;
         self.current = ThreadId(0);
+        self.alive += u32::from(self.thread().ended());
         self.make_ready(ThreadId(0), Op::Start);
         self.point(PointKind::Blocked);
         self.current = ThreadId(0);
@@ -700,26 +716,18 @@ impl State {
 
     /// Where the main thread's return does not end the run, that of the last thread does.
     fn end_with_the_last(&mut self) {
-        if self.threads.iter().all(Thread::ended) {
+        if self.alive == 0 {
             self.end(Ending::Returned);
         }
     }
 
     fn ended(&mut self, status: Status) {
         let thread = self.current;
-        self.thread_mut().status = status;
-        self.thread_mut().last_words = LastWords::default();
-        self.runnable.retain(|&t| t != thread);
+        self.thread_mut().end(status);
+        self.not_runnable(thread);
+        self.alive -= 1;
         self.control.thread_ended();
-        let joiners: Vec<ThreadId> = (0..)
-            .map(ThreadId)
-            .zip(&self.threads)
-            .filter(|(_, t)| {
-                matches!(t.status, Status::Blocked { on: Block::Join { thread: child }, .. } if child == thread)
-            })
-            .map(|(id, _)| id)
-            .collect();
-        for joiner in joiners {
+        for joiner in std::mem::take(&mut self.thread_mut().joiners) {
             self.make_ready(joiner, Op::Joined { child: thread });
         }
     }

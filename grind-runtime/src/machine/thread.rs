@@ -123,6 +123,8 @@ pub(super) struct Thread {
     pub(super) trap_site: Option<SiteId>,
     /// What it wrote to standard error.
     pub(super) last_words: LastWords,
+    /// Who waits for its end.
+    pub(super) joiners: Vec<ThreadId>,
 }
 
 impl Thread {
@@ -140,7 +142,17 @@ impl Thread {
             after_calls: Vec::new(),
             trap_site: None,
             last_words: LastWords::default(),
+            joiners: Vec::new(),
         }
+    }
+
+    /// It ended: what it needed only to run is given back, for a run may have a million threads.
+    pub(super) fn end(&mut self, status: Status) {
+        self.status = status;
+        self.entry.exports = Vec::new();
+        self.entry.args = Vec::new();
+        self.intercepted = Vec::new();
+        self.last_words = LastWords::default();
     }
 
     pub(super) fn ended(&self) -> bool {

@@ -3,8 +3,8 @@
 use super::ProgramError;
 use std::ops::Range;
 use wasmparser::{
-    ExternalKind, FuncToValidate, FuncType, FunctionBody, Parser, Payload, TypeRef, ValType,
-    ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    ElementItems, ExternalKind, FuncToValidate, FuncType, FunctionBody, Parser, Payload, TableType,
+    TypeRef, ValType, ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
 /// What a module declares.
@@ -24,6 +24,10 @@ pub struct ModuleInfo {
     pub globals: u32,
     /// Defined globals that are mutable, by index.
     pub mutable_globals: Vec<(u32, ValType)>,
+    /// Tables, imported ones first.
+    pub tables: Vec<TableType>,
+    /// Items of all element segments.
+    pub segment_items: u64,
     /// The memory, if there is one.
     pub memory: Option<MemoryShape>,
     /// Start function, by index.
@@ -195,7 +199,8 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                             info.globals += 1;
                             globals.push(None);
                         }
-                        TypeRef::Table(_) | TypeRef::Tag(_) => {}
+                        TypeRef::Table(ty) => info.tables.push(ty),
+                        TypeRef::Tag(_) => {}
                     }
                     info.imports.push(Import {
                         module: import.module.to_owned(),
@@ -207,6 +212,19 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
             Payload::FunctionSection(reader) => {
                 for ty in reader {
                     info.functions.push(ty?);
+                }
+            }
+            Payload::TableSection(reader) => {
+                for table in reader {
+                    info.tables.push(table?.ty);
+                }
+            }
+            Payload::ElementSection(reader) => {
+                for segment in reader {
+                    info.segment_items += u64::from(match segment?.items {
+                        ElementItems::Functions(items) => items.count(),
+                        ElementItems::Expressions(_, items) => items.count(),
+                    });
                 }
             }
             Payload::MemorySection(reader) => {

@@ -10,7 +10,8 @@ use crate::program::{AtomicOp, Hook, Program, hooks};
 use crate::trace::EventKind;
 use rustc_hash::FxHashMap;
 use wasmi::{
-    Caller, Error, ExternType, F32, F64, Global, Linker, Memory, Module, Store, Val, ValType,
+    AsContextMut, Caller, Error, Extern, ExternRef, ExternType, F32, F64, Func, Global, Linker,
+    Memory, Module, Nullable, Ref, Store, Val, ValType,
 };
 
 /// What all instances share.
@@ -55,8 +56,11 @@ impl Shared {
     fn operate(&self, caller: &mut Caller<'_, State>, op: Op) -> Result<u64, Error> {
         let slot = self.slot(&*caller);
         self.deliver(caller, Filled::UpTo(slot));
-        let (memory, state) = self.memory.data_and_store_mut(&mut *caller);
-        match state.request(memory, op) {
+        let verdict = match caller.data_mut().request(&op) {
+            Some(verdict) => verdict,
+            None => self.perform(&mut *caller, op),
+        };
+        match verdict {
             Verdict::Value(value) => {
                 let first = caller.data_mut().next_slot();
                 self.set_slot(&mut *caller, first);
@@ -84,27 +88,60 @@ impl Shared {
         }
     }
 
-    fn grow(&self, caller: &mut Caller<'_, State>, pages: u32) -> i32 {
-        let before = self.memory.data_size(&*caller);
-        let mut allowed = false;
-        self.note(caller, |state, memory| {
-            allowed = ops::may_grow(state, memory.len(), pages)
-        });
-        if !allowed {
-            return -1;
+    /// Carries an operation of the current thread out; its turn has come.
+    pub(super) fn perform(&self, mut store: impl AsContextMut<Data = State>, op: Op) -> Verdict {
+        if let Op::Grow { pages } = op {
+            return self.grow(store, pages);
         }
-        match self.memory.grow(&mut *caller, u64::from(pages)) {
-            Ok(old) => {
-                let pages = self.memory.size(&*caller) as u32;
-                self.note(caller, |state, _| {
-                    state.emit(EventKind::MemoryGrow { pages })
-                });
-                old as i32
-            }
-            Err(_) => {
-                debug_assert_eq!(before, self.memory.data_size(&*caller));
-                -1
-            }
+        let (memory, state) = self.memory.data_and_store_mut(&mut store);
+        state.perform(memory, op)
+    }
+
+    /// `memory.grow`: the old size in pages, or -1.
+    fn grow(&self, mut store: impl AsContextMut<Data = State>, pages: u32) -> Verdict {
+        const REFUSED: Verdict = Verdict::Value(u32::MAX as u64);
+        let (memory, state) = self.memory.data_and_store_mut(&mut store);
+        if !ops::may_grow(state, memory.len(), pages) {
+            return REFUSED;
+        }
+        let Ok(old) = self.memory.grow(&mut store, u64::from(pages)) else {
+            return REFUSED;
+        };
+        let pages = self.memory.size(&store) as u32;
+        let mut store = store.as_context_mut();
+        let state = store.data_mut();
+        state.emit(EventKind::MemoryGrow { pages });
+        match state.ending {
+            Some(_) => Verdict::Stop,
+            None => Verdict::Value(old),
+        }
+    }
+
+    /// `table.grow`: the old size in elements, or -1. The table is the calling thread's own.
+    fn grow_table(caller: &mut Caller<'_, State>, table: i32, elements: i32, value: Ref) -> i32 {
+        const REFUSED: i32 = -1;
+        let name = format!("{}{table}", hooks::TABLE_PREFIX);
+        let Some(table) = caller.get_export(&name).and_then(Extern::into_table) else {
+            return REFUSED;
+        };
+        let by = u64::from(elements.cast_unsigned());
+        let old = table.size(&*caller);
+        let wanted = old + by;
+        if table
+            .ty(&*caller)
+            .maximum()
+            .is_some_and(|maximum| wanted > maximum)
+        {
+            return REFUSED;
+        }
+        let state = caller.data_mut();
+        if let Err(limit) = state.instances.grow_table(old, wanted) {
+            state.limits_reached.insert(limit);
+            return REFUSED;
+        }
+        match table.grow(&mut *caller, by, value) {
+            Ok(old) => old as i32,
+            Err(_) => REFUSED,
         }
     }
 }
@@ -226,7 +263,16 @@ fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32
             Hook::BulkWrite => linker.func_wrap(m, name, move |mut c: C<'_>, d: i32, n: i32, s: i32| {
                 shared.note(&mut c, |state, memory| ops::bulk_write(state, memory.len(), site(s), d.cast_unsigned(), n.cast_unsigned()));
             }),
-            Hook::Grow => linker.func_wrap(m, name, move |mut c: C<'_>, pages: i32, _site: i32| shared.grow(&mut c, pages.cast_unsigned())),
+            Hook::Size => linker.func_wrap(m, name, move |mut c: C<'_>, _site: i32| shared.operate(&mut c, Op::Size).map(|v| v as i32)),
+            Hook::Grow => linker.func_wrap(m, name, move |mut c: C<'_>, pages: i32, _site: i32| {
+                shared.operate(&mut c, Op::Grow { pages: pages.cast_unsigned() }).map(|v| v as i32)
+            }),
+            Hook::GrowFuncTable => linker.func_wrap(m, name, |mut c: C<'_>, value: Nullable<Func>, elements: i32, table: i32| {
+                Shared::grow_table(&mut c, table, elements, Ref::Func(value))
+            }),
+            Hook::GrowExternTable => linker.func_wrap(m, name, |mut c: C<'_>, value: Nullable<ExternRef>, elements: i32, table: i32| {
+                Shared::grow_table(&mut c, table, elements, Ref::Extern(value))
+            }),
             Hook::Enter => linker.func_wrap(m, name, move |mut c: C<'_>, f: i32, a0: i32, a1: i32, a2: i32, a3: i32| {
                 let args = [a0, a1, a2, a3].map(i32::cast_unsigned);
                 let role = roles.get(&f.cast_unsigned()).copied().unwrap_or(Role::Hide { callbacks: false });

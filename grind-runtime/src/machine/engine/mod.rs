@@ -3,12 +3,13 @@
 //! One `Store`, one instance per guest thread, one memory and one ring for all. A thread is suspended by a
 //! host function that returns an error, and resumed with that function's result.
 
+mod errors;
+mod instances;
 mod link;
 mod session;
-mod tables;
 
+pub(super) use instances::Instances;
 pub use session::{Session, Value};
-pub(super) use tables::Tables;
 
 use crate::machine::limits::LimitReached;
 use crate::machine::ops::{self, Op};
@@ -18,9 +19,9 @@ use crate::machine::{Ending, Entry, MachineConfig, MachineError, RunResult, RunS
 use crate::program::{Program, hooks};
 use crate::schedule::PointKind;
 use crate::trace::{EventKind, ThreadId};
+use errors::{compile_error, instantiation_error, too_large};
 use link::{Leave, Shared, from_val, to_val};
 use std::collections::VecDeque;
-use tables::instantiation_error;
 use wasmi::{
     CompilationMode, Config, Engine, Error, ExternType, Func, Global, Instance, Linker, Memory,
     MemoryType, Module, Ref, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Store,
@@ -147,7 +148,7 @@ impl<'a> Runner<'a> {
             .set_max_stack_height(VALUE_STACK)
             .set_max_cached_stacks(64);
         let engine = Engine::new(&engine_config);
-        let module = Module::new(&engine, program.lowered()).map_err(instantiation_error)?;
+        let module = Module::new(&engine, program.lowered()).map_err(compile_error)?;
         let shape = program.info().memory;
         let wanted = config.initial_memory.unwrap_or(0).div_ceil(65_536);
         let most = shape.map_or(0, |memory| memory.maximum.unwrap_or(65_536));
@@ -166,7 +167,10 @@ impl<'a> Runner<'a> {
         }
         let fuel = config.fuel;
         let mut store = Store::new(&engine, State::new(program, config, entry));
-        store.limiter(|state| &mut state.tables);
+        store.limiter(|state| &mut state.instances);
+        if !store.data_mut().instances.reserve() {
+            return Err(too_large(program.info()));
+        }
         let memory_type = MemoryType::new(pages, shape.and_then(|memory| memory.maximum));
         let shared = Shared {
             memory: Memory::new(&mut store, memory_type).map_err(engine_error)?,
@@ -210,10 +214,7 @@ impl<'a> Runner<'a> {
         let memory = self.shared.memory.data_size(&self.store) as u64;
         // Suspended calls hold stacks of the engine; they go before the store does.
         drop(self.threads);
-        let mut state = self.store.into_data();
-        if state.tables.refused {
-            state.limits_reached.insert(LimitReached::Tables);
-        }
+        let state = self.store.into_data();
         let ending = match (state.ending, self.main_results.first()) {
             (Some(Ending::Returned), Some(Val::I32(code))) => Ending::Exited(*code),
             (Some(ending), _) => ending,
@@ -246,10 +247,7 @@ impl<'a> Runner<'a> {
             }
             Op::Refuelled => Verdict::Value(0),
             Op::Drained => Verdict::Value(u64::from(self.store.data_mut().next_slot())),
-            op => {
-                let (memory, state) = self.shared.memory.data_and_store_mut(&mut self.store);
-                state.perform(memory, op)
-            }
+            op => self.shared.perform(&mut self.store, op),
         };
         self.follow(thread, verdict)
     }
@@ -595,6 +593,7 @@ impl<'a> Runner<'a> {
         let activation = std::mem::take(self.activation(thread));
         if self.program.instances_recyclable() {
             self.spare.extend(activation.guest);
+            self.store.data_mut().instances.recycled();
         }
     }
 

@@ -635,10 +635,15 @@ impl Body<'_> {
             }
             Some(Effect::Copy) if !off => self.bulk(Hook::BulkCopy, read)?,
             Some(Effect::Write) if !off => self.bulk(Hook::BulkWrite, read)?,
+            Some(Effect::Size) => {
+                let site = self.site(SiteKind::Bulk, 0, offset, 0);
+                self.call_hook(Hook::Size, site);
+            }
             Some(Effect::Grow) => {
                 let site = self.site(SiteKind::Bulk, 0, offset, 0);
                 self.call_hook(Hook::Grow, site);
             }
+            Some(&Effect::TableGrow(table)) => self.grow_table(table),
             _ => {
                 if exits_function(op, depth) {
                     self.store_ring();
@@ -684,6 +689,16 @@ impl Body<'_> {
         self.sink().local_get(source);
         self.sink().local_get(length);
         self.copy(read)
+    }
+
+    /// The engine's own `table.grow` keeps a frame of the host's stack at each execution.
+    fn grow_table(&mut self, table: u32) {
+        let hook = match self.context.info.tables.get(table as usize) {
+            Some(ty) if ty.element_type.is_extern_ref() => Hook::GrowExternTable,
+            _ => Hook::GrowFuncTable,
+        };
+        self.sink().i32_const(table.cast_signed());
+        self.call(self.context.hook(hook));
     }
 
     fn copy(&mut self, read: &Read<'_>) -> Result<(), ProgramError> {

@@ -18,7 +18,10 @@ pub(super) enum Effect {
     Fence,
     Copy,
     Write,
+    Size,
     Grow,
+    /// Of this table; no other thread can see it.
+    TableGrow(u32),
 }
 
 /// What is added to the address operand. Memories have 32 bits, which is validated elsewhere.
@@ -144,7 +147,9 @@ pub(super) fn effect(op: &Operator<'_>) -> Option<Effect> {
         O::AtomicFence { .. } => Effect::Fence,
         O::MemoryCopy { .. } => Effect::Copy,
         O::MemoryFill { .. } | O::MemoryInit { .. } => Effect::Write,
+        O::MemorySize { .. } => Effect::Size,
         O::MemoryGrow { .. } => Effect::Grow,
+        O::TableGrow { table } => Effect::TableGrow(table),
         _ => return None,
     })
 }
@@ -169,9 +174,7 @@ pub(super) fn straight(op: &Operator<'_>, effect: Option<&Effect>) -> Option<(us
             Operator::Block { .. }
             | Operator::Loop { .. }
             | Operator::If { .. }
-            | Operator::Unreachable
-            // Another thread may have grown the memory.
-            | Operator::MemorySize { .. } => return None,
+            | Operator::Unreachable => return None,
             _ => {}
         },
     }
@@ -204,7 +207,6 @@ pub(super) fn may_trap(op: &Operator<'_>) -> bool {
             | O::I64TruncF64U
             | O::TableGet { .. }
             | O::TableSet { .. }
-            | O::TableGrow { .. }
             | O::TableFill { .. }
             | O::TableCopy { .. }
             | O::TableInit { .. }

@@ -14,8 +14,13 @@ pub(crate) const SLOT: &str = "slot";
 pub(crate) const START: &str = "grind:start";
 /// Prefix of the exports of the guest's mutable globals, followed by their index.
 pub(crate) const GLOBAL_PREFIX: &str = "grind:global:";
+/// Prefix of the exports of the guest's tables, followed by their index.
+pub(crate) const TABLE_PREFIX: &str = "grind:table:";
 
 use ValType::{I32, I64};
+
+const FUNC: ValType = ValType::FUNCREF;
+const EXTERN: ValType = ValType::EXTERNREF;
 
 /// A hook. `site` is the last parameter of each that has one; `op` is a [`AtomicOp`] number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +51,13 @@ pub(crate) enum Hook {
     BulkCopy,
     /// `(dest, len, site)`, before `memory.fill` and `memory.init`
     BulkWrite,
+    /// `(site) -> pages`, in place of `memory.size`
+    Size,
     /// `(pages, site) -> old size or -1`, in place of `memory.grow`
     Grow,
+    /// `(value, elements, table) -> old size or -1`, in place of `table.grow`. It takes no records from the ring.
+    GrowFuncTable,
+    GrowExternTable,
     /// `(function, a, b, c, d)`, before an intercepted function
     Enter,
     /// `(function, result)`, after it
@@ -61,7 +71,7 @@ pub(crate) enum Hook {
 impl Hook {
     pub(crate) const COUNT: u32 = Hook::ALL.len() as u32;
 
-    pub(crate) const ALL: [Hook; 20] = [
+    pub(crate) const ALL: [Hook; 23] = [
         Hook::Drain,
         Hook::Load32,
         Hook::Load64,
@@ -77,7 +87,10 @@ impl Hook {
         Hook::Fence,
         Hook::BulkCopy,
         Hook::BulkWrite,
+        Hook::Size,
         Hook::Grow,
+        Hook::GrowFuncTable,
+        Hook::GrowExternTable,
         Hook::Enter,
         Hook::Leave,
         Hook::Callback,
@@ -102,7 +115,10 @@ impl Hook {
             Hook::Fence => ("fence", &[I32], &[]),
             Hook::BulkCopy => ("copy", &[I32, I32, I32, I32], &[]),
             Hook::BulkWrite => ("fill", &[I32, I32, I32], &[]),
+            Hook::Size => ("size", &[I32], &[I32]),
             Hook::Grow => ("grow", &[I32, I32], &[I32]),
+            Hook::GrowFuncTable => ("grow_func_table", &[FUNC, I32, I32], &[I32]),
+            Hook::GrowExternTable => ("grow_extern_table", &[EXTERN, I32, I32], &[I32]),
             Hook::Enter => ("enter", &[I32, I32, I32, I32, I32], &[]),
             Hook::Leave => ("leave", &[I32, I32], &[]),
             Hook::Callback => ("callback", &[I32], &[]),

@@ -116,6 +116,10 @@ pub(super) fn encode(
             shift.global_index(index)?,
         );
     }
+    for index in 0..info.tables.len() as u32 {
+        let name = format!("{}{index}", hooks::TABLE_PREFIX);
+        exports.export(&name, ExportKind::Table, index);
+    }
     if let Some(start) = info.start {
         exports.export(hooks::START, ExportKind::Func, shift.function_index(start)?);
     }
