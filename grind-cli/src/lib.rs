@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aborts;
 mod analyze;
 mod baseline;
 mod cargo;
@@ -29,10 +30,8 @@ mod trace_file;
 mod watch;
 
 use cli::{Cli, Command};
-use grind_runtime::host::ExitCode;
 use std::env;
 use std::io::Write;
-use std::panic;
 use std::process;
 
 /// `grind`, with the arguments of the process.
@@ -53,20 +52,13 @@ pub fn cargo_grind() -> process::ExitCode {
 
 /// Says what went wrong, and which exit code it is.
 fn guarded(work: impl FnOnce() -> anyhow::Result<u8>) -> process::ExitCode {
-    panic::set_hook(Box::new(|info| {
-        // There is nowhere to report a failure to report.
-        let _ = writeln!(
-            anstream::stderr(),
-            "grind: internal error: {info}\nThis is a defect of grind, not of the guest. Please report it with the module."
-        );
-    }));
-    match panic::catch_unwind(panic::AssertUnwindSafe(work)) {
-        Ok(Ok(code)) => process::ExitCode::from(code),
-        Ok(Err(error)) => {
+    aborts::install();
+    match work() {
+        Ok(code) => process::ExitCode::from(code),
+        Err(error) => {
             let _ = writeln!(anstream::stderr(), "grind: error: {}", error::text(&error));
             error::exit_code(&error).into()
         }
-        Err(_) => ExitCode::Failure.into(),
     }
 }
 

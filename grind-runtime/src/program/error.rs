@@ -27,6 +27,11 @@ pub enum ProgramError {
         "the module uses a 64-bit memory (memory64), which grind does not support; build it for wasm32"
     )]
     Memory64,
+    /// A table with 64-bit indices, which is part of the same proposal.
+    #[error(
+        "the module has a table with 64-bit indices (memory64), which grind does not support; build it for wasm32"
+    )]
+    Table64,
     /// More than one memory.
     #[error("the module has {0} memories; grind supports one, which all threads share")]
     MultipleMemories(usize),

@@ -283,6 +283,9 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
         }
     }
     info.memory = memory_shape(&memories)?;
+    if info.tables.iter().any(|table| table.table64) {
+        return Err(ProgramError::Table64);
+    }
     let exported = info
         .exports
         .iter()
