@@ -24,6 +24,7 @@ mod report_args;
 mod run;
 mod seed_io;
 mod seeds;
+mod set_up;
 mod settings;
 mod trace;
 mod trace_file;

@@ -9,12 +9,13 @@ use crate::quote;
 use crate::recording;
 use crate::report_args::{Always, Stream};
 use crate::seeds::{self, SeedRange};
+use crate::set_up::SetUp;
 use crate::trace_file;
 use crate::watch::Watch;
 use anyhow::{Context, Result, bail};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
-use grind_runtime::machine::{Entry, Limits, Unfinished};
+use grind_runtime::machine::{Control, Entry, Limits, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, ProgramOptions};
 use grind_runtime::report::Report;
@@ -33,18 +34,24 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let policy = args.flags.policy.load()?;
     let read = &[args.module()];
     let outputs = (args.flags.report).open(Stream::Stderr, Always::Printed, read)?;
+    let control = Arc::default();
+    let set_up = SetUp::within(args.flags.timeout, &control);
     let wasm = crate::module::read(args.module())?;
     let program_options = ProgramOptions {
         interceptors: config.interceptors,
         ..ProgramOptions::default()
     };
-    let options = options(args)?;
+    let options = options(args, control)?;
     let header = header(args, &wasm, &program_options, &options);
     let program = Program::with_options(&wasm, program_options)
         .with_context(|| args.module().display().to_string())?;
     let (report, code) = match args.flags.seeds {
         None => once(args, header, &program, &options, &mut suppressions, &policy),
-        Some(seeds) => many(args, &program, &options, seeds, &mut suppressions, &policy),
+        Some(seeds) => {
+            // Each has a time of its own.
+            drop(set_up);
+            many(args, &program, &options, seeds, &mut suppressions, &policy)
+        }
     }?;
     let lines = suppression_lines(&report);
     outputs.write(report)?;
@@ -136,7 +143,7 @@ fn suppression_lines(report: &Report) -> String {
     lines.concat()
 }
 
-fn options(args: &RunArgs) -> Result<RunOptions> {
+fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
     let name = args.module().file_name().unwrap_or(OsStr::new("guest"));
     let guest_args =
         std::iter::once(name).chain(args.guest_args().iter().map(|arg| arg.as_os_str()));
@@ -182,7 +189,7 @@ fn options(args: &RunArgs) -> Result<RunOptions> {
             halt_on_error: args.flags.halt_on_error,
             ..AnalysisOptions::default()
         },
-        ..RunOptions::default()
+        control,
     })
 }
 

@@ -29,7 +29,8 @@ impl Watch {
         }
         let (done, ended) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let start = Instant::now();
+            let mut start = Instant::now();
+            let mut pass = control.pass();
             let mut bar: Option<ProgressBar> = None;
             loop {
                 let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
@@ -37,8 +38,12 @@ impl Watch {
                     Err(RecvTimeoutError::Timeout) => {}
                     Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
                 }
-                if left.is_some_and(|left| left.is_zero()) {
-                    control.request_stop();
+                // Each pass has as long.
+                if pass != control.pass() {
+                    pass = control.pass();
+                    start = Instant::now();
+                } else if left.is_some_and(|left| left.is_zero()) {
+                    control.stop_pass(pass);
                 }
                 if progress && start.elapsed() > SHOW_AFTER {
                     let bar = bar.get_or_insert_with(spinner);

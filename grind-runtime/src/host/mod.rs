@@ -168,10 +168,15 @@ fn first_and_second<Io: HostIo>(
                 tape: None,
                 io: Box::new(Player::new(inputs)),
                 preopens: preopens(),
-                // A time-out ended the first pass; the second ends by itself at the last access it needs.
-                control: Arc::default(),
+                control: Arc::clone(&options.control),
             };
-            analysis = pass(program, options, again)?.analysis;
+            // It ends by itself at the last access it needs, unless it is asked to.
+            options.control.next_pass();
+            let second = pass(program, options, again)?;
+            if second.ending == Ending::TimedOut {
+                warnings.push(SECOND_STOPPED.to_owned());
+            }
+            analysis = second.analysis;
         } else {
             warnings.push(format!(
                 "the host told the guest more than {} MiB, so that the run could not be repeated: \
@@ -255,6 +260,10 @@ fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passe
         },
     })
 }
+
+/// What is said where the second pass did not come to its end.
+const SECOND_STOPPED: &str = "the second pass, which learns the stacks of earlier accesses, was stopped before its end: \
+    some are shown without";
 
 /// What is said of findings in a module without names.
 const NAMELESS: &str = "the module has no names, so that libc's and std's own locks and allocators cannot be told from the \

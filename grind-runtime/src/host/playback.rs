@@ -169,7 +169,10 @@ impl State {
             return 0;
         }
         let Some(Entry::Random(bits)) = self.next else {
-            self.diverge(&"random bits for the guest");
+            match self.stop_here() {
+                Flow::Halt => self.control.request_stop(),
+                Flow::Continue => self.diverge(&"random bits for the guest"),
+            }
             return 0;
         };
         self.take();

@@ -3,7 +3,7 @@
 use super::observe::{Observe, Observer};
 use super::playback::{Divergence, Playback, PlaybackIo, Played, TraceInput};
 use super::record::{Tape, TraceOutput};
-use super::{Outcome, Pass, RunOptions, downcast, pass};
+use super::{Outcome, Pass, RunOptions, SECOND_STOPPED, downcast, pass};
 use crate::analysis::{AnalysisOptions, Detect, LiveAnalysis};
 use crate::machine::{Control, Ending, HostIo, MachineError, NullIo};
 use crate::program::{Program, ProgramOptions};
@@ -134,7 +134,7 @@ pub fn replay(
             tape: tape.as_ref(),
             io: Box::new(io),
             preopens: header.preopens.clone(),
-            control: options.control,
+            control: Arc::clone(&options.control),
         },
     )?;
     let ended = !matches!(first.ending, Ending::Halted | Ending::TimedOut);
@@ -145,13 +145,14 @@ pub fn replay(
     let observer = first.others.pop().filter(|_| observing);
     let observed = observer.map(|observer| *downcast::<Observer>(observer));
 
+    let mut warnings = Vec::new();
     let mut analysis = first.analysis;
     if matches!(first.ending, Ending::Returned | Ending::Exited(0)) {
         analysis.end_normally();
     }
     if analysis.needs_second_pass() {
-        let control = Arc::default();
-        let playback = Playback::new(open()?, Arc::clone(&control));
+        options.control.next_pass();
+        let playback = Playback::new(open()?, Arc::clone(&options.control));
         let io = PlaybackIo {
             playback: playback.clone(),
             echo: Box::new(NullIo),
@@ -163,9 +164,14 @@ pub fn replay(
             tape: None,
             io: Box::new(io),
             preopens: header.preopens,
-            control,
+            control: Arc::clone(&options.control),
         };
-        analysis = pass(program, &run_options, again)?.analysis;
+        let second = pass(program, &run_options, again)?;
+        // A trace that is cut ends the run the same way.
+        if second.ending == Ending::TimedOut && !cut {
+            warnings.push(SECOND_STOPPED.to_owned());
+        }
+        analysis = second.analysis;
         played(&playback, false)?;
     }
     Ok(Replayed {
@@ -175,7 +181,7 @@ pub fn replay(
             limits_reached: first.limits_reached,
             stats: first.stats,
             io: NullIo,
-            warnings: Vec::new(),
+            warnings,
         },
         options: run_options,
         cut,

@@ -1,19 +1,53 @@
 //! A run seen from outside: how far it is, and the wish that it stop.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Shared between a run and whoever watches it, possibly on another OS thread.
+///
+/// A run that raced is repeated: it has two passes, numbered from 0.
 #[derive(Debug, Default)]
 pub struct Control {
-    stop: AtomicBool,
+    /// The present pass.
+    pass: AtomicU32,
+    /// Passes before this one are to stop.
+    stopped_before: AtomicU32,
+    /// A guest has begun to run.
+    begun: AtomicBool,
     words: AtomicU64,
     threads_ended: AtomicU64,
 }
 
 impl Control {
-    /// Asks the run to end at its next scheduling point; it ends as timed out.
+    /// Asks the present pass to end at its next scheduling point; it ends as timed out.
     pub fn request_stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop_pass(self.pass());
+    }
+
+    /// Asks this pass to end, if it has not, and no later one.
+    pub fn stop_pass(&self, pass: u32) {
+        self.stopped_before.fetch_max(pass + 1, Ordering::Relaxed);
+    }
+
+    /// The present pass.
+    #[must_use]
+    pub fn pass(&self) -> u32 {
+        self.pass.load(Ordering::Relaxed)
+    }
+
+    /// Whether a guest has begun to run. Before, it is compiled and its first instance made, which cannot be
+    /// interrupted.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// The same program is about to be run again. What was asked of the pass before does not count.
+    pub(crate) fn next_pass(&self) {
+        self.pass.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
     }
 
     /// Words of records so far; see [`RunStats::words`](super::RunStats::words).
@@ -28,8 +62,10 @@ impl Control {
         self.threads_ended.load(Ordering::Relaxed)
     }
 
-    pub(super) fn stop_requested(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    /// Whether the present pass was asked to end.
+    #[must_use]
+    pub fn stop_requested(&self) -> bool {
+        self.stopped_before.load(Ordering::Relaxed) > self.pass()
     }
 
     pub(super) fn count_words(&self, count: u64) {
@@ -38,5 +74,25 @@ impl Control {
 
     pub(super) fn thread_ended(&self) {
         self.threads_ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_of_one_pass() {
+        let control = Control::default();
+        assert!(!control.stop_requested());
+        control.request_stop();
+        assert!(control.stop_requested());
+        control.next_pass();
+        assert!(!control.stop_requested());
+        // A watcher that is late stops nothing.
+        control.stop_pass(0);
+        assert!(!control.stop_requested());
+        control.stop_pass(1);
+        assert!(control.stop_requested());
     }
 }

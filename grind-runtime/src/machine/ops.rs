@@ -16,6 +16,9 @@ use crate::program::embedder::{Call, Driver, Touch};
 use crate::program::sites::SiteId;
 use crate::trace::{AtomicKind, EventKind, RangeOrigin, ThreadId, WaitOutcome};
 
+/// Bytes of a page of memory.
+const PAGE: u64 = 65_536;
+
 /// What a thread asks for, or goes on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Op {
@@ -273,12 +276,7 @@ fn touch(state: &mut State, memory: &mut [u8], touched: Vec<Touch>) -> Result<()
             }
         };
         if len > 0 {
-            state.emit(EventKind::Range {
-                origin: RangeOrigin::Host,
-                addr,
-                len,
-                write,
-            });
+            state.accesses(RangeOrigin::Host, addr, len, write);
         }
     }
     Ok(())
@@ -405,12 +403,7 @@ pub(super) fn bulk_write(state: &mut State, memory_len: usize, site: SiteId, des
 }
 
 fn bulk_range(state: &mut State, site: SiteId, addr: u32, len: u32, write: bool) {
-    state.emit(EventKind::Range {
-        origin: RangeOrigin::Bulk(site),
-        addr,
-        len,
-        write,
-    });
+    state.accesses(RangeOrigin::Bulk(site), addr, len, write);
 }
 
 /// Whether a range lies in a memory of this many bytes.

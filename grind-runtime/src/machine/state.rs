@@ -21,12 +21,15 @@ use crate::program::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::program::{Program, RING_END};
 use crate::schedule::{Point, PointKind, Scheduler, Slice};
 use crate::trace::{
-    BlockedOn, Event, EventKind, EventSink, Flow, Record, Records, SINGLE, ThreadEnd, ThreadId,
-    WaitOutcome, region,
+    BlockedOn, Event, EventKind, EventSink, Flow, RangeOrigin, Record, Records, SINGLE, ThreadEnd,
+    ThreadId, WaitOutcome, region,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use threadlink::abi::Errno;
+
+/// Bytes of a range of memory that the detectors get at a time: a few tenths of a second at most.
+const PIECE: u32 = 16 << 20;
 
 /// Words of the ring.
 const RING_WORDS: u32 = RING_END / 4;
@@ -204,6 +207,25 @@ impl State {
         }
     }
 
+    /// The current thread reads or writes a range of memory. Long ones are told in pieces, between which the run can be
+    /// stopped.
+    pub(super) fn accesses(&mut self, origin: RangeOrigin, addr: u32, len: u32, write: bool) {
+        let mut done = 0;
+        loop {
+            let piece = (len - done).min(PIECE);
+            self.emit(EventKind::Range {
+                origin,
+                addr: addr.wrapping_add(done),
+                len: piece,
+                write,
+            });
+            done += piece;
+            if done == len || self.stopping() {
+                return;
+            }
+        }
+    }
+
     /// The run ends; the first reason counts. While unfinished threads are observed, it has ended already, for all that they do but
     /// trap.
     pub(super) fn end(&mut self, ending: Ending) {
@@ -266,7 +288,8 @@ impl State {
         }
     }
 
-    fn stopping(&mut self) -> bool {
+    /// Whether the run is at its end, or is asked to be.
+    pub(super) fn stopping(&mut self) -> bool {
         if self.control.stop_requested() {
             self.stop(Ending::TimedOut);
         }

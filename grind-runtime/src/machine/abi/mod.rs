@@ -11,7 +11,7 @@ pub(super) use wasi::Descriptors;
 use super::ops::{self, Reply};
 use super::state::State;
 use crate::program::imports;
-use crate::trace::{EventKind, RangeOrigin};
+use crate::trace::RangeOrigin;
 use threadlink::abi;
 
 /// What a host function can reach.
@@ -92,12 +92,7 @@ impl Ctx<'_> {
             return Err(OutOfBounds);
         }
         if len > 0 {
-            self.state.emit(EventKind::Range {
-                origin: RangeOrigin::Host,
-                addr,
-                len,
-                write,
-            });
+            self.state.accesses(RangeOrigin::Host, addr, len, write);
         }
         Ok(addr as usize..addr as usize + len as usize)
     }

@@ -82,6 +82,7 @@ struct Runner<'a> {
 pub(super) fn run(program: &Program, config: MachineConfig) -> Result<RunResult, MachineError> {
     let entry = entry(program, &config.entry)?;
     let mut runner = Runner::new(program, config, entry)?;
+    runner.store.data_mut().control.begin();
     runner.store.data_mut().point(PointKind::Blocked);
     runner.run()?;
     Ok(runner.finish())

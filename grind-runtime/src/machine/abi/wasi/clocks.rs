@@ -32,11 +32,17 @@ pub(super) fn time(state: &State, id: u64) -> Result<u64, Errno> {
 }
 
 fn random(ctx: &mut Ctx<'_>, addr: u32, len: u32) -> Done {
-    ctx.check(addr, len)?;
-    let mut bytes = vec![0; len as usize];
-    for chunk in bytes.chunks_mut(8) {
-        let word = ctx.state.scheduler.random().to_le_bytes();
-        chunk.copy_from_slice(&word[..chunk.len()]);
+    /// Bytes between two looks at whether the run is to stop.
+    const PIECE: usize = 64 << 10;
+    let range = ctx.range(addr, len, true)?;
+    for piece in ctx.memory[range].chunks_mut(PIECE) {
+        if ctx.state.stopping() {
+            return Err(Errno::Intr);
+        }
+        for chunk in piece.chunks_mut(8) {
+            let word = ctx.state.scheduler.random().to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
     }
-    Ok(ctx.write(addr, &bytes)?)
+    Ok(())
 }
