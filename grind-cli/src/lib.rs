@@ -26,6 +26,7 @@ mod seed_io;
 mod seeds;
 mod set_up;
 mod settings;
+mod text;
 mod trace;
 mod trace_file;
 mod watch;

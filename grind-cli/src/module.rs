@@ -1,22 +1,46 @@
 //! The module a user names.
 
 use crate::error::NotFound;
+use crate::text;
 use anyhow::{Context, Result};
-use std::fs;
-use std::io::ErrorKind;
+use grind_runtime::program::ProgramError;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+
+/// Bytes of a module, as in browsers.
+const LARGEST: u64 = 1 << 30;
+
+/// A device or a pipe may have no end.
+fn read_at_most(path: &Path, limit: u64) -> io::Result<Result<Vec<u8>, ProgramError>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok(if bytes.len() as u64 > limit {
+        Err(ProgramError::TooLarge(format!(
+            "the file has more than {} MiB",
+            limit >> 20
+        )))
+    } else {
+        Ok(bytes)
+    })
+}
 
 /// Reads a module; text is assembled, with debug lines that point into it.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
+    let is_text = path.extension().is_some_and(|extension| extension == "wat");
+    let limit = if is_text { text::LONGEST } else { LARGEST };
+    let bytes = match read_at_most(path, limit) {
+        Ok(bytes) => bytes.with_context(|| path.display().to_string())?,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let path = path.display().to_string();
             return Err(NotFound { path }.into());
         }
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
-    if path.extension().is_some_and(|extension| extension == "wat") {
+    if is_text {
+        if let Ok(text) = str::from_utf8(&bytes) {
+            text::check_labels(text).with_context(|| path.display().to_string())?;
+        }
         return wat::Parser::new()
             .generate_dwarf(wat::GenerateDwarf::Lines)
             .parse_bytes(Some(path), &bytes)

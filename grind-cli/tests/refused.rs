@@ -370,3 +370,95 @@ fn more_jobs_than_there_is_work_are_not_made() {
         start.elapsed()
     );
 }
+
+#[test]
+fn a_module_file_of_no_end_is_refused_and_one_that_never_comes_is_timed_out() {
+    let place = Place::new();
+    place.refused("run /dev/zero", 126, "more than 1024 MiB");
+    place.refused(
+        "analyze --module /dev/zero t.grind",
+        126,
+        "more than 1024 MiB",
+    );
+    std::os::unix::fs::symlink("/dev/zero", place.path("endless.wat")).unwrap();
+    place.refused("run endless.wat", 126, "more than 256 MiB");
+    // Nobody writes to it.
+    let fifo = Command::new("mkfifo").arg(place.path("fifo")).status();
+    assert!(fifo.unwrap().success());
+    place.refused(
+        "run --timeout 200ms fifo",
+        124,
+        "before the program was set up",
+    );
+}
+
+#[test]
+fn a_text_with_many_labels_in_deep_blocks_is_refused_in_time() {
+    let place = Place::new();
+    let labels = |n: usize| {
+        format!(
+            "(module (func (export \"_start\") {} i32.const 0 br_table {} {}))",
+            "block $l ".repeat(n),
+            "$l ".repeat(n),
+            "end ".repeat(n)
+        )
+    };
+    fs::write(place.path("deep.wat"), labels(10_000)).unwrap();
+    place.codes(&["run", "deep.wat"], 0);
+    fs::write(place.path("deeper.wat"), labels(400_000)).unwrap();
+    let begun = Instant::now();
+    place.refused("run deeper.wat", 126, "its names in nested blocks");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+/// What grind exits with, run by a shell that limits its resources first.
+fn limited(place: &Place, limit: &str, arguments: &str) -> Option<i32> {
+    let grind = snapbox::cmd::cargo_bin!("grind");
+    let status = Command::new("sh")
+        .current_dir(&place.0)
+        .arg("-c")
+        .arg(format!(
+            "ulimit -c 0; {limit}; exec {} {arguments}",
+            grind.display()
+        ))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.unwrap().code()
+}
+
+#[test]
+fn an_abort_of_grind_is_no_trap_of_the_guest() {
+    let place = Place::new();
+    // The memory of the guest itself is there; what the detectors need is not.
+    let wide = r#"(module
+        (import "env" "memory" (memory 3200 3200 shared))
+        (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+        (import "threadlink" "thread_join" (func $join (param i32) (result i32)))
+        (func $fill (memory.fill (i32.const 64) (i32.const 1) (i32.const 209000000)))
+        (func (export "thread_start") (param i32) (call $fill))
+        (func (export "_start")
+            (drop (call $create (i32.const 0) (i32.const 0)))
+            (call $fill)
+            (drop (call $join (i32.load (i32.const 0))))))"#;
+    fs::write(place.path("wide.wat"), wide).unwrap();
+    assert_eq!(limited(&place, "true", "run -q wide.wat"), Some(66));
+    let mut failed = 0;
+    for kilobytes in [300_000, 350_000, 400_000, 500_000] {
+        let code = limited(&place, &format!("ulimit -v {kilobytes}"), "run -q wide.wat");
+        assert!(
+            [125, 126, 66].map(Some).contains(&code),
+            "{kilobytes}: {code:?}"
+        );
+        failed += u32::from(code == Some(125));
+    }
+    assert!(failed > 0, "no limit was too low");
+    // A native stack that runs over.
+    let mut failed = 0;
+    for kilobytes in [32, 48, 64, 96, 128] {
+        let code = limited(&place, &format!("ulimit -s {kilobytes}"), "run -q ok.wat");
+        assert!([125, 0].map(Some).contains(&code), "{kilobytes}: {code:?}");
+        failed += u32::from(code == Some(125));
+    }
+    assert!(failed > 0, "no stack was too small");
+}

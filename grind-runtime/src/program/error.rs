@@ -70,6 +70,15 @@ pub enum ProgramError {
         /// What was found.
         problem: String,
     },
+    /// It creates threads, and its memory is not shared: in any host each thread would have a memory of its own.
+    #[error(
+        "the module imports `{import}` but its memory is not shared; build it with a shared memory (`--shared-memory`, \
+         or `(memory MIN MAX shared)`)"
+    )]
+    UnsharedMemory {
+        /// The import that creates threads.
+        import: String,
+    },
     /// The module is beyond a limit of the lowering.
     #[error("the module is too large: {0}")]
     TooLarge(String),

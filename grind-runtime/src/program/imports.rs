@@ -215,13 +215,24 @@ pub fn uses_files(info: &ModuleInfo) -> bool {
 /// Checks imports and thread entries.
 ///
 /// # Errors
-/// [`ProgramError::Imports`] with all that cannot be satisfied, or [`ProgramError::ThreadStart`].
+/// [`ProgramError::Imports`] with all that cannot be satisfied, [`ProgramError::ThreadStart`], or
+/// [`ProgramError::UnsharedMemory`].
 pub(super) fn check(info: &ModuleInfo, embedder: &[HostImport]) -> Result<(), ProgramError> {
     let problems = import_problems(info, embedder);
     if !problems.is_empty() {
         return Err(ProgramError::Imports(problems));
     }
-    ThreadAbi::of(info).try_for_each(|abi| check_thread_entry(info, abi))
+    ThreadAbi::of(info).try_for_each(|abi| {
+        check_thread_entry(info, abi)?;
+        match info.memory {
+            Some(memory) if !memory.shared => {
+                let (module, name) = abi.create();
+                let import = format!("{module}.{name}");
+                Err(ProgramError::UnsharedMemory { import })
+            }
+            _ => Ok(()),
+        }
+    })
 }
 
 /// Imports that neither the embedder nor the machine provides as they are declared.
