@@ -190,6 +190,7 @@ fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
             ..AnalysisOptions::default()
         },
         control,
+        fuel: None,
     })
 }
 

@@ -7,7 +7,7 @@ mod script;
 use grind_runtime::analysis::{
     AnalysisOptions, AnalysisOutcome, BlockedThread, Detect, Diagnosed, Diagnosis, Misuse, Wanted,
 };
-use grind_runtime::trace::{BlockedOn, EventKind, LockMode, ThreadEnd, ThreadId, WaitOutcome};
+use grind_runtime::trace::{BlockedOn, EventKind, LockMode, ThreadEnd, ThreadId};
 use script::{Script, races};
 
 const X: u32 = 0x1000;

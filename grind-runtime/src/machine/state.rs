@@ -8,7 +8,6 @@ use super::futex::Futexes;
 use super::input::InputWaiters;
 use super::intercepts::Intercepts;
 use super::io::HostIo;
-use super::last_words::LastWords;
 use super::limits::{LimitReached, Limits, TOTAL_THREADS};
 use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
