@@ -108,6 +108,13 @@ impl TraceArgs {
     }
 }
 
+/// Ends a trace of a run that went on.
+pub(crate) fn finish_truncated(trace: TraceWriter<TraceOutput>) -> Result<()> {
+    let finished = trace.finish_truncated();
+    finished.context("cannot complete the trace")?;
+    Ok(())
+}
+
 /// Ends a trace.
 pub(crate) fn finish(trace: TraceWriter<TraceOutput>, footer: &Footer) -> Result<()> {
     trace.finish(footer).context("cannot complete the trace")?;

@@ -11,7 +11,7 @@ use crate::watch::Watch;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::analysis::{AnalysisOptions, Detect};
-use grind_runtime::host::{self, Observe, Observer, ReplayOptions};
+use grind_runtime::host::{self, ExitCode, Observe, Observer, ReplayOptions};
 use grind_runtime::machine::{HostIo, NullIo};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
@@ -54,6 +54,9 @@ pub(crate) struct ReplayArgs {
     /// List the accesses to this address, or to so many bytes from it
     #[arg(long, value_name = "ADDR[+LEN]", value_parser = range)]
     watch: Option<Range<u64>>,
+    /// Do not fail because the end of the trace is missing
+    #[arg(long)]
+    allow_truncated: bool,
     #[command(flatten)]
     trace: TraceArgs,
     #[command(flatten)]
@@ -142,10 +145,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     let mut report = replayed
         .outcome
         .report(&program, &symbolizer, &replayed.options);
-    if replayed.cut {
-        report
-            .warnings
-            .push("the trace is cut: the run was ended where it ends".to_owned());
+    if replayed.truncated {
+        let text = "the trace is truncated: the run was ended where it ends";
+        report.warnings.push(text.to_owned());
     }
     report.command = report::Command::Replay;
     report.program.module = module.display().to_string();
@@ -154,12 +156,22 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         .collect();
     report.reproduce = Some(quoted(&["grind", "replay"], file.path()));
     suppressions.apply(&mut report);
-    let code = policy.exit_code(&mut report, replayed.outcome.own_exit_code());
+    let otherwise = match replayed.outcome.own_exit_code() {
+        0 if replayed.truncated && !args.allow_truncated => ExitCode::Truncated.code(),
+        code => code,
+    };
+    let code = policy.exit_code(&mut report, otherwise);
     if let Some(trace) = replayed.record {
-        recording::finish(trace, &replayed.outcome.footer(code, report.findings.len()))?;
+        match replayed.truncated {
+            true => recording::finish_truncated(trace)?,
+            false => {
+                recording::finish(trace, &replayed.outcome.footer(code, report.findings.len()))?;
+            }
+        }
     }
     if observing {
-        return Ok(0);
+        let truncated = otherwise == ExitCode::Truncated.code();
+        return Ok(if truncated { otherwise } else { 0 });
     }
     trace_file::add_timeline(&mut report, &args.report, &args.file, &program)?;
     outputs.write(report)?;

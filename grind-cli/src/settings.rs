@@ -644,6 +644,7 @@ mod tests {
             "at",
             "thread",
             "watch",
+            "allow-truncated",
             "gen-suppressions",
             "config",
             "color",

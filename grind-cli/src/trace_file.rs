@@ -38,11 +38,18 @@ impl TraceFile {
         TraceReader::open(Box::new(BufReader::new(File::open(&self.path)?)) as TraceInput)
     }
 
+    /// A file that is there.
+    pub(crate) fn at(path: &Path) -> TraceFile {
+        TraceFile {
+            path: path.to_path_buf(),
+        }
+    }
+
     /// Whether it ends in the middle of the run, for which it is read to its end.
-    pub(crate) fn is_cut(&self) -> Result<bool, TraceError> {
+    pub(crate) fn is_truncated(&self) -> Result<bool, TraceError> {
         let mut reader = self.reader()?;
         while reader.next_entry()?.is_some() {}
-        Ok(matches!(reader.end(), Some(TraceEnd::Cut)))
+        Ok(matches!(reader.end(), Some(TraceEnd::Truncated)))
     }
 
     /// Bytes of the file.

@@ -89,14 +89,14 @@ fn a_file_cut_anywhere_reads_up_to_its_last_whole_chunk() {
         for len in 0..bytes.len() {
             match read(&bytes[..len]) {
                 (entries, Ok(end)) => {
-                    assert_eq!(end, Some(TraceEnd::Cut));
+                    assert_eq!(end, Some(TraceEnd::Truncated));
                     assert!(whole.starts_with(&entries));
                     without_end += usize::from(entries.len() == whole.len());
                 }
                 (entries, Err(error)) => {
                     assert!(entries.is_empty());
                     assert!(
-                        matches!(error, TraceError::NotATrace | TraceError::Cut(_)),
+                        matches!(error, TraceError::NotATrace | TraceError::Truncated(_)),
                         "{error}"
                     );
                 }
@@ -115,8 +115,8 @@ fn a_flipped_byte_is_never_taken_for_good() {
             bytes[at] ^= 0x55;
             let (entries, end) = read(&bytes);
             assert!(whole.starts_with(&entries), "byte {at}");
-            // A longer last chunk is a chunk that is cut.
-            assert!(!matches!(end, Ok(Some(TraceEnd::Complete(_)))), "byte {at}");
+            // A longer last chunk is none that is truncated.
+            assert!(end.is_err(), "byte {at}: {end:?}");
             bytes[at] ^= 0x55;
         }
     }
@@ -365,11 +365,10 @@ fn a_replay_recorded_again_is_the_same_trace() {
             ..ReplayOptions::default()
         };
         let replayed = host::replay(&program, || open(&first), options, Box::new(NullIo)).unwrap();
-        replayed
-            .record
-            .unwrap()
-            .finish(&replayed.outcome.footer(0, 0))
-            .unwrap();
+        let outcome = &replayed.outcome;
+        let findings = outcome.analysis.diagnoses.len();
+        let footer = outcome.footer(outcome.exit_code(), findings);
+        replayed.record.unwrap().finish(&footer).unwrap();
         let ((entries, end), (wanted_entries, wanted_end)) = (read(&file.bytes()), read(&wanted));
         assert_eq!(entries, wanted_entries);
         assert_eq!(end.unwrap(), wanted_end.unwrap());

@@ -135,12 +135,12 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
         done => done.with_context(|| args.file.display().to_string())?,
     }
     if file
-        .is_cut()
+        .is_truncated()
         .with_context(|| args.file.display().to_string())?
     {
         writeln!(
             anstream::stderr(),
-            "the trace is cut: this is what there is of it"
+            "the trace is truncated: this is what there is of it"
         )?;
     }
     Ok(0)
@@ -178,7 +178,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<u8> {
         ),
     };
     if events.is_err() && out.file.is_some() {
-        // A trace that ends in the middle would look like one that was cut. That it stays is no harm.
+        // A trace that ends in the middle would look like one that is truncated. That it stays is no harm.
         let _ = fs::remove_file(&args.output);
     }
     let events = events.with_context(|| from)?;

@@ -97,7 +97,7 @@ pub(crate) fn info(args: &FileArgs) -> Result<u8> {
         }
         _ => line(
             "end",
-            format!("cut after {} events", HumanCount(reader.counts().1)),
+            format!("truncated after {} events", HumanCount(reader.counts().1)),
         )?,
     }
     Ok(0)
@@ -188,8 +188,8 @@ pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
                 _ => {}
             }
         }
-        if matches!(reader.end(), Some(TraceEnd::Cut)) {
-            writeln!(out, "the trace is cut here")?;
+        if matches!(reader.end(), Some(TraceEnd::Truncated)) {
+            writeln!(out, "the trace is truncated here")?;
         }
         Ok(())
     })
@@ -237,8 +237,7 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
             Entry::Slice { .. } => counts.slices += 1,
             Entry::Input(_) | Entry::Random(_) => counts.inputs += 1,
             Entry::Records(thread) => {
-                counts.threads.entry(thread).or_default().1 +=
-                    reader.records().iter().count() as u64;
+                counts.threads.entry(thread).or_default().1 += reader.records().count() as u64;
             }
             Entry::Event(Event { thread, kind }) => {
                 number += 1;
@@ -289,8 +288,8 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
             HumanCount(counts.slices),
             HumanCount(counts.inputs)
         )?;
-        if let Some(TraceEnd::Cut) = reader.end() {
-            writeln!(out, "The trace is cut after these.\n")?;
+        if let Some(TraceEnd::Truncated) = reader.end() {
+            writeln!(out, "The trace is truncated after these.\n")?;
         }
         for (kind, count) in &counts.kinds {
             writeln!(out, "{:>12}  {kind}", count_of(*count))?;

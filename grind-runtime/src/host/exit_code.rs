@@ -11,6 +11,8 @@ pub enum ExitCode {
     Diverged = 65,
     /// There are findings.
     Findings = 66,
+    /// A trace ends before the run that it is of.
+    Truncated = 67,
     /// The run was ended by `--timeout` or `--max-steps`.
     Timeout = 124,
     /// grind itself failed.
@@ -25,10 +27,11 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, ascending.
-    pub const ALL: [ExitCode; 8] = [
+    pub const ALL: [ExitCode; 9] = [
         ExitCode::Usage,
         ExitCode::Diverged,
         ExitCode::Findings,
+        ExitCode::Truncated,
         ExitCode::Timeout,
         ExitCode::Failure,
         ExitCode::InvalidModule,
@@ -49,6 +52,7 @@ impl ExitCode {
             ExitCode::Usage => "the command line makes no sense",
             ExitCode::Diverged => "a run differs from its trace",
             ExitCode::Findings => "there are findings",
+            ExitCode::Truncated => "a trace ends before the run that it is of",
             ExitCode::Timeout => "the run was ended by --timeout or --max-steps",
             ExitCode::Failure => "grind itself failed",
             ExitCode::InvalidModule => "the module cannot be run",

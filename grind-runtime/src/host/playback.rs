@@ -36,8 +36,8 @@ pub struct Divergence {
 pub(super) enum Played {
     /// To the end of the trace, or as far as the run was let.
     Whole,
-    /// The trace is cut there.
-    Cut,
+    /// The trace is truncated there.
+    Truncated,
     Diverged(Divergence),
     Unreadable(TraceError),
 }
@@ -100,7 +100,7 @@ impl State {
         }
         if self.next.is_none() {
             let end = match self.reader.end() {
-                Some(TraceEnd::Cut) => Played::Cut,
+                Some(TraceEnd::Truncated) => Played::Truncated,
                 _ => Played::Whole,
             };
             self.end(end);

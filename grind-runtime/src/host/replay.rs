@@ -30,8 +30,8 @@ pub struct Replayed {
     pub outcome: Outcome<NullIo>,
     /// How it was run.
     pub options: RunOptions,
-    /// The trace ended before the run: it is cut.
-    pub cut: bool,
+    /// The trace ended before the run: it is truncated.
+    pub truncated: bool,
     /// What was looked at.
     pub observed: Option<Observer>,
     /// The new trace, without a footer yet.
@@ -138,7 +138,7 @@ pub fn replay(
         },
     )?;
     let ended = !matches!(first.ending, Ending::Halted | Ending::TimedOut);
-    let cut = matches!(played(&playback, ended)?, Played::Cut);
+    let truncated = matches!(played(&playback, ended)?, Played::Truncated);
     if first.ending == Ending::Halted && playback.was_timed_out() {
         first.ending = Ending::TimedOut;
     }
@@ -184,7 +184,7 @@ pub fn replay(
             warnings,
         },
         options: run_options,
-        cut,
+        truncated,
         observed,
         record: tape.and_then(Tape::into_writer),
     })

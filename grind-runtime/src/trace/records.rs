@@ -127,6 +127,32 @@ impl<'a> Records<'a> {
         })
     }
 
+    /// The same in pieces of so many words, or of one region that has more.
+    pub(crate) fn pieces(self, words: usize) -> impl Iterator<Item = Records<'a>> {
+        let (mut rest, sites) = (self.words, self.sites);
+        std::iter::from_fn(move || {
+            if rest.len() <= words {
+                return Some(std::mem::take(&mut rest)).filter(|words| !words.is_empty());
+            }
+            let mut len = 0;
+            while len < words
+                && let Some(region) = region(&rest[len..], sites)
+            {
+                len += region.words.len();
+            }
+            let piece;
+            (piece, rest) = rest.split_at(len);
+            Some(piece).filter(|words| !words.is_empty())
+        })
+        .map(move |words| Records::new(words, sites))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.regions().map(|region| region.len).sum()
+    }
+
     /// Each of them.
     pub fn iter(self) -> impl Iterator<Item = Record> {
         let sites = self.sites;

@@ -63,7 +63,8 @@ pub(crate) fn record(
     let header = header(program, options, detail);
     let writer = TraceWriter::create(Box::new(file.clone()) as _, &header, program.sites(), None)?;
     let (outcome, writer) = host::record(program, options.clone(), BufferIo::default(), writer)?;
-    writer.finish(&outcome.footer(0, 0))?;
+    let findings = outcome.analysis.diagnoses.len();
+    writer.finish(&outcome.footer(outcome.exit_code(), findings))?;
     Ok((outcome, file.bytes()))
 }
 

@@ -143,8 +143,8 @@ pub enum TraceError {
         found: (u16, u16),
     },
     /// It ends before what ran is known.
-    #[error("the trace is cut within its {0}")]
-    Cut(&'static str),
+    #[error("the trace is truncated within its {0}")]
+    Truncated(&'static str),
     /// A chunk is not what it says it is.
     #[error("the trace is corrupt at byte {offset}: {problem}")]
     Corrupt {

@@ -17,8 +17,8 @@ const LARGEST_MODULE: u64 = 1 << 30;
 pub enum TraceEnd {
     /// As the run did.
     Complete(Footer),
-    /// Somewhere in the run: grind was killed, or the file was cut.
-    Cut,
+    /// Somewhere in the run: grind was killed, or the end of the file is missing.
+    Truncated,
 }
 
 /// Reads one trace.
@@ -49,7 +49,7 @@ impl<R: Read> TraceReader<R> {
     /// Reads what ran.
     ///
     /// # Errors
-    /// [`TraceError`]; [`TraceError::Cut`] if not even that is whole.
+    /// [`TraceError`]; [`TraceError::Truncated`] if not even that is whole.
     pub fn open(mut input: R) -> Result<Self, TraceError> {
         let mut start = [0; 12];
         if read_up_to(&mut input, &mut start)? < start.len() || start[..8] != MAGIC {
@@ -69,7 +69,7 @@ impl<R: Read> TraceReader<R> {
                 offset: chunks.offset(),
                 problem: "chunks are in a wrong order",
             }),
-            None => Err(TraceError::Cut(what)),
+            None => Err(TraceError::Truncated(what)),
         };
         let (bytes, offset) = expect(Kind::Header, "header")?;
         let header: Header = decode(&bytes, offset)?;
@@ -184,7 +184,7 @@ impl<R: Read> TraceReader<R> {
     fn next_chunk(&mut self) -> Result<bool, TraceError> {
         let offset = self.chunks.offset();
         let Some((kind, raw)) = self.chunks.read()? else {
-            self.end = Some(TraceEnd::Cut);
+            self.end = Some(TraceEnd::Truncated);
             return Ok(false);
         };
         match kind {

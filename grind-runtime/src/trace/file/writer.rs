@@ -134,6 +134,18 @@ impl<W: Write> TraceWriter<W> {
         }
     }
 
+    /// Leaves the trace without an end, for the run of it went on: it reads as truncated.
+    ///
+    /// # Errors
+    /// The first of the host since the trace began.
+    pub fn finish_truncated(mut self) -> io::Result<W> {
+        write_entries(&mut self.chunks, &mut self.raw, &mut self.error);
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self.chunks.into_inner()),
+        }
+    }
+
     /// Ends the trace.
     ///
     /// # Errors
