@@ -183,8 +183,8 @@ impl Survey {
 
 fn kind_of(op: Op) -> SiteKind {
     match op {
-        Op::Read => SiteKind::Read,
-        Op::Write => SiteKind::Write,
+        Op::Read | Op::AtomicRead => SiteKind::Read,
+        Op::Write | Op::AtomicWrite => SiteKind::Write,
         _ => SiteKind::Call,
     }
 }
@@ -215,7 +215,8 @@ impl<W: Write> Import<W> {
         let object = CONDITIONS + WORD * event.operand;
         let (mode, child) = (LockMode::Exclusive, ThreadId(event.operand));
         let kinds: &[EventKind] = &match event.op {
-            Op::Read | Op::Write => {
+            // The formats have no atomics of variables.
+            Op::Read | Op::Write | Op::AtomicRead | Op::AtomicWrite => {
                 return self.record(thread, VARIABLES + WORD * event.operand, site);
             }
             Op::Begin | Op::End | Op::Request => return,
@@ -226,7 +227,7 @@ impl<W: Write> Import<W> {
             ],
             Op::Fork => vec![EventKind::ThreadCreate { child }],
             Op::Join => vec![EventKind::ThreadJoin { child }],
-            Op::Wait | Op::Load => vec![EventKind::HappensAfter { object }],
+            Op::Wait | Op::Needs | Op::Load => vec![EventKind::HappensAfter { object }],
             Op::Notify | Op::Store => vec![EventKind::HappensBefore { object }],
         };
         // The location is that of a call.

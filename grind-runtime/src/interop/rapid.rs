@@ -3,7 +3,8 @@
 //! Neither has conditions, unless STD's extensions are on. Without them, a notify and the waits that follow it are
 //! critical sections of a lock of the condition's own: more order than there is, never less. In them a variable of the
 //! condition's own is read, and written by a notify, for analyses that leave critical sections out (SyncP, OSR) have to keep
-//! what a read sees. Locations are numbers of sites, in RapidBin renumbered by first occurrence so that they fit its
+//! what a read sees. Neither has atomics of variables: they are accesses within critical sections of a lock of the variable's own,
+//! so that they do not race with each other. Locations are numbers of sites, in RapidBin renumbered by first occurrence so that they fit its
 //! 15 bits as long as possible.
 
 use super::InteropError;
@@ -61,9 +62,11 @@ fn translate<R: Read>(
     let mut variables = Numbers::default();
     while let Some(event) = source.next_event()? {
         match event.op {
-            Op::Wait | Op::Notify | Op::Load | Op::Store if extensions == Extensions::Off => {
-                let lock = locks.of(true, event.operand);
-                let variable = variables.of(true, event.operand);
+            Op::Wait | Op::Needs | Op::Notify | Op::Load | Op::Store
+                if extensions == Extensions::Off =>
+            {
+                let lock = locks.of(Of::Condition, event.operand);
+                let variable = variables.of(Of::Condition, event.operand);
                 let write =
                     matches!(event.op, Op::Notify | Op::Store).then_some((Op::Write, variable));
                 let section = [(Op::Acquire, lock), (Op::Read, variable)]
@@ -79,12 +82,28 @@ fn translate<R: Read>(
                 }
             }
             Op::Acquire | Op::Release => {
-                let operand = locks.of(false, event.operand);
+                let operand = locks.of(Of::Guest, event.operand);
                 take(Event { operand, ..event })?;
             }
             Op::Read | Op::Write => {
-                let operand = variables.of(false, event.operand);
+                let operand = variables.of(Of::Guest, event.operand);
                 take(Event { operand, ..event })?;
+            }
+            Op::AtomicRead | Op::AtomicWrite => {
+                let lock = locks.of(Of::Atomics, event.operand);
+                let variable = variables.of(Of::Guest, event.operand);
+                let access = match event.op {
+                    Op::AtomicWrite => Op::Write,
+                    _ => Op::Read,
+                };
+                let section = [(Op::Acquire, lock), (access, variable), (Op::Release, lock)];
+                for (op, operand) in section {
+                    take(Event {
+                        op,
+                        operand,
+                        ..event
+                    })?;
+                }
             }
             _ => take(event)?,
         }
@@ -92,13 +111,22 @@ fn translate<R: Read>(
     Ok(())
 }
 
-/// Numbers in order of first occurrence: those of conditions come between those of the guest.
+/// Whose lock or variable it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Of {
+    Guest,
+    Condition,
+    /// Keeps atomics of a variable apart.
+    Atomics,
+}
+
+/// Numbers in order of first occurrence, whosever they are.
 #[derive(Default)]
-struct Numbers(FxHashMap<(bool, u32), u32>);
+struct Numbers(FxHashMap<(Of, u32), u32>);
 
 impl Numbers {
-    fn of(&mut self, condition: bool, operand: u32) -> u32 {
+    fn of(&mut self, whose: Of, operand: u32) -> u32 {
         let next = self.0.len() as u32;
-        *self.0.entry((condition, operand)).or_insert(next)
+        *self.0.entry((whose, operand)).or_insert(next)
     }
 }

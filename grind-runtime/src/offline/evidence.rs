@@ -8,6 +8,7 @@ use crate::predict::event::MAX_THREADS;
 use crate::trace::{AtomicKind, LockMode, ThreadId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::ops::ControlFlow;
 
 /// What is known of an event.
 #[derive(Clone, Debug)]
@@ -45,6 +46,7 @@ impl Evidence {
     pub(super) fn access(&self) -> Option<Access> {
         let (addr, len, write, kind) = match self.step {
             Step::Access { addr, len, write } => (addr, len, write, AccessKind::Plain),
+            Step::Free { addr, len } => (addr, len, true, AccessKind::Free),
             Step::Atomic { addr, len, kind } => {
                 (addr, len, kind != AtomicKind::Load, AccessKind::Atomic)
             }
@@ -92,15 +94,27 @@ pub(super) struct Collected {
     pub(super) threads: Vec<ThreadInfo>,
 }
 
-/// Reads a trace up to the last of these events.
+impl Collected {
+    /// Whether the event is known.
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.events.contains_key(&number)
+    }
+}
+
+/// Entries between two questions whether to go on.
+const TICK: u64 = 64;
+
+/// Reads a trace up to the last of these events, unless `progress`, which is given the position in the file, stops it.
 pub(super) fn collect<R: Read>(
     mut source: SyncSource<R>,
     wanted: impl IntoIterator<Item = u64>,
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Collected, ReadError> {
     let wanted: BTreeSet<u64> = wanted.into_iter().collect();
     let mut wanted = wanted.into_iter().peekable();
     let mut events = BTreeMap::new();
     let mut threads = Threads::default();
+    let mut entries = 0_u64;
     while wanted.peek().is_some() {
         let went = source.advance(|at, step, first, count| {
             while let Some(number) = wanted.next_if(|&number| number < first + count) {
@@ -114,7 +128,9 @@ pub(super) fn collect<R: Read>(
             }
         })?;
         source.skip();
-        if !went {
+        entries += 1;
+        let stopped = entries.is_multiple_of(TICK) && progress(source.position()).is_break();
+        if !went || stopped {
             break;
         }
     }

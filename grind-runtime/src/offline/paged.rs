@@ -9,11 +9,15 @@
 #[derive(Debug)]
 pub(super) struct Paged<T, const LEN: usize> {
     pages: Vec<Option<Box<[T; LEN]>>>,
+    used: u32,
 }
 
 impl<T, const LEN: usize> Default for Paged<T, LEN> {
     fn default() -> Self {
-        Paged { pages: Vec::new() }
+        Paged {
+            pages: Vec::new(),
+            used: 0,
+        }
     }
 }
 
@@ -28,6 +32,17 @@ impl<T: Copy + Default, const LEN: usize> Paged<T, LEN> {
         }
     }
 
+    /// Whether something was put into the page of this entry.
+    pub(super) fn has_page(&self, index: u32) -> bool {
+        matches!(self.pages.get(index as usize / LEN), Some(Some(_)))
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        let pages = self.used as usize * size_of::<[T; LEN]>();
+        (pages + self.pages.capacity() * size_of::<usize>()) as u64
+    }
+
     #[inline]
     pub(super) fn get_mut(&mut self, index: u32) -> &mut T {
         let index = index as usize;
@@ -35,6 +50,11 @@ impl<T: Copy + Default, const LEN: usize> Paged<T, LEN> {
             self.pages.resize_with(index / LEN + 1, || None);
         }
         let page = &mut self.pages[index / LEN];
-        &mut page.get_or_insert_with(|| Box::new([T::default(); LEN]))[index % LEN]
+        let used = &mut self.used;
+        let page = page.get_or_insert_with(|| {
+            *used += 1;
+            Box::new([T::default(); LEN])
+        });
+        &mut page[index % LEN]
     }
 }

@@ -33,6 +33,20 @@ const ATOMIC: u8 = 8;
 /// Granules of a page of 4 KiB.
 const GRANULES: usize = 512;
 
+/// Bytes of a page.
+const PAGE: u64 = 8 * GRANULES as u64;
+
+/// Bytes of an access that is worth a look at how much memory it takes to remember.
+const LARGE: u32 = 1 << 20;
+
+/// Why it is not known what is accessed as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// It would take too much memory.
+    Large,
+    Stopped,
+}
+
 /// Entries between two looks at the clock; one has the accesses of a slice, 8192 words at most.
 const TICK: u64 = 64;
 
@@ -59,26 +73,49 @@ pub(super) struct Cell {
 impl Shape {
     /// Reads a whole trace.
     pub(super) fn of<R: Read>(trace: Visible<R>) -> Result<Shape, TraceError> {
-        let shape = Shape::unless(trace, |_| ControlFlow::Continue(()))?;
+        let shape = Shape::within(trace, None, |_| ControlFlow::Continue(()))?;
         Ok(shape.unwrap_or_default())
     }
 
-    /// The same; none if `progress`, which is asked now and then and given the position in the file, stops it.
-    pub(super) fn unless<R: Read>(
+    /// The same, if it takes no more than `memory` bytes, and unless `progress`, which is asked now and then and given the
+    /// position in the file, stops it.
+    pub(super) fn within<R: Read>(
         mut trace: Visible<R>,
+        memory: Option<u64>,
         mut progress: impl FnMut(u64) -> ControlFlow<()>,
-    ) -> Result<Option<Shape>, TraceError> {
+    ) -> Result<Result<Shape, Unknown>, TraceError> {
+        let most = memory.unwrap_or(u64::MAX);
         let mut shape = Shape::default();
         let mut entries = 0_u64;
-        while trace.next(|at, step| shape.step(at.thread, step))? {
+        let mut large = false;
+        while trace.next(|at, step| {
+            // A range that takes too much is not even begun.
+            if let Step::Access { len, .. } = step
+                && len > LARGE
+            {
+                let granules = u64::from(len).div_ceil(8) * size_of::<Granule>() as u64;
+                large |= shape.bytes() + granules > most;
+            }
+            if !large {
+                shape.step(at.thread, step);
+            }
+        })? {
             entries += 1;
+            if large || entries.is_multiple_of(TICK) && shape.bytes() > most {
+                return Ok(Err(Unknown::Large));
+            }
             if entries.is_multiple_of(TICK) && progress(trace.reader().position()).is_break() {
-                return Ok(None);
+                return Ok(Err(Unknown::Stopped));
             }
         }
         shape.locks = trace.into_locks();
         shape.nests = true;
-        Ok(Some(shape))
+        Ok(Ok(shape))
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.granules.bytes()
     }
 
     #[inline(always)]
@@ -97,6 +134,7 @@ impl Shape {
             } => {
                 self.shared_locks.insert(lock);
             }
+            Step::Free { addr, len } => self.access(thread, addr, len, PLAIN | WRITTEN),
             Step::Benign { addr, len } => self.access(thread, addr, len, 0),
             _ => {}
         }
@@ -154,7 +192,14 @@ impl Shape {
     pub(super) fn cells(&self, addr: u32, len: u32, mut take: impl FnMut(Cell)) {
         let end = (u64::from(addr) + u64::from(len)).min(1 << 32);
         let first = u64::from(addr) & !7;
-        for base in (first..end).step_by(8) {
+        let mut next = first;
+        while next < end {
+            let base = next;
+            if base.is_multiple_of(PAGE) && !self.granules.has_page((base >> 3) as u32) {
+                next += PAGE;
+                continue;
+            }
+            next += 8;
             let granule = self.granules.get((base >> 3) as u32);
             let variable = granule.flags & (SHARED | WRITTEN | PLAIN) == SHARED | WRITTEN | PLAIN;
             let atomic = granule.flags & (SHARED | ATOMIC) == SHARED | ATOMIC;
@@ -182,6 +227,22 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_range_has_the_cells_of_the_pages_that_there_are() {
+        let mut shape = Shape::default();
+        for thread in [0, 1].map(ThreadId) {
+            for addr in [16, 3 * PAGE as u32 + 8] {
+                let (len, write) = (4, true);
+                shape.step(thread, Step::Access { addr, len, write });
+            }
+        }
+        let mut cells = Vec::new();
+        shape.cells(0, u32::MAX, |cell| cells.push(cell.addr));
+        // What follows a cell within its eight bytes is one as well.
+        let second = 3 * PAGE as u32 + 8;
+        assert_eq!(cells, [16, 20, second, second + 4]);
+    }
 
     #[test]
     fn a_range_has_the_cells_that_it_touches() {

@@ -3,16 +3,18 @@
 //! | in the trace | to the analyses |
 //! |---|---|
 //! | plain access | a read or write of each cell |
-//! | atomic store, load | the same of each cell; where plain accesses touch it too, also a write or read of it in a critical section of a lock of its own, so that atomics do not race with each other |
-//! | exclusive lock | acquire, release (where it was released before a lock that was taken later: wait and notify of a condition); of a lock that is a word in memory, also a read of it, for what takes it cannot race with itself |
+//! | atomic store, load | the same of each cell; where plain accesses touch it too, also an atomic write or read of it |
+//! | end of a heap block | a write of each cell |
+//! | exclusive lock | acquire, release (where it was released before a lock that was taken later: wait and notify of a condition); of a lock that is a word in memory, also an atomic write of it |
 //! | shared lock | conditions: readers wait for the last writer's release, writers for the readers' |
-//! | condition variable, futex, annotation | notify and wait of a condition |
+//! | futex, barrier, annotation | notify and wait of a condition |
+//! | condition variable, failed attempt to take a lock | notify and need of a condition |
 //! | creation, join | fork, join |
 //! | allocation | its bytes become new variables and locks |
 //! | a lock's end or beginning | another lock from then on, unless a thread has it |
 //!
-//! **Misses** races with the end of a heap block, which is no access here. Conditions order more than the live
-//! analysis does: between two readers' releases, from a notification to whoever it woke.
+//! What a schedule has to keep but is no synchronisation, as between two readers' releases, from a notification of a condition
+//! variable to whoever it woke, and from taking a lock to a failed attempt, `hb` is not told: it has the order of live detection.
 //!
 //! **Cost**: memory by locks and conditions, and 4 bytes per byte of each 256 that have variables; not by the length of the
 //! trace.
@@ -35,14 +37,6 @@ use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::io::Read;
 use std::sync::Arc;
-
-/// What an event number stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum LockKey {
-    Lock(u32),
-    /// Keeps atomics of a cell apart.
-    Cell(u32),
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum ConditionKey {
@@ -117,6 +111,12 @@ impl<K: Eq + Hash + Copy> Numbers<K> {
         Ok(next)
     }
 
+    /// About how many bytes it takes.
+    fn bytes(&self) -> u64 {
+        let entries = self.numbers.capacity() * size_of::<(K, u32)>();
+        (entries + self.keys.capacity() * size_of::<K>()) as u64
+    }
+
     /// The number of a key that has one.
     fn known(&self, key: K) -> Option<u32> {
         self.numbers.get(&key).copied()
@@ -132,7 +132,8 @@ impl<K: Eq + Hash + Copy> Numbers<K> {
 #[derive(Debug)]
 struct Names {
     variables: Variables,
-    locks: Numbers<LockKey>,
+    /// By address.
+    locks: Numbers<u32>,
     /// Where there are locks of the guest.
     lock_addrs: BTreeSet<u32>,
     /// Their numbers, while threads have them.
@@ -143,9 +144,8 @@ struct Names {
 impl Names {
     /// Another lock has this address from now on; not while a thread has it, for that will release it.
     fn end_lock(&mut self, lock: u32) {
-        let key = LockKey::Lock(lock);
-        if (self.locks.known(key)).is_some_and(|number| !self.held.contains(&number)) {
-            self.locks.renew(key);
+        if (self.locks.known(lock)).is_some_and(|number| !self.held.contains(&number)) {
+            self.locks.renew(lock);
             self.lock_addrs.remove(&lock);
         }
     }
@@ -203,8 +203,24 @@ struct Output {
     tried: Vec<u32>,
     /// Events that were dropped from `events`.
     dropped: u64,
+    /// What is left of an access that is translated piece by piece.
+    rest: Option<Rest>,
     too_many: Option<ReadError>,
 }
+
+/// A part of an access.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    at: Doer,
+    op: Op,
+    addr: u64,
+    end: u64,
+    /// Events that all of the access will be.
+    events: u64,
+}
+
+/// Bytes of an access that are translated at once.
+const PIECE: u64 = 1 << 16;
 
 /// Events, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -243,6 +259,7 @@ impl<R: Read> SyncSource<R> {
                 events: Vec::new(),
                 tried: Vec::new(),
                 dropped: 0,
+                rest: None,
                 too_many: None,
             },
             given: 0,
@@ -250,13 +267,9 @@ impl<R: Read> SyncSource<R> {
         }
     }
 
-    /// The address of a lock, none if it is none of the guest's; nothing beyond the locks that are known.
-    pub(super) fn known_lock(&self, number: u32) -> Option<Option<u32>> {
-        let key = self.output.names.locks.keys.get(number as usize)?;
-        Some(match key {
-            LockKey::Lock(addr) => Some(*addr),
-            LockKey::Cell(_) => None,
-        })
+    /// The addresses of locks, by number.
+    pub(super) fn locks(&self) -> &[u32] {
+        &self.output.names.locks.keys
     }
 
     /// The error with addresses of locks rather than their numbers.
@@ -265,7 +278,7 @@ impl<R: Read> SyncSource<R> {
             return error;
         };
         let address = |lock: &mut u32| {
-            if let Some(Some(address)) = self.known_lock(*lock) {
+            if let Some(&address) = self.locks().get(*lock as usize) {
                 *lock = address;
             }
         };
@@ -293,8 +306,14 @@ impl<R: Read> SyncSource<R> {
     }
 
     /// Whether the trace was read to an end that is none.
-    pub(super) fn cut(&self) -> bool {
-        matches!(self.trace.reader().end(), Some(TraceEnd::Cut))
+    pub(super) fn truncated(&self) -> bool {
+        matches!(self.trace.reader().end(), Some(TraceEnd::Truncated))
+    }
+
+    /// About how many bytes it takes, without the shape.
+    pub(super) fn bytes(&self) -> u64 {
+        let names = &self.output.names;
+        names.variables.numbers.bytes() + names.locks.bytes() + names.conditions.bytes()
     }
 
     /// Bytes of the file that were read.
@@ -314,12 +333,21 @@ impl<R: Read> SyncSource<R> {
             output,
             ..
         } = self;
-        let went = trace.next(|at, step| {
-            let first = output.next_number();
-            output.step(shape, at.thread, at.site, step);
-            look(&at, &step, first, output.next_number() - first);
-        });
-        let went = went.map_err(read_error)?;
+        let went = match output.rest {
+            Some(rest) => {
+                output.go_on(shape, rest);
+                true
+            }
+            None => {
+                let went = trace.next(|at, step| {
+                    let first = output.next_number();
+                    output.step(shape, at.thread, at.site, step);
+                    let events = output.rest.map_or(0, |rest| rest.events);
+                    look(&at, &step, first, output.next_number() + events - first);
+                });
+                went.map_err(read_error)?
+            }
+        };
         match output.too_many.take() {
             Some(error) => Err(error),
             None => Ok(went),
@@ -418,11 +446,6 @@ impl Output {
         self.numbered(op, at, number);
     }
 
-    fn lock(&mut self, op: Op, at: Doer, key: LockKey) {
-        let number = self.names.locks.of(key);
-        self.numbered(op, at, number);
-    }
-
     #[inline]
     fn variable(&mut self, op: Op, at: Doer, cell: Cell) {
         let number = self.names.variables.of(cell.addr);
@@ -439,11 +462,36 @@ impl Output {
             return self.other(shape, at, step);
         };
         let op = if write { Op::Write } else { Op::Read };
+        if u64::from(len) > PIECE {
+            let mut events = 0;
+            shape.cells(addr, len, |cell| events += u64::from(cell.variable));
+            // An event of the trace with a long access has no other step.
+            self.rest = Some(Rest {
+                at,
+                op,
+                addr: addr.into(),
+                end: (u64::from(addr) + u64::from(len)).min(1 << 32),
+                events,
+            });
+            return;
+        }
         shape.cells(addr, len, |cell| {
             if cell.variable {
                 self.variable(op, at, cell);
             }
         });
+    }
+
+    /// Translates the next piece of a long access.
+    fn go_on(&mut self, shape: &Shape, rest: Rest) {
+        // A piece ends where a page of bytes does, so that no cell is in two.
+        let end = ((rest.addr / PIECE + 1) * PIECE).min(rest.end);
+        shape.cells(rest.addr as u32, (end - rest.addr) as u32, |cell| {
+            if cell.variable {
+                self.variable(rest.op, rest.at, cell);
+            }
+        });
+        self.rest = (end < rest.end).then_some(Rest { addr: end, ..rest });
     }
 
     /// What is no plain access: not worth to be inlined where those are.
@@ -477,7 +525,7 @@ impl Output {
             Step::Release { lock, shared } => {
                 if shared {
                     // A writer waits for all readers, not for the last one only.
-                    self.condition(Op::Wait, at, ConditionKey::Readers(lock));
+                    self.condition(Op::Needs, at, ConditionKey::Readers(lock));
                     self.condition(Op::Notify, at, ConditionKey::Readers(lock));
                 } else {
                     if shape.is_shared(lock) {
@@ -489,13 +537,14 @@ impl Output {
             Step::LockAccess { addr, len } => {
                 shape.cells(addr, len, |cell| {
                     if cell.variable {
-                        self.variable(Op::Read, at, cell);
+                        self.variable(Op::AtomicWrite, at, cell);
                     }
                 });
             }
             Step::LockEnd(lock) => self.names.end_lock(lock),
             Step::Signal(condition) => self.condition(Op::Notify, at, ConditionKey::Of(condition)),
             Step::Await(condition) => self.condition(Op::Wait, at, ConditionKey::Of(condition)),
+            Step::Needs(condition) => self.condition(Op::Needs, at, ConditionKey::Of(condition)),
             Step::Fork(child) => self.push(Op::Fork, at, child.0),
             Step::Join(child) => self.push(Op::Join, at, child.0),
             Step::New { addr, len } => {
@@ -511,6 +560,10 @@ impl Output {
                 }
             }
             Step::Benign { addr, len } => self.benign.add(addr, len),
+            Step::Free { addr, len } => {
+                let write = true;
+                self.step(shape, at.0, at.1, Step::Access { addr, len, write });
+            }
             Step::Access { .. } | Step::End => {}
         }
     }
@@ -521,7 +574,7 @@ impl Output {
             return self.condition(Op::Wait, at, ConditionKey::Writers(lock));
         }
         let before = self.names.locks.keys.len();
-        let number = self.names.locks.of(LockKey::Lock(lock));
+        let number = self.names.locks.of(lock);
         if self.names.locks.keys.len() > before {
             self.names.lock_addrs.insert(lock);
         }
@@ -534,7 +587,7 @@ impl Output {
         if shape.is_ordered(lock) {
             return self.condition(Op::Notify, at, ConditionKey::Writers(lock));
         }
-        let number = self.names.locks.of(LockKey::Lock(lock));
+        let number = self.names.locks.of(lock);
         if let Ok(number) = &number {
             self.names.held.remove(number);
         }
@@ -543,25 +596,19 @@ impl Output {
 
     fn atomic(&mut self, at: Doer, cell: Cell, kind: AtomicKind) {
         let key = ConditionKey::Atomic(cell.addr);
-        if cell.variable {
-            self.lock(Op::Acquire, at, LockKey::Cell(cell.addr));
-        }
         if kind != AtomicKind::Store {
             self.condition(Op::Load, at, key);
         }
         if cell.variable {
             let op = if kind == AtomicKind::Load {
-                Op::Read
+                Op::AtomicRead
             } else {
-                Op::Write
+                Op::AtomicWrite
             };
             self.variable(op, at, cell);
         }
         if kind != AtomicKind::Load {
             self.condition(Op::Store, at, key);
-        }
-        if cell.variable {
-            self.lock(Op::Release, at, LockKey::Cell(cell.addr));
         }
     }
 }

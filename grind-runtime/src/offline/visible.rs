@@ -15,6 +15,7 @@ use crate::trace::{
 };
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -26,6 +27,11 @@ pub(crate) enum Step {
         addr: u32,
         len: u32,
         write: bool,
+    },
+    /// The end of a heap block.
+    Free {
+        addr: u32,
+        len: u32,
     },
     /// An atomic one.
     Atomic {
@@ -53,6 +59,8 @@ pub(crate) enum Step {
     /// Orders what came before after which [`Step::Await`] follows.
     Signal(Condition),
     Await(Condition),
+    /// The same to schedules, which keep it after the signal before; it does not happen after that.
+    Needs(Condition),
     Fork(ThreadId),
     Join(ThreadId),
     /// These bytes are new.
@@ -101,6 +109,34 @@ pub(crate) struct Tracker {
     stacks: bool,
     lock_names: FxHashMap<u32, String>,
     thread_names: FxHashMap<ThreadId, String>,
+    blocks: Blocks,
+}
+
+/// Heap blocks that are not freed, and their sizes.
+#[derive(Default)]
+struct Blocks(BTreeMap<u32, u32>);
+
+/// Heap blocks that are known at once, as many as the live analysis knows; the end of others is no access.
+const MAX_BLOCKS: usize = 1 << 20;
+
+impl Blocks {
+    /// A block begins; those that it covers are gone.
+    fn alloc(&mut self, addr: u32, size: u32) {
+        let end = addr.saturating_add(size.max(1));
+        while let Some((&start, _)) = (self.0.range(..end).next_back())
+            .filter(|&(&start, &size)| start == addr || start.saturating_add(size) > addr)
+        {
+            self.0.remove(&start);
+        }
+        if self.0.len() < MAX_BLOCKS {
+            self.0.insert(addr, size);
+        }
+    }
+
+    /// The size of the block that ends, if it is one.
+    fn free(&mut self, addr: u32) -> Option<u32> {
+        self.0.remove(&addr)
+    }
 }
 
 /// Names that are kept.
@@ -219,6 +255,7 @@ impl Tracker {
             stacks,
             lock_names: FxHashMap::default(),
             thread_names: FxHashMap::default(),
+            blocks: Blocks::default(),
         }
     }
 
@@ -345,17 +382,25 @@ impl Tracker {
             }
             EventKind::HappensBefore { object } | EventKind::BarrierArrive { barrier: object } => {
                 steps.extend([
-                    Step::Await(Condition::Object(object)),
+                    // Whoever waits needs all that signalled, not the last one only.
+                    Step::Needs(Condition::Object(object)),
                     Step::Signal(Condition::Object(object)),
                 ]);
             }
             EventKind::HappensAfter { object } | EventKind::BarrierLeave { barrier: object } => {
                 steps.push(Step::Await(Condition::Object(object)))
             }
-            EventKind::Alloc { addr, size } => steps.push(Step::New { addr, len: size }),
+            EventKind::Alloc { addr, size } => {
+                self.blocks.alloc(addr, size);
+                steps.push(Step::New { addr, len: size });
+            }
+            EventKind::Free { addr } => {
+                let size = self.blocks.free(addr).filter(|_| !hidden);
+                steps.extend(size.map(|len| Step::Free { addr, len }));
+            }
             EventKind::BenignRace { addr, len } => steps.push(Step::Benign { addr, len }),
             EventKind::LockFail { lock, .. } if !self.hidden(thread) => {
-                steps.push(Step::Await(Condition::Taking(lock)));
+                steps.push(Step::Needs(Condition::Taking(lock)));
             }
             EventKind::LockDestroy { lock } => steps.push(Step::LockEnd(lock)),
             EventKind::LockInit { lock } => {
@@ -456,7 +501,7 @@ impl Tracker {
             ..
         } = event.kind
         {
-            steps.push(Step::Await(Condition::Condvar(condvar)));
+            steps.push(Step::Needs(Condition::Condvar(condvar)));
         }
         steps.push(Step::Acquire {
             lock: held.lock,
@@ -469,7 +514,7 @@ impl Tracker {
         {
             // Of several who share it, the last to take it may have left it before the others.
             let shared = held.mode == LockMode::Shared;
-            steps.extend(shared.then_some(Step::Await(Condition::Taking(held.lock))));
+            steps.extend(shared.then_some(Step::Needs(Condition::Taking(held.lock))));
             steps.push(Step::Signal(Condition::Taking(held.lock)));
         }
     }

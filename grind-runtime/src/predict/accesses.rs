@@ -4,9 +4,9 @@
 //! of the same threads. So if it contains `e1`, the pair is done with for ever, and what is left are the later accesses
 //! of `e1`'s thread: every one is passed once by every other thread, unless it races.
 
-use super::analysis::{Place, entry};
+use super::analysis::{Place, Stop, entry, table_bytes};
 use super::clock::Clock;
-use super::event::Op;
+use super::event::Accessing;
 use super::ideal::{Ideals, Point};
 use smallvec::SmallVec;
 
@@ -85,13 +85,20 @@ struct Accesses {
     contained: SmallVec<[u32; 8]>,
 }
 
+/// What a thread did to a variable, reads and writes.
+#[derive(Clone, Debug, Default)]
+struct Both {
+    accesses: [Accesses; 2],
+    /// What the last test of a read, or of a write, was about, and what it said.
+    tested: [Option<Tested>; 2],
+}
+
 #[derive(Clone, Debug)]
 struct OfThread {
     thread: u32,
-    reads: Accesses,
-    writes: Accesses,
-    /// What the last tests were about, and what they said: of a read, of a write.
-    tested: [Option<Tested>; 2],
+    plain: Both,
+    /// Few variables have these.
+    atomic: Option<Box<Both>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,21 +122,50 @@ struct Variable {
 pub(super) struct Pairs {
     variables: Vec<Variable>,
     schedule: Schedule,
+    /// Bytes of variables beyond those in `variables`.
+    grown: u64,
+    pub(super) stop: Stop,
+}
+
+impl OfThread {
+    fn of(&self, how: Accessing) -> Option<&Both> {
+        match how.atomic {
+            false => Some(&self.plain),
+            true => self.atomic.as_deref(),
+        }
+    }
+
+    /// Those that were made so.
+    fn accesses(&mut self, how: Accessing) -> Option<&mut Accesses> {
+        let both = match how.atomic {
+            false => &mut self.plain,
+            true => self.atomic.as_deref_mut()?,
+        };
+        Some(&mut both.accesses[usize::from(how.write)])
+    }
+
+    /// How many of its accesses are kept.
+    fn kept(&self) -> u32 {
+        let both = [Some(&self.plain), self.atomic.as_deref()];
+        let lists = both.into_iter().flatten().flat_map(|both| &both.accesses);
+        lists.map(|accesses| accesses.list.len() as u32).sum()
+    }
 }
 
 impl Variable {
-    fn of(&mut self, thread: u32) -> usize {
+    fn of(&mut self, thread: u32, bytes: &mut u64) -> usize {
         let known = self
             .threads
             .iter()
             .position(|accesses| accesses.thread == thread);
         known.unwrap_or_else(|| {
+            let before = self.threads.capacity();
             self.threads.push(OfThread {
                 thread,
-                reads: Accesses::default(),
-                writes: Accesses::default(),
-                tested: [None; 2],
+                plain: Both::default(),
+                atomic: None,
             });
+            *bytes += ((self.threads.capacity() - before) * size_of::<OfThread>()) as u64;
             self.threads.len() - 1
         })
     }
@@ -143,15 +179,18 @@ impl Accesses {
         schedule: &mut Schedule,
         judge: &mut impl Judge,
         now: &Access,
+        (stop, bytes): (&Stop, &mut u64),
     ) -> Option<Place> {
         let owner = self.list.first()?.thread;
         schedule.started = false;
         let mut known = ideals.known(now.thread, owner);
-        let contained = entry_of(&mut self.contained, now.thread);
+        let contained = entry_of(&mut self.contained, now.thread, bytes);
         let mut next = *contained;
         while let Some(access) = self.list.get(next as usize) {
             let verdict = if access.point.position() < known {
                 Verdict::Contained
+            } else if stop.requested() {
+                return None;
             } else {
                 let verdict = judge.judge(ideals, schedule, access, now);
                 if schedule.started {
@@ -169,36 +208,44 @@ impl Accesses {
         None
     }
 
-    fn push(&mut self, outgoing: u32, access: Access) -> bool {
+    fn push(&mut self, outgoing: u32, access: Access, bytes: &mut u64) -> bool {
         // An earlier access stands for this one if nothing in between can be what a schedule needs: then it has both
         // or none.
         let new = self.list.is_empty() || self.outgoing != outgoing;
         if new {
             self.outgoing = outgoing;
+            let before = self.list.capacity();
             self.list.push(access);
+            *bytes += ((self.list.capacity() - before) * size_of::<Access>()) as u64;
         }
         new
     }
 }
 
-fn entry_of(table: &mut SmallVec<[u32; 8]>, index: u32) -> &mut u32 {
+fn entry_of<'a>(table: &'a mut SmallVec<[u32; 8]>, index: u32, bytes: &mut u64) -> &'a mut u32 {
     let index = index as usize;
     if index >= table.len() {
+        let before = table.capacity();
         table.resize(index + 1, 0);
+        *bytes += ((table.capacity() - before) * size_of::<u32>()) as u64;
     }
     &mut table[index]
 }
 
 impl Pairs {
+    /// About how many bytes they take.
+    pub(super) fn bytes(&self) -> u64 {
+        table_bytes(&self.variables) + self.grown
+    }
+
     /// Adds an access of `variable` that is about to happen, and says what it races with.
     pub(super) fn access(
         &mut self,
         ideals: &mut Ideals,
         judge: &mut impl Judge,
-        (thread, op, variable): (u32, Op, u32),
+        (thread, how, variable): (u32, Accessing, u32),
         place: Place,
     ) -> Option<Place> {
-        let write = op == Op::Write;
         let now = Access {
             thread,
             point: ideals.point(thread),
@@ -206,38 +253,64 @@ impl Pairs {
             place,
         };
         let outgoing = ideals.outgoing(thread);
-        let variable = entry(&mut self.variables, variable);
-        let mine = variable.of(thread);
+        let Pairs {
+            variables,
+            schedule,
+            grown,
+            stop,
+        } = self;
+        let variable = entry(variables, variable);
+        let mine = variable.of(thread, grown);
         let own = &variable.threads[mine];
-        let others = variable.accesses - (own.reads.list.len() + own.writes.list.len()) as u32;
+        let others = variable.accesses - own.kept();
         let about = (ideals.version(thread), judge.stamp(ideals), others);
-        let racing = match own.tested[usize::from(write)] {
+        let write = usize::from(how.write);
+        let tested = own.of(how).and_then(|own| own.tested[write]);
+        let racing = match tested {
             Some(tested) if (tested.version, tested.stamp, tested.others) == about => tested.racing,
-            _ => variable
-                .threads
-                .iter_mut()
+            _ => (variable.threads.iter_mut())
                 .filter(|other| other.thread != thread)
                 .find_map(|other| {
-                    let lists = [Some(&mut other.writes), write.then_some(&mut other.reads)];
-                    lists
-                        .into_iter()
-                        .flatten()
-                        .find_map(|list| list.racing(ideals, &mut self.schedule, judge, &now))
+                    let conflicting = CONFLICTING[how.index()].iter();
+                    conflicting.copied().find_map(|theirs| {
+                        let accesses = other.accesses(theirs)?;
+                        accesses.racing(ideals, schedule, judge, &now, (stop, grown))
+                    })
                 }),
         };
         let own = &mut variable.threads[mine];
-        own.tested[usize::from(write)] = Some(Tested {
+        if how.atomic && own.atomic.is_none() {
+            *grown += size_of::<Both>() as u64;
+        }
+        let own = match how.atomic {
+            false => &mut own.plain,
+            true => own.atomic.get_or_insert_default(),
+        };
+        own.tested[write] = Some(Tested {
             version: about.0,
             stamp: about.1,
             others,
             racing,
         });
-        let list = if write {
-            &mut own.writes
-        } else {
-            &mut own.reads
-        };
-        variable.accesses += u32::from(list.push(outgoing, now));
+        variable.accesses += u32::from(own.accesses[write].push(outgoing, now, grown));
         racing
     }
 }
+
+const fn accessing(write: bool, atomic: bool) -> Accessing {
+    Accessing { write, atomic }
+}
+
+/// What each kind of access, by its index, conflicts with.
+const CONFLICTING: [&[Accessing]; 4] = {
+    const READ: Accessing = accessing(false, false);
+    const WRITE: Accessing = accessing(true, false);
+    const ATOMIC_READ: Accessing = accessing(false, true);
+    const ATOMIC_WRITE: Accessing = accessing(true, true);
+    [
+        &[WRITE, ATOMIC_WRITE],
+        &[WRITE, READ, ATOMIC_WRITE, ATOMIC_READ],
+        &[WRITE],
+        &[WRITE, READ],
+    ]
+};

@@ -1,6 +1,8 @@
 //! What the race analyses have in common.
 
 use super::event::{Event, ReadError, Source};
+use std::fmt;
+use std::sync::Arc;
 
 /// An event of the trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +22,29 @@ pub struct Race {
     pub other: Option<Place>,
     /// What both access.
     pub variable: u32,
+}
+
+/// A question whether to stop, for whatever takes long. Nothing is stopped by default.
+#[derive(Clone, Default)]
+pub struct Stop(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl Stop {
+    /// Asks `stop`, often: it should be quick.
+    pub fn when(stop: impl Fn() -> bool + Send + Sync + 'static) -> Stop {
+        Stop(Some(Arc::new(stop)))
+    }
+
+    /// Whether to stop.
+    #[inline]
+    pub fn requested(&self) -> bool {
+        self.0.as_ref().is_some_and(|stop| stop())
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stop")
+    }
 }
 
 /// What an analysis saw.
@@ -42,6 +67,13 @@ pub trait RaceAnalysis {
 
     /// What was seen; to be called when the trace has ended.
     fn finish(&self) -> Totals;
+
+    /// About how many bytes of memory it takes by now.
+    fn bytes(&self) -> u64;
+
+    /// Asked now and then within an event that takes long, whether nobody waits for what comes of it. What is said after that
+    /// lacks races.
+    fn stop_when(&mut self, _stop: Stop) {}
 
     /// Feeds all of `source`, and gives `found` every race.
     ///
@@ -91,6 +123,11 @@ impl Totals {
             variable: event.operand,
         })
     }
+}
+
+/// Bytes that a table has allocated for its entries.
+pub(super) fn table_bytes<T>(table: &Vec<T>) -> u64 {
+    (table.capacity() * size_of::<T>()) as u64
 }
 
 /// The entry of `index`, which need not exist yet. Numbers are dense, so the table grows with the trace.

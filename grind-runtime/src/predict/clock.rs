@@ -1,6 +1,6 @@
 //! Vector clocks (Mattern 1989; Fidge 1988) of few threads, and the order that synchronisation makes.
 
-use super::analysis::entry;
+use super::analysis::{entry, table_bytes};
 use super::event::{Event, Op};
 use smallvec::SmallVec;
 
@@ -53,6 +53,15 @@ impl Clock {
         self.0.clear();
     }
 
+    /// Bytes beyond those of the clock itself, where it has more threads than fit into it.
+    #[inline]
+    pub(super) fn spilled(&self) -> u64 {
+        match self.0.spilled() {
+            true => (self.0.capacity() * size_of::<u32>()) as u64,
+            false => 0,
+        }
+    }
+
     /// How many threads have a place in it.
     pub(super) fn len(&self) -> u32 {
         self.0.len() as u32
@@ -73,9 +82,18 @@ pub(super) struct Order {
     threads: Vec<Clock>,
     locks: Vec<Clock>,
     conditions: Vec<Clock>,
+    /// Of the clocks of locks and conditions.
+    spilled: u64,
 }
 
 impl Order {
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        let tables = [&self.threads, &self.locks, &self.conditions];
+        let threads: u64 = self.threads.iter().map(Clock::spilled).sum();
+        tables.into_iter().map(table_bytes).sum::<u64>() + threads + self.spilled
+    }
+
     /// What `thread` knows.
     #[inline]
     pub(super) fn thread(&mut self, thread: u32) -> &mut Clock {
@@ -105,12 +123,22 @@ impl Order {
         match event.op {
             Op::Acquire => mine.join(entry(&mut self.locks, operand)),
             Op::Release => {
-                entry(&mut self.locks, operand).copy(mine);
+                let lock = entry(&mut self.locks, operand);
+                let before = lock.spilled();
+                lock.copy(mine);
+                self.spilled += lock.spilled() - before;
                 mine.tick(thread);
             }
-            Op::Wait | Op::Load => mine.join(entry(&mut self.conditions, operand)),
+            Op::Wait | Op::Needs | Op::Load => mine.join(entry(&mut self.conditions, operand)),
             Op::Notify | Op::Store => {
-                entry(&mut self.conditions, operand).join(mine);
+                let condition = entry(&mut self.conditions, operand);
+                let before = condition.spilled();
+                match event.op {
+                    // Nobody sees what was stored before it; what changes a value has loaded it.
+                    Op::Store => condition.copy(mine),
+                    _ => condition.join(mine),
+                }
+                self.spilled += condition.spilled() - before;
                 mine.tick(thread);
             }
             Op::Fork => {
@@ -122,7 +150,8 @@ impl Order {
                 let known = self.thread(operand).clone();
                 self.thread(thread).join(&known);
             }
-            Op::Read | Op::Write | Op::Request | Op::Begin | Op::End => {}
+            Op::Read | Op::Write | Op::AtomicRead | Op::AtomicWrite => {}
+            Op::Request | Op::Begin | Op::End => {}
         }
     }
 }

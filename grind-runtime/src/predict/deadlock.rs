@@ -17,7 +17,7 @@
 //! **Cost**: time by the locks held and the acquires that could be partners. Memory grows with the acquires, 100 bytes
 //! each, and 24 for nested ones.
 
-use super::analysis::{Place, entry};
+use super::analysis::{Place, Stop, entry, table_bytes};
 use super::clock::Clock;
 use super::event::{Event, MAX_THREADS, Op};
 use super::ideal::{Ideals, Point};
@@ -54,6 +54,9 @@ pub struct DeadlockPrediction {
     of_lock: Vec<Vec<u32>>,
     schedule: Clock,
     number: u32,
+    stop: Stop,
+    /// Bytes of the kinds.
+    grown: u64,
 }
 
 /// The acquires that are the same wish.
@@ -65,6 +68,18 @@ struct Kind {
 }
 
 impl DeadlockPrediction {
+    /// About how many bytes of memory it takes by now.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let kinds = (size_of::<Kind>() + size_of::<Wish>()) as u64 * self.kinds.len() as u64;
+        self.ideals.bytes() + table_bytes(&self.of_lock) + kinds + self.grown
+    }
+
+    /// See [`super::RaceAnalysis::stop_when`].
+    pub fn stop_when(&mut self, stop: Stop) {
+        self.stop = stop;
+    }
+
     /// Takes the next event, and gives `found` every deadlock of it and an earlier one.
     pub fn feed(&mut self, event: Event, found: impl FnMut(Deadlock)) {
         if event.op == Op::Acquire {
@@ -101,8 +116,9 @@ impl DeadlockPrediction {
                     continue;
                 }
                 let kind = &mut self.kinds[candidate as usize];
+                let before = kind.contained.capacity();
                 kind.partners(
-                    &self.ideals,
+                    (&self.ideals, &self.stop),
                     &mut self.schedule,
                     now,
                     event.thread,
@@ -120,6 +136,8 @@ impl DeadlockPrediction {
                         reported < MAX_PARTNERS
                     },
                 );
+                let more = kind.contained.capacity() - before;
+                self.grown += (more * size_of::<u32>()) as u64;
             }
         }
         let (index, new) = self.wishes.number(wish);
@@ -129,6 +147,7 @@ impl DeadlockPrediction {
         let kind = entry(&mut self.kinds, index);
         if kind.acquires.len() < MAX_OF_KIND {
             kind.acquires.push((now, at));
+            self.grown += size_of::<(Point, Place)>() as u64;
         }
     }
 }
@@ -137,7 +156,7 @@ impl Kind {
     /// Gives `found` those that a schedule reaches together with `now`, of `thread`, as long as it says to go on.
     fn partners(
         &mut self,
-        ideals: &Ideals,
+        (ideals, stop): (&Ideals, &Stop),
         schedule: &mut Clock,
         now: Point,
         thread: u32,
@@ -155,6 +174,9 @@ impl Kind {
         ideals.add(schedule, now);
         while let Some(&(point, place)) = self.acquires.get(next as usize) {
             if point.position() >= known {
+                if stop.requested() {
+                    return;
+                }
                 // What an earlier acquire and this thread need, a later one and it need, too.
                 ideals.add(schedule, point);
                 ideals.close(schedule);

@@ -22,6 +22,11 @@ pub enum Op {
     Read,
     /// Of a variable.
     Write,
+    /// Of a variable, by an atomic: races with plain writes only. It sees what was written plainly before it; what
+    /// atomics stored, a [`Op::Load`] beside it sees.
+    AtomicRead,
+    /// Of a variable, by an atomic: races with plain reads and writes only. It sees what was written plainly before it.
+    AtomicWrite,
     /// Of a lock, exclusively; the thread has it from here on.
     Acquire,
     /// Of a lock.
@@ -38,12 +43,44 @@ pub enum Op {
     End,
     /// On a condition: woken by the notify before it. What it does to a lock are events of their own.
     Wait,
+    /// On a condition: as [`Op::Wait`] to whatever asks for schedules, which keep the notify before it. It does not happen after
+    /// that: a schedule in which it does not wait for it is none of this execution, but the order is no synchronisation.
+    Needs,
     /// Of a condition.
     Notify,
-    /// Of an atomic variable, which is numbered as conditions are: as [`Op::Wait`] for the value that was stored.
+    /// Of an atomic variable, which is numbered as conditions are: as [`Op::Wait`] for the value that was stored last.
     Load,
     /// Of an atomic variable: as [`Op::Notify`], and later than what was loaded or stored before.
     Store,
+}
+
+/// What an access of a variable does, see [`Op::access`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accessing {
+    pub(super) write: bool,
+    pub(super) atomic: bool,
+}
+
+impl Accessing {
+    /// Its number: a plain read 0, a plain write 1, an atomic read 2, an atomic write 3.
+    pub(super) fn index(self) -> usize {
+        usize::from(self.write) | usize::from(self.atomic) << 1
+    }
+}
+
+impl Op {
+    /// How it accesses a variable, if it does.
+    #[inline]
+    pub(super) fn access(self) -> Option<Accessing> {
+        let (write, atomic) = match self {
+            Op::Read => (false, false),
+            Op::Write => (true, false),
+            Op::AtomicRead => (false, true),
+            Op::AtomicWrite => (true, true),
+            _ => return None,
+        };
+        Some(Accessing { write, atomic })
+    }
 }
 
 /// One event. Its number is its place in the trace, counted from 1.

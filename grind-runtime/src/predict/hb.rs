@@ -8,12 +8,12 @@
 //!
 //! **Never reports falsely** the first race of a trace: it is predictable. Later ones are unordered by
 //! happens-before, but may depend on an earlier race: one that decides whether the code runs at all
-//! ([`super::shb`] does not report those).
+//! ([`super::shb`] does not report those), or on a notification that is no synchronisation ([`Op::Needs`]).
 //!
 //! **Cost**: constant time per access where nothing races, time by threads per synchronisation. Memory by threads,
 //! locks and variables, not by the length of the trace.
 
-use super::analysis::{Race, RaceAnalysis, Totals, entry};
+use super::analysis::{Race, RaceAnalysis, Totals, entry, table_bytes};
 use super::clock::Order;
 use super::event::{Event, Op};
 use super::history::History;
@@ -23,6 +23,8 @@ use super::history::History;
 pub struct HappensBefore {
     order: Order,
     variables: Vec<History>,
+    /// Bytes of histories beyond those in `variables`.
+    spilled: u64,
     totals: Totals,
 }
 
@@ -30,17 +32,23 @@ impl RaceAnalysis for HappensBefore {
     #[inline]
     fn feed(&mut self, event: Event) -> Option<Race> {
         let at = self.totals.place(&event);
-        if !matches!(event.op, Op::Read | Op::Write) {
-            self.order.sync(&event);
+        let Some(how) = event.op.access() else {
+            if event.op != Op::Needs {
+                self.order.sync(&event);
+            }
             return None;
-        }
+        };
         let clock = self.order.thread(event.thread);
         let variable = entry(&mut self.variables, event.operand);
-        let other = variable.access(event.op, event.thread, clock, at);
+        let other = variable.access(how, event.thread, clock, at, &mut self.spilled);
         self.totals.race(&event, at, other.map(Some))
     }
 
     fn finish(&self) -> Totals {
         self.totals
+    }
+
+    fn bytes(&self) -> u64 {
+        self.order.bytes() + table_bytes(&self.variables) + self.spilled
     }
 }

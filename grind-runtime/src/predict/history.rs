@@ -5,10 +5,13 @@
 //! one that `w` is not ordered before races with `w`. A read stands for earlier reads in the same way, as no access
 //! races with the earlier read only. What is kept is therefore pairwise unordered, at most one of each thread, and one
 //! entry in a trace without races, as in FastTrack (Flanagan and Freund, PLDI 2009).
+//!
+//! Atomics do not race with each other, so they are kept apart: one stands for earlier atomics only, and a plain access for
+//! earlier accesses of both kinds.
 
 use super::analysis::Place;
 use super::clock::Clock;
-use super::event::Op;
+use super::event::Accessing;
 use smallvec::SmallVec;
 
 /// An access, by its thread at its time.
@@ -26,11 +29,22 @@ impl Access {
     }
 }
 
+/// Accesses of which a later one could still race with each: pairwise unordered.
+type Kept = SmallVec<[Access; 1]>;
+
 /// The accesses of one variable.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
-    writes: SmallVec<[Access; 1]>,
-    reads: SmallVec<[Access; 1]>,
+    writes: Kept,
+    reads: Kept,
+    /// Most variables have none.
+    atomic: Option<Box<Atomics>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Atomics {
+    writes: Kept,
+    reads: Kept,
 }
 
 fn unordered(kept: &[Access], clock: &Clock) -> Option<Place> {
@@ -41,7 +55,7 @@ fn unordered(kept: &[Access], clock: &Clock) -> Option<Place> {
 
 /// Drops what is before `clock`, and says what is left first.
 #[inline]
-fn prune(kept: &mut SmallVec<[Access; 1]>, clock: &Clock) -> Option<Place> {
+fn prune(kept: &mut Kept, clock: &Clock) -> Option<Place> {
     match kept.as_slice() {
         [] => {}
         [only] if only.before(clock) => kept.clear(),
@@ -50,9 +64,10 @@ fn prune(kept: &mut SmallVec<[Access; 1]>, clock: &Clock) -> Option<Place> {
     kept.first().map(|access| access.place)
 }
 
-/// Adds an access that knows `clock`, in place of those before it. Says what is left first of the others.
+/// Adds an access that knows `clock`, in place of those before it. Says what is left first of the others. `bytes` counts the
+/// memory that it takes.
 #[inline]
-fn replace(kept: &mut SmallVec<[Access; 1]>, clock: &Clock, by: Access) -> Option<Place> {
+fn replace(kept: &mut Kept, clock: &Clock, by: Access, bytes: &mut u64) -> Option<Place> {
     if let [only] = kept.as_mut_slice()
         && only.before(clock)
     {
@@ -60,36 +75,86 @@ fn replace(kept: &mut SmallVec<[Access; 1]>, clock: &Clock, by: Access) -> Optio
         return None;
     }
     let left = prune(kept, clock);
+    let before = kept.capacity();
     kept.push(by);
+    *bytes += ((kept.capacity() - before) * size_of::<Access>()) as u64;
     left
 }
 
 impl History {
-    /// Adds an access by `thread`, which knows `clock`, itself included. Says what it races with, if anything.
+    /// Adds an access by `thread`, which knows `clock`, itself included. Says what it races with, if anything. `bytes` counts
+    /// the memory that it takes beyond the history itself.
     #[inline]
     pub(super) fn access(
         &mut self,
-        op: Op,
+        how: Accessing,
         thread: u32,
         clock: &Clock,
         place: Place,
+        bytes: &mut u64,
     ) -> Option<Place> {
         let now = Access {
             thread,
             time: clock.get(thread),
             place,
         };
-        if op == Op::Read {
+        if how.atomic || self.atomic.is_some() {
+            return self.with_atomics(how, clock, now, bytes);
+        }
+        if !how.write {
             let racing = unordered(&self.writes, clock);
             if let [last] = self.reads.as_slice()
                 && (last.thread, last.time) == (thread, now.time)
             {
                 return racing;
             }
-            replace(&mut self.reads, clock, now);
+            replace(&mut self.reads, clock, now, bytes);
             return racing;
         }
         let read = prune(&mut self.reads, clock);
-        replace(&mut self.writes, clock, now).or(read)
+        replace(&mut self.writes, clock, now, bytes).or(read)
+    }
+
+    /// The same of a variable that atomics access.
+    #[cold]
+    fn with_atomics(
+        &mut self,
+        how: Accessing,
+        clock: &Clock,
+        now: Access,
+        bytes: &mut u64,
+    ) -> Option<Place> {
+        if self.atomic.is_none() {
+            *bytes += size_of::<Atomics>() as u64;
+        }
+        let History {
+            writes,
+            reads,
+            atomic,
+        } = self;
+        let atomic = &mut **atomic.get_or_insert_default();
+        match (how.atomic, how.write) {
+            (false, false) => {
+                let racing = unordered(writes, clock).or(unordered(&atomic.writes, clock));
+                prune(&mut atomic.reads, clock);
+                replace(reads, clock, now, bytes);
+                racing
+            }
+            (false, true) => {
+                let read = prune(reads, clock);
+                let atomics = prune(&mut atomic.writes, clock);
+                let atomics = atomics.or(prune(&mut atomic.reads, clock));
+                replace(writes, clock, now, bytes).or(read).or(atomics)
+            }
+            (true, false) => {
+                replace(&mut atomic.reads, clock, now, bytes);
+                unordered(writes, clock)
+            }
+            (true, true) => {
+                prune(&mut atomic.reads, clock);
+                replace(&mut atomic.writes, clock, now, bytes);
+                unordered(writes, clock).or(unordered(reads, clock))
+            }
+        }
     }
 }

@@ -3,16 +3,17 @@
 //!
 //! Mathur, Pavlogiannis and Viswanathan, *Optimal Prediction of Synchronization-Preserving Races*, POPL 2021. A set of
 //! events is a vector clock: so many events of each thread. It has to be closed under program order, fork, join, and
-//! the write of every read (that is what a thread's clock keeps), and if it has two acquires of a lock, it has the
+//! the write of every read (of an atomic, the last plain write before it) (that is what a thread's clock keeps), and if it has two acquires of a lock, it has the
 //! release of the earlier one ([`Ideals::close`]). Executing such a set in the order of the trace is a correct
 //! reordering.
 //!
 //! Memory grows with the synchronisation of the trace: 24 bytes per acquire, and 48 where another thread's events became
 //! known.
 
-use super::analysis::entry;
+use super::analysis::{entry, table_bytes};
 use super::clock::Clock;
 use super::event::{Event, Op};
+use rustc_hash::FxHashMap;
 
 /// No acquire.
 const NONE: u32 = u32::MAX;
@@ -76,6 +77,9 @@ pub(super) struct Open {
     turn: u32,
 }
 
+/// Bytes that an acquire takes in all tables, its part of the logs included.
+const ACQUIRE: u64 = (size_of::<Acquire>() + 5 * size_of::<(u32, u32)>()) as u64;
+
 /// Of one thread: after which of its events it took the lock for which turn.
 type Turns = Vec<(u32, u32)>;
 
@@ -93,11 +97,15 @@ pub(super) struct Ideals {
     locks: Vec<Lock>,
     /// The last write of each variable.
     writes: Vec<Option<Point>>,
+    /// The last plain write of those that were written by an atomic since.
+    plain: FxHashMap<u32, Option<Point>>,
     /// The last notify of each condition.
     notifies: Vec<Option<Point>>,
     /// How many events and releases there were.
     events: u32,
     pub(super) releases: u32,
+    /// Bytes of what grows with the trace.
+    grown: u64,
 }
 
 impl Thread {
@@ -148,6 +156,16 @@ fn last_until(entries: &[(u32, u32)], position: u32) -> Option<&(u32, u32)> {
 }
 
 impl Ideals {
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.grown
+            + table_bytes(&self.threads)
+            + table_bytes(&self.locks)
+            + table_bytes(&self.writes)
+            + table_bytes(&self.notifies)
+            + (self.plain.capacity() * size_of::<(u32, Option<Point>)>()) as u64
+    }
+
     #[inline]
     fn thread(&mut self, thread: u32) -> &mut Thread {
         while self.threads.len() as u32 <= thread {
@@ -159,10 +177,13 @@ impl Ideals {
     /// The point before the next event of `thread`.
     #[inline]
     pub(super) fn point(&mut self, thread: u32) -> Point {
-        let state = self.thread(thread);
+        self.thread(thread);
+        let state = &mut self.threads[thread as usize];
         if state.changed {
             state.changed = false;
-            state.versions.push(state.needs.clone());
+            let needs = state.needs.clone();
+            self.grown += size_of::<Clock>() as u64 + needs.spilled();
+            state.versions.push(needs);
         }
         Point {
             thread,
@@ -359,6 +380,16 @@ impl Ideals {
             Op::Write => {
                 let point = self.leave(thread);
                 *entry(&mut self.writes, operand) = Some(point);
+                if !self.plain.is_empty() {
+                    self.plain.remove(&operand);
+                }
+            }
+            Op::AtomicRead => self.see_plain(thread, operand),
+            Op::AtomicWrite => {
+                self.see_plain(thread, operand);
+                let point = self.leave(thread);
+                let last = entry(&mut self.writes, operand).replace(point);
+                self.plain.entry(operand).or_insert(last);
             }
             Op::Acquire => self.acquire(thread, operand),
             Op::Release => self.release(thread, operand),
@@ -375,12 +406,20 @@ impl Ideals {
                 let point = self.leave(thread);
                 *entry(&mut self.notifies, operand) = Some(point);
             }
-            Op::Wait | Op::Load => {
+            Op::Wait | Op::Needs | Op::Load => {
                 if let Some(&Some(notify)) = self.notifies.get(operand as usize) {
                     self.need(thread, notify);
                 }
             }
             Op::Request | Op::Begin | Op::End => {}
+        }
+    }
+
+    /// An atomic sees what was written plainly.
+    fn see_plain(&mut self, thread: u32, variable: u32) {
+        let last = self.writes.get(variable as usize).copied().flatten();
+        if let Some(write) = self.plain.get(&variable).copied().unwrap_or(last) {
+            self.need(thread, write);
         }
     }
 
@@ -409,6 +448,7 @@ impl Ideals {
         let turns = &mut entry(&mut self.locks, lock).turns;
         turns.push((thread, state.acquires.len() as u32));
         let turn = turns.len() as u32;
+        self.grown += ACQUIRE;
         entry(&mut self.locks[lock as usize].by_thread, thread).push((state.position, turn));
         let outer = state.innermost;
         state.innermost = state.acquires.len() as u32;

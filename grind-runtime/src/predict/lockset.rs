@@ -1,6 +1,6 @@
 //! Variables that no lock protects throughout: Savage, Burrows, Nelson, Sobalvarro and Anderson, *Eraser*, 1997.
 //!
-//! The candidates of a variable are the locks that were held at all of its accesses. It is reported at every access at
+//! The candidates of a variable are the locks that were held at all of its accesses; atomics hold one of their own. It is reported at every access at
 //! which there are none left.
 //!
 //! **Finds** variables whose accesses follow no locking discipline, in whatever order this schedule made them:
@@ -14,7 +14,7 @@
 //!
 //! **Cost**: time by the locks held. Memory by variables and locks held, not by the length of the trace.
 
-use super::analysis::{Place, Race, RaceAnalysis, Totals, entry};
+use super::analysis::{Place, Race, RaceAnalysis, Totals, entry, table_bytes};
 use super::event::{Event, Op};
 use smallvec::SmallVec;
 
@@ -40,6 +40,9 @@ pub struct Lockset {
 }
 
 type Locks = SmallVec<[u32; 4]>;
+
+/// What atomics hold besides: nobody else does.
+const ATOMICS: u32 = u32::MAX;
 
 #[derive(Clone, Debug, Default)]
 struct Variable {
@@ -119,19 +122,26 @@ impl RaceAnalysis for Lockset {
                     held.remove(index);
                 }
             }
-            Op::Read | Op::Write => {
+            _ => {
+                let how = event.op.access()?;
                 let variable = entry(&mut self.variables, event.operand);
-                let write = event.op == Op::Write;
-                let racy = variable.access(self.discipline, event.thread, write, held);
+                held.extend(how.atomic.then_some(ATOMICS));
+                let racy = variable.access(self.discipline, event.thread, how.write, held);
+                if how.atomic {
+                    held.pop();
+                }
                 let other = variable.remember(event.thread, at);
                 return self.totals.race(&event, at, racy.then_some(other));
             }
-            _ => {}
         }
         None
     }
 
     fn finish(&self) -> Totals {
         self.totals
+    }
+
+    fn bytes(&self) -> u64 {
+        table_bytes(&self.held) + table_bytes(&self.variables)
     }
 }

@@ -37,7 +37,7 @@ pub mod wcp;
 pub mod well_formed;
 pub mod witness;
 
-pub use analysis::{Place, Race, RaceAnalysis, Totals};
+pub use analysis::{Place, Race, RaceAnalysis, Stop, Totals};
 pub use deadlock::{Deadlock, DeadlockPrediction};
 pub use event::{Event, Op, ReadError, Source};
 pub use hb::HappensBefore;

@@ -7,7 +7,7 @@ use std::hash::Hash;
 /// What an operand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operand {
-    /// Of read and write.
+    /// Of accesses.
     Variable,
     /// Of acquire, release and request.
     Lock,
@@ -23,10 +23,10 @@ impl Op {
     /// What its operand is.
     pub fn operand(self) -> Operand {
         match self {
-            Op::Read | Op::Write => Operand::Variable,
+            Op::Read | Op::Write | Op::AtomicRead | Op::AtomicWrite => Operand::Variable,
             Op::Acquire | Op::Release | Op::Request => Operand::Lock,
             Op::Fork | Op::Join => Operand::Thread,
-            Op::Wait | Op::Notify | Op::Load | Op::Store => Operand::Condition,
+            Op::Wait | Op::Needs | Op::Notify | Op::Load | Op::Store => Operand::Condition,
             Op::Begin | Op::End => Operand::Nothing,
         }
     }

@@ -19,7 +19,7 @@
 //! that would have to be looked for in older ones is assumed, which only misses.
 
 use super::accesses::{Access, Judge, Pairs, Schedule, Verdict};
-use super::analysis::{Race, RaceAnalysis, Totals};
+use super::analysis::{Race, RaceAnalysis, Stop, Totals};
 use super::clock::Clock;
 use super::event::{Event, Op};
 use super::ideal::{Ideals, Open};
@@ -30,6 +30,9 @@ use std::collections::VecDeque;
 
 /// Events that are remembered.
 const MAX_KEPT: usize = 1 << 24;
+
+/// Events that are looked at between two questions whether to stop.
+const STOP_EVERY: u32 = 1 << 16;
 
 /// Sections that can be reversed in one schedule; more are too many.
 const MAX_REVERSED: usize = 64;
@@ -52,6 +55,7 @@ struct Kept {
     /// How many came before.
     forgotten: u32,
     positions: Vec<u32>,
+    stop: Stop,
 }
 
 impl Default for Osr {
@@ -71,6 +75,7 @@ impl Osr {
                 events: VecDeque::new(),
                 forgotten: 0,
                 positions: Vec::new(),
+                stop: Stop::default(),
             },
             totals: Totals::default(),
         }
@@ -161,6 +166,8 @@ struct Order {
     write: u64,
     /// The reads since then.
     reads: u64,
+    /// The atomics since then that access a variable: those that write it, and those that read it.
+    atomics: [u64; 2],
 }
 
 /// Whether the order of the trace, without that of the `reversed` sections to others of their lock but with the
@@ -183,6 +190,9 @@ fn circle(kept: &Kept, schedule: &Clock, reversed: &[Reversed]) -> bool {
     let mut threads: Vec<u64> = Vec::new();
     let mut orders: FxHashMap<(u8, u32), Order> = FxHashMap::default();
     for (number, &(event, position)) in events {
+        if number.is_multiple_of(STOP_EVERY) && kept.stop.requested() {
+            return true;
+        }
         if position > schedule.get(event.thread) {
             continue;
         }
@@ -202,16 +212,25 @@ fn circle(kept: &Kept, schedule: &Clock, reversed: &[Reversed]) -> bool {
         if let Some(kind) = key {
             let order = orders.entry((kind, event.operand)).or_default();
             match event.op {
-                Op::Read | Op::Wait | Op::Load => {
-                    bits |= order.write;
+                Op::Read | Op::Wait | Op::Needs | Op::Load => {
+                    bits |= order.write | order.atomics[0];
                     order.reads |= bits;
                 }
                 Op::Write | Op::Notify | Op::Store => {
                     bits |= order.write | order.reads;
+                    bits |= order.atomics[0] | order.atomics[1];
                     *order = Order {
                         write: bits,
-                        reads: 0,
+                        ..Order::default()
                     };
+                }
+                Op::AtomicRead => {
+                    bits |= order.write;
+                    order.atomics[1] |= bits;
+                }
+                Op::AtomicWrite => {
+                    bits |= order.write | order.reads;
+                    order.atomics[0] |= bits;
                 }
                 Op::Acquire => bits |= order.write,
                 Op::Release => order.write |= bits,
@@ -247,8 +266,8 @@ fn circle(kept: &Kept, schedule: &Clock, reversed: &[Reversed]) -> bool {
 impl RaceAnalysis for Osr {
     fn feed(&mut self, event: Event) -> Option<Race> {
         let at = self.totals.place(&event);
-        let other = matches!(event.op, Op::Read | Op::Write).then(|| {
-            let access = (event.thread, event.op, event.operand);
+        let other = event.op.access().map(|how| {
+            let access = (event.thread, how, event.operand);
             self.pairs
                 .access(&mut self.ideals, &mut &self.kept, access, at)
         });
@@ -259,5 +278,15 @@ impl RaceAnalysis for Osr {
 
     fn finish(&self) -> Totals {
         self.totals
+    }
+
+    fn bytes(&self) -> u64 {
+        let kept = self.kept.events.capacity() * size_of::<(Event, u32)>();
+        self.ideals.bytes() + self.pairs.bytes() + kept as u64
+    }
+
+    fn stop_when(&mut self, stop: Stop) {
+        self.kept.stop = stop.clone();
+        self.pairs.stop = stop;
     }
 }

@@ -12,7 +12,7 @@ use std::io::{self, BufRead, Read as _, Write};
 /// Longer lines are an error.
 const MAX_LINE: u64 = 4096;
 
-const OPS: [(&str, Op, bool); 13] = [
+const OPS: [(&str, Op, bool); 14] = [
     ("r", Op::Read, false),
     ("w", Op::Write, false),
     ("acq", Op::Acquire, false),
@@ -24,7 +24,8 @@ const OPS: [(&str, Op, bool); 13] = [
     ("req", Op::Request, true),
     ("wait", Op::Wait, true),
     ("notify", Op::Notify, true),
-    // Written only: these names are read as the two above.
+    // Written only: these names are read as the first two.
+    ("wait", Op::Needs, true),
     ("wait", Op::Load, true),
     ("notify", Op::Store, true),
 ];

@@ -15,8 +15,8 @@
 //! 100 per acquire.
 
 use super::accesses::{Access, Judge, Pairs, Schedule, Verdict};
-use super::analysis::{Race, RaceAnalysis, Totals};
-use super::event::{Event, Op};
+use super::analysis::{Race, RaceAnalysis, Stop, Totals};
+use super::event::Event;
 use super::ideal::Ideals;
 
 /// See the [module](self).
@@ -60,8 +60,8 @@ impl Judge for InOrder {
 impl RaceAnalysis for SyncPreserving {
     fn feed(&mut self, event: Event) -> Option<Race> {
         let at = self.totals.place(&event);
-        let other = matches!(event.op, Op::Read | Op::Write).then(|| {
-            let access = (event.thread, event.op, event.operand);
+        let other = event.op.access().map(|how| {
+            let access = (event.thread, how, event.operand);
             self.pairs
                 .access(&mut self.ideals, &mut InOrder, access, at)
         });
@@ -71,5 +71,13 @@ impl RaceAnalysis for SyncPreserving {
 
     fn finish(&self) -> Totals {
         self.totals
+    }
+
+    fn bytes(&self) -> u64 {
+        self.ideals.bytes() + self.pairs.bytes()
+    }
+
+    fn stop_when(&mut self, stop: Stop) {
+        self.pairs.stop = stop;
     }
 }

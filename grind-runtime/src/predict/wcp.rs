@@ -6,7 +6,8 @@
 //! (b) a release precedes a release of the same lock by another thread if its acquire precedes that;
 //! (c) what happens before something that precedes, precedes, and the other way round.
 //! Fork, join and a notify with its wait precede, too. So do a store of an atomic and what was stored or loaded before, for
-//! the values of atomics decide what a thread does next, and do not race; in (a), they count as variables.
+//! the values of atomics decide what a thread does next, and do not race; in (a), they count as variables. An atomic access of a
+//! variable conflicts with plain ones only.
 //!
 //! **Finds** accesses that a conflicting earlier access of another thread does not precede: all that happens-before
 //! finds, but for those that a load of an atomic and a later store of it order, and those that were ordered only by the order in
@@ -21,9 +22,9 @@
 //! critical sections, up to 2^22 of them, 64 bytes each with up to 8 threads. Then the oldest of the lock at hand are
 //! forgotten and count as preceding: that only misses.
 
-use super::analysis::{Race, RaceAnalysis, Totals, entry};
+use super::analysis::{Race, RaceAnalysis, Totals, entry, table_bytes};
 use super::clock::Clock;
-use super::event::{Event, MAX_LOCKS, MAX_VARIABLES, Op};
+use super::event::{Accessing, Event, MAX_LOCKS, MAX_VARIABLES, Op};
 use super::history::History;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -40,7 +41,9 @@ pub struct Wcp {
     conditions: Vec<Condition>,
     /// By lock and variable: in which sections it was accessed last.
     accessed: FxHashMap<(u32, u32), Accessed>,
-    variables: Vec<History>,
+    variables: Vec<Variable>,
+    /// Bytes of clocks and histories beyond those in the tables.
+    spilled: u64,
     sections: usize,
     max_sections: usize,
     totals: Totals,
@@ -72,7 +75,17 @@ struct Lock {
 /// Of the numbers of atomics, to tell them from those of variables.
 const ATOMIC: u32 = 1 << 31;
 
-const _: () = assert!(MAX_VARIABLES <= ATOMIC && MAX_LOCKS <= ATOMIC);
+/// The same of variables that atomics access, as far as those do.
+const ATOMICALLY: u32 = 1 << 30;
+
+const _: () = assert!(MAX_VARIABLES <= ATOMICALLY && MAX_LOCKS <= ATOMICALLY);
+
+#[derive(Clone, Debug, Default)]
+struct Variable {
+    history: History,
+    /// An atomic accessed it.
+    atomic: bool,
+}
 
 /// A condition, or an atomic.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +122,18 @@ struct Last([Which; 2]);
 struct Accessed {
     reads: Last,
     writes: Last,
+}
+
+impl Accessed {
+    /// The number of the last section of another thread that has an access which conflicts, 0 if there is none.
+    #[inline]
+    fn conflict(&self, thread: u32, write: bool) -> u32 {
+        let writes = self.writes.of_others(thread);
+        match write {
+            true => writes.max(self.reads.of_others(thread)),
+            false => writes,
+        }
+    }
 }
 
 impl Last {
@@ -155,6 +180,7 @@ impl Wcp {
             conditions: Vec::new(),
             accessed: FxHashMap::default(),
             variables: Vec::new(),
+            spilled: 0,
             sections: 0,
             max_sections,
             totals: Totals::default(),
@@ -178,8 +204,11 @@ impl Wcp {
         mine.before.join(state.released());
         mine.precedes.join(&state.precedes);
         mine.held.push(lock);
-        if self.sections >= self.max_sections && state.forget() {
+        if self.sections >= self.max_sections
+            && let Some(freed) = state.forget()
+        {
             self.sections -= 1;
+            self.spilled -= freed;
         }
         self.sections += 1;
         state.sections.push_back(Section {
@@ -200,21 +229,48 @@ impl Wcp {
         state.apply(thread, &mut mine.precedes);
         if let Some(section) = state.sections.back_mut() {
             section.released.copy(&mine.before);
+            self.spilled += section.released.spilled();
         }
+        let before = state.precedes.spilled();
         state.precedes.copy(&mine.precedes);
+        self.spilled += state.precedes.spilled() - before;
         mine.before.tick(thread);
     }
 
-    /// Rule (a), for an access of what has this number ([`ATOMIC`]).
-    fn access(&mut self, thread: u32, what: u32, write: bool) {
+    /// Rule (a), for an access of this variable.
+    fn variable(&mut self, thread: u32, variable: u32, how: Accessing) {
+        let state = entry(&mut self.variables, variable);
+        state.atomic |= how.atomic;
+        let conflicting = match (how.atomic, state.atomic) {
+            (true, _) => [Some(variable), None],
+            (false, true) => [Some(variable), Some(variable | ATOMICALLY)],
+            (false, false) => [Some(variable), None],
+        };
+        let own = variable | if how.atomic { ATOMICALLY } else { 0 };
+        self.access(thread, conflicting, own, how.write);
+    }
+
+    /// Rule (a), for an access of `own`, as it is counted among its like; what it conflicts with has these numbers
+    /// ([`ATOMIC`], [`ATOMICALLY`]).
+    #[inline]
+    fn access(&mut self, thread: u32, conflicting: [Option<u32>; 2], own: u32, write: bool) {
         self.thread(thread);
         let mine = &mut self.threads[thread as usize];
         for &lock in &mine.held {
             let state = &self.locks[lock as usize];
-            let accessed = self.accessed.entry((lock, what)).or_default();
-            let mut section = accessed.writes.of_others(thread);
-            if write {
-                section = section.max(accessed.reads.of_others(thread));
+            let mut section = 0;
+            for what in conflicting
+                .into_iter()
+                .flatten()
+                .filter(|&what| what != own)
+            {
+                if let Some(accessed) = self.accessed.get(&(lock, what)) {
+                    section = section.max(accessed.conflict(thread, write));
+                }
+            }
+            let accessed = self.accessed.entry((lock, own)).or_default();
+            if conflicting.contains(&Some(own)) {
+                section = section.max(accessed.conflict(thread, write));
             }
             if section > 0 {
                 state.precede(section, &mut mine.precedes);
@@ -237,13 +293,12 @@ impl Lock {
             .map_or(&self.forgotten_before, |section| &section.released)
     }
 
-    fn forget(&mut self) -> bool {
-        let Some(oldest) = self.sections.pop_front() else {
-            return false;
-        };
+    /// Forgets the oldest section, and says how many bytes its clock had taken; the last one forgotten is still there.
+    fn forget(&mut self) -> Option<u64> {
+        let oldest = self.sections.pop_front()?;
         self.forgotten += 1;
-        self.forgotten_before = oldest.released;
-        true
+        let before = std::mem::replace(&mut self.forgotten_before, oldest.released);
+        Some(before.spilled())
     }
 
     /// The release of `section` precedes the thread whose clock `precedes` is.
@@ -318,13 +373,14 @@ impl RaceAnalysis for Wcp {
                     .join(&mine.before);
                 mine.before.tick(thread);
             }
-            Op::Wait => {
+            Op::Wait | Op::Needs => {
                 self.thread(thread);
                 let mine = &mut self.threads[thread as usize];
                 mine.follow(&entry(&mut self.conditions, operand).notified);
             }
             Op::Load => {
-                self.access(thread, ATOMIC | operand, false);
+                let atomic = ATOMIC | operand;
+                self.access(thread, [Some(atomic), None], atomic, false);
                 let mine = &mut self.threads[thread as usize];
                 let atomic = entry(&mut self.conditions, operand);
                 mine.follow(&atomic.notified);
@@ -332,7 +388,8 @@ impl RaceAnalysis for Wcp {
                 mine.before.tick(thread);
             }
             Op::Store => {
-                self.access(thread, ATOMIC | operand, true);
+                let atomic = ATOMIC | operand;
+                self.access(thread, [Some(atomic), None], atomic, true);
                 let mine = &mut self.threads[thread as usize];
                 let atomic = entry(&mut self.conditions, operand);
                 mine.follow(&atomic.notified);
@@ -340,14 +397,16 @@ impl RaceAnalysis for Wcp {
                 atomic.notified.join(&mine.before);
                 mine.before.tick(thread);
             }
-            Op::Read | Op::Write => {
-                self.access(thread, operand, event.op == Op::Write);
+            Op::Read | Op::Write | Op::AtomicRead | Op::AtomicWrite => {
+                let how = event.op.access()?;
+                self.variable(thread, operand, how);
                 let mine = &mut self.threads[thread as usize];
                 // For the test, its own events precede the thread.
                 let own = mine.precedes.get(thread);
                 mine.precedes.set(thread, mine.before.get(thread));
                 let variable = entry(&mut self.variables, operand);
-                let other = variable.access(event.op, thread, &mine.precedes, at);
+                let (known, spilled) = (&mine.precedes, &mut self.spilled);
+                let other = (variable.history).access(how, thread, known, at, spilled);
                 mine.precedes.set(thread, own);
                 return self.totals.race(&event, at, other.map(Some));
             }
@@ -358,5 +417,17 @@ impl RaceAnalysis for Wcp {
 
     fn finish(&self) -> Totals {
         self.totals
+    }
+
+    fn bytes(&self) -> u64 {
+        let sections = self.sections as u64 * size_of::<Section>() as u64;
+        let accessed = self.accessed.capacity() * size_of::<((u32, u32), Accessed)>();
+        self.spilled
+            + sections
+            + accessed as u64
+            + table_bytes(&self.threads)
+            + table_bytes(&self.locks)
+            + table_bytes(&self.conditions)
+            + table_bytes(&self.variables)
     }
 }

@@ -218,8 +218,9 @@ impl WellFormed {
                 }
                 child.joined = true;
             }
-            Op::Read | Op::Write | Op::Request | Op::Begin | Op::End => {}
-            Op::Wait | Op::Notify | Op::Load | Op::Store => {}
+            Op::Read | Op::Write | Op::AtomicRead | Op::AtomicWrite => {}
+            Op::Request | Op::Begin | Op::End => {}
+            Op::Wait | Op::Needs | Op::Notify | Op::Load | Op::Store => {}
         }
         None
     }

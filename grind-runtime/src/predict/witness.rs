@@ -3,6 +3,7 @@
 //! The sets are those of [`super::syncp`], in the order of the trace, and where there is none of those, those of
 //! [`super::osr`], whose open critical sections have to come last.
 
+use super::analysis::Stop;
 use super::clock::Clock;
 use super::event::{ReadError, Source};
 use super::ideal::{Ideals, Point};
@@ -19,12 +20,17 @@ pub struct Witness {
 
 /// For each pair of event numbers, counted from 1 and ascending, a set that reaches both, if there is one.
 ///
+/// The search is given up where it takes more than `memory` bytes, or `stop` says so; then there are none of the pairs that come
+/// later. The number of the event at which that was is returned besides.
+///
 /// # Errors
 /// Those of `source`.
 pub fn witnesses(
     mut source: impl Source,
     pairs: &[(u32, u32)],
-) -> Result<Vec<Option<Witness>>, ReadError> {
+    memory: Option<u64>,
+    stop: &Stop,
+) -> Result<(Vec<Option<Witness>>, Option<u32>), ReadError> {
     let mut wanted: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (index, &(earlier, later)) in pairs.iter().enumerate() {
         wanted.entry(earlier).or_default().push(index);
@@ -48,9 +54,18 @@ pub fn witnesses(
             break;
         }
         ideals.feed(&event);
+        if number.is_multiple_of(LOOK) {
+            let large = memory.is_some_and(|most| ideals.bytes() > most);
+            if large || stop.requested() {
+                return Ok((found, Some(number)));
+            }
+        }
     }
-    Ok(found)
+    Ok((found, None))
 }
+
+/// Events between two looks at the memory.
+const LOOK: u32 = 1 << 8;
 
 fn reach(ideals: &Ideals, earlier: (u32, Point), later: (u32, Point)) -> Option<Witness> {
     let (thread, most) = (earlier.0, earlier.1.position());

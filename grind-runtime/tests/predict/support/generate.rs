@@ -50,6 +50,13 @@ pub(crate) fn trace(choices: &[Choice], close: bool) -> Vec<Event> {
                 held[index].push(lock);
                 emit(thread, Op::Acquire, lock);
             }
+            // Every other access of the last variable is atomic.
+            0..=2 if operand % VARIABLES == VARIABLES - 1 && operand % 2 == 0 => {
+                emit(thread, Op::AtomicRead, VARIABLES - 1);
+            }
+            3..=6 if operand % VARIABLES == VARIABLES - 1 && operand % 2 == 0 => {
+                emit(thread, Op::AtomicWrite, VARIABLES - 1);
+            }
             0..=2 => emit(thread, Op::Read, operand % VARIABLES),
             3..=6 => emit(thread, Op::Write, operand % VARIABLES),
             9..=13 => {
@@ -58,7 +65,8 @@ pub(crate) fn trace(choices: &[Choice], close: bool) -> Vec<Event> {
                 }
             }
             14 if operand < 32 => emit(thread, Op::Notify, 0),
-            14 if operand < 64 => emit(thread, Op::Wait, 0),
+            14 if operand < 56 => emit(thread, Op::Wait, 0),
+            14 if operand < 64 => emit(thread, Op::Needs, 0),
             14 if operand < 160 => emit(thread, Op::Load, 1 + operand % 2),
             14 => emit(thread, Op::Store, 1 + operand % 2),
             15 if index != 0 && held[index].is_empty() && operand < 32 && !joined[0] => {

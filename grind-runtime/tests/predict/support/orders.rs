@@ -39,15 +39,39 @@ fn program_order(events: &[Event]) -> Relation {
     Relation::new(events, |i, j| events[i].thread == events[j].thread)
 }
 
-/// Fork, join, notify and wait, and loads with the stores before them.
-fn hard(events: &[Event]) -> Relation {
+/// Fork, join, notify and wait, and loads with the store before them; to `schedules`, needs as well.
+fn hard(events: &[Event], schedules: bool) -> Relation {
+    let of_store = |event: &Event, operand| event.op == Op::Store && event.operand == operand;
     Relation::new(events, |i, j| {
         let (a, b) = (events[i], events[j]);
         a.op == Op::Fork && b.thread == a.operand
             || b.op == Op::Join && a.thread == b.operand
             || a.operand == b.operand
-                && matches!((a.op, b.op), (Op::Notify, Op::Wait) | (Op::Store, Op::Load))
+                && a.op == Op::Notify
+                && (b.op == Op::Wait || schedules && b.op == Op::Needs)
+            || of_store(&a, b.operand)
+                && b.op == Op::Load
+                && !(events[i + 1..j].iter()).any(|between| of_store(between, b.operand))
     })
+}
+
+/// Whether it is a plain read or write.
+fn is_plain(op: Op) -> bool {
+    matches!(op, Op::Read | Op::Write)
+}
+
+fn reads(op: Op) -> bool {
+    matches!(op, Op::Read | Op::AtomicRead)
+}
+
+fn writes(op: Op) -> bool {
+    matches!(op, Op::Write | Op::AtomicWrite)
+}
+
+/// Whether these are accesses of which one writes, and not both are atomic.
+fn conflicting(a: Op, b: Op) -> bool {
+    let accesses = [a, b].iter().all(|&op| reads(op) || writes(op));
+    accesses && (writes(a) || writes(b)) && (is_plain(a) || is_plain(b))
 }
 
 /// Stores come after what was loaded and stored before.
@@ -58,31 +82,29 @@ fn stores(events: &[Event]) -> Relation {
     })
 }
 
-fn hb(events: &[Event]) -> Relation {
+fn hb(events: &[Event], schedules: bool) -> Relation {
     let locks = Relation::new(events, |i, j| {
         let (a, b) = (events[i], events[j]);
         a.op == Op::Release && b.op == Op::Acquire && a.operand == b.operand
     });
     program_order(events)
-        .union(&hard(events))
+        .union(&hard(events, schedules))
         .union(&locks)
         .closed()
 }
 
-fn last_write(events: &[Event], read: usize) -> Option<usize> {
-    (0..read)
+/// The write that an access sees: an atomic, the last plain one.
+fn last_write(events: &[Event], access: usize) -> Option<usize> {
+    let plain = is_plain(events[access].op);
+    let seen = |op| op == Op::Write || plain && op == Op::AtomicWrite;
+    (0..access)
         .rev()
-        .find(|&i| events[i].op == Op::Write && events[i].operand == events[read].operand)
+        .find(|&i| seen(events[i].op) && events[i].operand == events[access].operand)
 }
 
 fn racy(events: &[Event], ordered: impl Fn(usize, usize) -> bool) -> BTreeSet<u32> {
-    let access = |event: &Event| matches!(event.op, Op::Read | Op::Write);
     let conflict = |a: &Event, b: &Event| {
-        access(a)
-            && access(b)
-            && a.operand == b.operand
-            && a.thread != b.thread
-            && (a.op == Op::Write || b.op == Op::Write)
+        conflicting(a.op, b.op) && a.operand == b.operand && a.thread != b.thread
     };
     (0..events.len())
         .filter(|&j| (0..j).any(|i| conflict(&events[i], &events[j]) && !ordered(i, j)))
@@ -92,26 +114,29 @@ fn racy(events: &[Event], ordered: impl Fn(usize, usize) -> bool) -> BTreeSet<u3
 
 /// Numbers of the racy events by happens-before.
 pub(crate) fn happens_before(events: &[Event]) -> BTreeSet<u32> {
-    let hb = hb(events);
+    let hb = hb(events, false);
     racy(events, |i, j| hb.0[i][j])
 }
 
 /// The same, where stores of atomics come after what was loaded and stored before.
 pub(crate) fn happens_before_with_stores(events: &[Event]) -> BTreeSet<u32> {
-    let order = hb(events).union(&stores(events)).closed();
+    let order = hb(events, true).union(&stores(events)).closed();
     racy(events, |i, j| order.0[i][j])
 }
 
 /// Numbers of the racy events by schedulable happens-before.
 pub(crate) fn schedulable(events: &[Event]) -> BTreeSet<u32> {
     let reads = Relation::new(events, |i, j| {
-        events[j].op == Op::Read && last_write(events, j) == Some(i)
+        let sees = events[j].op == Op::Read
+            || !is_plain(events[j].op) && conflicting(events[j].op, Op::Write);
+        sees && last_write(events, j) == Some(i)
     });
-    let base = hb(events).union(&reads).closed();
+    let hb = hb(events, true);
+    let base = hb.union(&reads).closed();
     racy(events, |i, j| {
         // Without the read's own edge: what its thread, and its other edges, lead from.
-        let direct = hb(events).0[i][j];
-        direct || (i..j).any(|k| base.0[i][k] && hb(events).0[k][j])
+        let direct = hb.0[i][j];
+        direct || (i..j).any(|k| base.0[i][k] && hb.0[k][j])
     })
 }
 
@@ -141,7 +166,7 @@ fn inside(events: &[Event], index: usize, lock: u32) -> bool {
 
 /// Numbers of the racy events by weak causal precedence.
 pub(crate) fn weak_causal(events: &[Event]) -> BTreeSet<u32> {
-    let hb = hb(events).union(&stores(events)).closed();
+    let hb = hb(events, true).union(&stores(events)).closed();
     let releases_before = |i: usize, j: usize| {
         let (a, b) = (events[i], events[j]);
         a.op == Op::Release && a.thread != b.thread && i < j
@@ -149,22 +174,20 @@ pub(crate) fn weak_causal(events: &[Event]) -> BTreeSet<u32> {
     let conflicts = Relation::new(events, |i, j| {
         let (a, b) = (events[i], events[j]);
         releases_before(i, j)
-            && matches!(b.op, Op::Read | Op::Write | Op::Load | Op::Store)
+            && (reads(b.op) || writes(b.op) || matches!(b.op, Op::Load | Op::Store))
             && inside(events, j, a.operand)
             && (acquire_of(events, i)..i).any(|k| {
                 let c = events[k];
                 c.thread == a.thread
                     && c.operand == b.operand
-                    && matches!(
-                        (c.op, b.op),
-                        (Op::Write, Op::Read | Op::Write)
-                            | (Op::Read, Op::Write)
-                            | (Op::Store, Op::Load | Op::Store)
-                            | (Op::Load, Op::Store)
-                    )
+                    && (conflicting(c.op, b.op)
+                        || matches!(
+                            (c.op, b.op),
+                            (Op::Store, Op::Load | Op::Store) | (Op::Load, Op::Store)
+                        ))
             })
     });
-    let mut order = conflicts.union(&hard(events)).union(&stores(events));
+    let mut order = conflicts.union(&hard(events, true)).union(&stores(events));
     loop {
         let sections = Relation::new(events, |i, j| {
             let (a, b) = (events[i], events[j]);

@@ -73,13 +73,13 @@ pub(crate) fn reachable(events: &[Event], which: Which) -> Reachable {
             Op::Fork => {
                 search.forks.insert(event.operand, number);
             }
-            Op::Read | Op::Wait | Op::Load => {
+            Op::Read | Op::Wait | Op::Needs | Op::Load | Op::AtomicRead | Op::AtomicWrite => {
                 search.sees.insert(number, last.get(&cell(event)).copied());
             }
-            Op::Write | Op::Notify | Op::Store => {
-                last.insert(cell(event), number);
-            }
             _ => {}
+        }
+        for cell in written(event) {
+            last.insert(cell, number);
         }
     }
     let start = State {
@@ -104,13 +104,33 @@ fn thread_operand(event: &Event) -> u32 {
     }
 }
 
+/// What it sees the last write of; an atomic, the last plain one.
 fn cell(event: &Event) -> (u8, u32) {
     let what = match event.op {
-        Op::Wait | Op::Notify => 1,
+        Op::Wait | Op::Needs | Op::Notify => 1,
         Op::Load | Op::Store => 2,
+        Op::AtomicRead | Op::AtomicWrite => 3,
         _ => 0,
     };
     (what, event.operand)
+}
+
+/// What it is the last write of.
+fn written(event: &Event) -> Vec<(u8, u32)> {
+    match event.op {
+        Op::Write => vec![(0, event.operand), (3, event.operand)],
+        Op::AtomicWrite => vec![(0, event.operand)],
+        Op::Notify | Op::Store => vec![cell(event)],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether these are accesses of which one writes, and not both are atomic.
+fn conflicting(a: Op, b: Op) -> bool {
+    let plain = |op| matches!(op, Op::Read | Op::Write);
+    let writes = |op| matches!(op, Op::Write | Op::AtomicWrite);
+    let accesses = |op| plain(op) || writes(op) || op == Op::AtomicRead;
+    accesses(a) && accesses(b) && (writes(a) || writes(b)) && (plain(a) || plain(b))
 }
 
 impl Search<'_> {
@@ -132,13 +152,10 @@ impl Search<'_> {
         let mut next = state.clone();
         next.done[thread] += 1;
         let possible = match event.op {
-            Op::Read | Op::Wait | Op::Load => {
+            Op::Read | Op::Wait | Op::Needs | Op::Load | Op::AtomicRead | Op::AtomicWrite => {
                 state.seen.get(&cell(&event)).copied() == self.sees[&number]
             }
-            Op::Write | Op::Notify | Op::Store => {
-                next.seen.insert(cell(&event), number);
-                true
-            }
+            Op::Write | Op::Notify | Op::Store => true,
             Op::Acquire => {
                 let before = next.acquired.insert(event.operand, number);
                 let free = next.holders.insert(event.operand, thread).is_none();
@@ -151,6 +168,9 @@ impl Search<'_> {
             }
             Op::Fork | Op::Request | Op::Begin | Op::End => true,
         };
+        for cell in written(&event) {
+            next.seen.insert(cell, number);
+        }
         possible.then_some(next)
     }
 
@@ -170,11 +190,7 @@ impl Search<'_> {
             }
             for &(other, second) in &nexts[index + 1..] {
                 let pair = (number.min(other), number.max(other));
-                let accesses = [event.op, second.op];
-                if event.operand == second.operand
-                    && accesses.iter().all(|op| matches!(op, Op::Read | Op::Write))
-                    && accesses.contains(&Op::Write)
-                {
+                if event.operand == second.operand && conflicting(event.op, second.op) {
                     self.reachable.races.insert(pair);
                 }
                 if holder(&event) == Some(second.thread as usize)
