@@ -2,11 +2,14 @@
 //! that runs its corpus.
 
 use grind_runtime::interop::{import, jsonl};
-use grind_runtime::offline::{self, Analysis};
+use grind_runtime::offline::{self, Analysis, Bounds};
 use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
 use grind_runtime::trace::file::TraceReader;
 use std::io::{self, Cursor};
 use std::ops::ControlFlow;
+
+/// Bytes that an analysis may remember.
+const MEMORY: u64 = 64 << 20;
 
 /// Reads the bytes in every way there is, and says how many ways read something.
 ///
@@ -17,9 +20,14 @@ pub(crate) fn read_trace(bytes: &[u8]) -> usize {
     if let Ok(reader) = TraceReader::open(bytes) {
         ways += usize::from(jsonl::write(reader, io::sink()).is_ok());
         let open = || TraceReader::open(bytes);
-        ways += usize::from(
-            offline::analyze(open, &Analysis::ALL, |_| ControlFlow::Continue(())).is_ok(),
-        );
+        let go_on = |_| ControlFlow::Continue(());
+        // Few bytes can stand for a lot of memory.
+        let bounds = Bounds {
+            memory: Some(MEMORY),
+            ..Bounds::default()
+        };
+        ways += usize::from(offline::observe(open, &bounds, go_on).is_ok());
+        ways += usize::from(offline::analyze(open, &Analysis::ALL, &bounds, go_on).is_ok());
     }
     for extensions in [Extensions::Off, Extensions::On] {
         let mut out = Vec::new();

@@ -6,24 +6,28 @@ use crate::policy_args::PolicyArgs;
 use crate::quote::quoted;
 use crate::report_args::{Always, ReportArgs, Stream};
 use crate::trace_file::{self, TraceFile};
-use crate::watch;
+use crate::watch::{self, Watch};
+use crate::{memory, recording};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use grind_runtime::analysis::Diagnosed;
-use grind_runtime::host::{self, TraceOutput};
-use grind_runtime::offline::{self, Analysis, Analyzed, Progress};
+use grind_runtime::analysis::{AnalysisOptions, Detect, Diagnosed};
+use grind_runtime::host::{self, ExitCode, Outcome, ReplayOptions, TraceOutput};
+use grind_runtime::machine::{Control, Ending, NullIo};
+use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed, Progress};
 use grind_runtime::program::Program;
 use grind_runtime::program::sites::SiteTable;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::finding::{Prediction, PredictionStatus};
 use grind_runtime::report::{Command, Finding, Report};
-use indicatif::HumanBytes;
+use grind_runtime::trace::file::{Detail, Header, TraceWriter};
+use indicatif::{HumanBytes, HumanCount, ProgressBar};
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +37,8 @@ Examples:
   grind analyze --confirm app.grind             and run the program into what they predict
   grind analyze --time 60s --memory 2GiB app.grind
 
-The trace is read, not run. Exit code 66 says that something was predicted.";
+What the recorded run showed is listed as observed, what other schedules would have shown as predicted. A light trace is
+replayed for its accesses; else the trace is read, not run. Exit code 66 says that there is something of either.";
 
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
@@ -46,9 +51,12 @@ pub(crate) struct AnalyzeArgs {
     /// Stop reading after this much time, and report what was found until then
     #[arg(long, visible_alias = "timeout", value_name = "TIME", value_parser = crate::cli::duration)]
     time: Option<Duration>,
-    /// Stop reading when grind takes this much memory (Linux only)
+    /// Remember about this much of the trace, and leave out the analyses that need more [default: a quarter of the memory]
     #[arg(long, value_name = "SIZE", value_parser = crate::cli::size)]
     memory: Option<u64>,
+    /// Do not fail because the end of the trace is missing
+    #[arg(long)]
+    allow_truncated: bool,
     /// Run the program once for each prediction, led to where it should show, and keep the traces of those that did
     #[arg(long)]
     confirm: bool,
@@ -58,7 +66,7 @@ pub(crate) struct AnalyzeArgs {
     policy: PolicyArgs,
     #[command(flatten)]
     report: ReportArgs,
-    /// The trace, recorded with --trace=full
+    /// The trace
     #[arg(value_name = "TRACE")]
     file: PathBuf,
 }
@@ -112,47 +120,66 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
         None => Arc::from(&b"\0asm\x01\0\0\0"[..]),
     };
     let sites = Arc::clone(reader.sites());
+    let light = reader.header().detail == Detail::Light;
     drop(reader);
 
-    let start = Instant::now();
-    let bar = (!args.report.quiet)
-        .then(|| watch::bytes(file.len()))
-        .flatten();
-    let analyzed = offline::analyze(
-        || file.reader(),
-        &wanted,
-        |progress: Progress| {
-            if let Some(bar) = &bar {
-                bar.set_position(progress.position);
-            }
-            let late = args.time.is_some_and(|time| start.elapsed() >= time);
-            let large = args
-                .memory
-                .is_some_and(|most| resident().is_some_and(|now| now > most));
-            if late || large {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        },
-    );
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
-    let analyzed = analyzed.with_context(|| args.file.display().to_string())?;
+    let bounds = Bounds {
+        memory: Some(args.memory.unwrap_or_else(memory::quarter)),
+        control: Arc::default(),
+    };
+    let watch = Watch::start(Arc::clone(&bounds.control), args.time, false);
+    let named = file.path().to_path_buf();
+    let context = || named.display().to_string();
+    let mut notes = Vec::new();
+    let full = match (&program, light) {
+        (Some(program), true) => Some(replayed(program, &file, args.time).with_context(context)?),
+        (None, true) if args.analysis.is_empty() => {
+            wanted = vec![Analysis::Deadlock];
+            let text = "the trace has no accesses, and its module is not there to replay it: races were not looked for";
+            notes.push(text.to_owned());
+            None
+        }
+        _ => None,
+    };
+    let file = full
+        .as_ref()
+        .map_or(file, |full| TraceFile::at(full.path()));
+    let mut pace = Pace::new(args, &bounds, file.len());
+    let observed = offline::observe(|| file.reader(), &bounds, |now| pace.progress(now));
+    let mut observed = observed.with_context(context)?;
+    let analyzed = offline::analyze(|| file.reader(), &wanted, &bounds, |now| pace.progress(now));
+    let mut analyzed = analyzed.with_context(context)?;
+    pace.finish();
+    observed.claim(&mut analyzed);
     let confirmed = match program.filter(|_| args.confirm) {
-        Some(program) => confirm(&program, &file, &analyzed)?,
+        Some(program) => {
+            let confirmed = confirm(&program, (&file, &named), &analyzed, &bounds)?;
+            if confirmed.untried > 0 {
+                notes.push(format!(
+                    "{} of {} predictions were not tried: for want of time, or memory",
+                    confirmed.untried,
+                    analyzed.predicted.len()
+                ));
+            }
+            confirmed.traces
+        }
         None => vec![None; analyzed.predicted.len()],
     };
+    drop(watch);
     let symbolizer = Symbolizer::new(symbols);
-    let mut report = report(
-        &analyzed,
-        &confirmed,
-        &sites,
-        &symbolizer,
-        &module,
-        &args.file,
-    );
+    let truncated = observed.truncated || analyzed.truncated;
+    let trapped = !observed.analysis.traps.is_empty();
+    summary(&observed, &analyzed)?;
+    let mut report = Report {
+        command: Command::Analyze,
+        ..Report::default()
+    };
+    report.program.module = module.display().to_string();
+    report.reproduce = Some(quoted(&["grind", "analyze"], &named));
+    limits(&mut report, &observed, &analyzed, &bounds);
+    report.limits.extend(notes);
+    add_observed(&mut report, observed, &sites, &symbolizer);
+    add_predicted(&mut report, &analyzed, &confirmed, &sites, &symbolizer);
     // One of each finding is enough.
     for trace in confirmed.iter().flatten() {
         let replay = quoted(&["grind", "replay"], trace);
@@ -165,27 +192,136 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
         }
     }
     suppressions.apply(&mut report);
-    summary(&analyzed)?;
-    let code = policy.exit_code(&mut report, 0);
+    let otherwise = match (trapped, truncated && !args.allow_truncated) {
+        (true, _) => ExitCode::Trap.code(),
+        (false, true) => ExitCode::Truncated.code(),
+        (false, false) => 0,
+    };
+    let code = policy.exit_code(&mut report, otherwise);
     outputs.write(report)?;
     Ok(code)
+}
+
+/// A full trace of the run of a light one, in a file that lives as long as the result.
+fn replayed(program: &Program, file: &TraceFile, time: Option<Duration>) -> Result<NamedTempFile> {
+    let full = NamedTempFile::new().context("there is no place for the accesses of the trace")?;
+    let header = Header {
+        detail: Detail::Full,
+        ..file.reader()?.header().clone()
+    };
+    let out: TraceOutput = Box::new(BufWriter::new(full.reopen()?));
+    let options = ReplayOptions {
+        analysis: AnalysisOptions {
+            detect: Detect::None,
+            ..AnalysisOptions::default()
+        },
+        record: Some(TraceWriter::create(out, &header, program.sites(), None)?),
+        control: Arc::default(),
+        ..ReplayOptions::default()
+    };
+    // The end of the trace stops the run by its control, and nothing else.
+    let watch = Watch::start(Arc::clone(&options.control), time, false);
+    let replayed = host::replay(program, || file.reader(), options, Box::new(NullIo));
+    drop(watch);
+    let replayed = replayed?;
+    if let Some(trace) = replayed.record {
+        match replayed.truncated {
+            // It ends where the light one does.
+            true => recording::finish_truncated(trace)?,
+            false => recording::finish(trace, &replayed.outcome.footer(0, 0))?,
+        }
+    }
+    Ok(full)
+}
+
+/// Shows how far it is, and ends it in time.
+struct Pace {
+    bar: Option<ProgressBar>,
+    control: Arc<Control>,
+    start: Instant,
+    time: Option<Duration>,
+    /// When the reading that goes on began, and which it is.
+    reading: (u8, Instant),
+    /// Seconds per byte of the first reading: the last one takes about as long.
+    per_byte: f64,
+    /// When it was asked to stop.
+    stopped: Option<Instant>,
+}
+
+/// Time to take the stacks of what was found, when it is asked to stop.
+const GRACE: Duration = Duration::from_millis(700);
+
+impl Pace {
+    fn new(args: &AnalyzeArgs, bounds: &Bounds, len: u64) -> Pace {
+        let now = Instant::now();
+        Pace {
+            bar: (!args.report.quiet).then(|| watch::bytes(len)).flatten(),
+            control: Arc::clone(&bounds.control),
+            start: now,
+            time: args.time,
+            reading: (0, now),
+            per_byte: 0.0,
+            stopped: None,
+        }
+    }
+
+    fn progress(&mut self, now: Progress) -> ControlFlow<()> {
+        if let Some(bar) = &self.bar {
+            bar.set_position(now.position);
+        }
+        if now.reading != self.reading.0 {
+            self.reading = (now.reading, Instant::now());
+        }
+        let position = now.position as f64;
+        let enough = match now.reading {
+            1 => {
+                self.per_byte = self.reading.1.elapsed().as_secs_f64() / position.max(1.0);
+                false
+            }
+            // What is left has to do for the stacks.
+            2 => self.time.is_some_and(|time| {
+                let left = time.saturating_sub(self.start.elapsed());
+                left.as_secs_f64() < position * self.per_byte
+            }),
+            3 if self.control.stop_requested() => {
+                self.stopped.get_or_insert_with(Instant::now).elapsed() > GRACE
+            }
+            _ => false,
+        };
+        match enough {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Traces of the runs that showed predictions.
+struct Confirmed {
+    /// By prediction.
+    traces: Vec<Option<PathBuf>>,
+    untried: usize,
 }
 
 /// Runs the program for each prediction. The traces of runs that showed theirs are kept beside the one that was
 /// analysed.
 fn confirm(
     program: &Program,
-    file: &TraceFile,
+    (file, beside): (&TraceFile, &Path),
     analyzed: &Analyzed,
-) -> Result<Vec<Option<PathBuf>>> {
-    let path = |index: usize| {
-        file.path()
-            .with_extension(format!("confirmed-{}.grind", index + 1))
-    };
+    bounds: &Bounds,
+) -> Result<Confirmed> {
+    let path = |index: usize| beside.with_extension(format!("confirmed-{}.grind", index + 1));
     let confirmed = host::confirm(
         program,
         || file.reader(),
         &analyzed.predicted,
+        bounds,
         |index| Ok(Box::new(BufWriter::new(File::create(path(index))?)) as TraceOutput),
         |index, keep| {
             if keep {
@@ -195,34 +331,55 @@ fn confirm(
             }
         },
     );
-    let confirmed = confirmed.with_context(|| file.path().display().to_string())?;
-    Ok((0..)
-        .zip(confirmed)
-        .map(|(index, happened)| happened.then(|| path(index)))
-        .collect())
+    let confirmed = confirmed.with_context(|| beside.display().to_string())?;
+    let traces = (0..).zip(confirmed.happened);
+    Ok(Confirmed {
+        traces: traces
+            .map(|(index, happened)| happened.then(|| path(index)))
+            .collect(),
+        untried: confirmed.untried,
+    })
 }
 
-/// Bytes of memory that this process has, where the host says.
-fn resident() -> Option<u64> {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let resident: u64 = pages.split_whitespace().nth(1)?.parse().ok()?;
-    Some(resident * 4096)
+/// Adds what the recorded run showed.
+fn add_observed(
+    report: &mut Report,
+    mut observed: Observed,
+    sites: &SiteTable,
+    symbolizer: &Symbolizer,
+) {
+    let predicted_by = std::mem::take(&mut observed.predicted_by);
+    let ending = observed.ending.clone();
+    let outcome = Outcome::from(observed);
+    if matches!(ending, Some(Ending::Trapped | Ending::Deadlock)) {
+        report.exit = Some(outcome.guest_exit(sites, symbolizer));
+    }
+    let analysis = &outcome.analysis;
+    for (diagnosed, analyses) in analysis.diagnoses.iter().zip(predicted_by) {
+        let mut finding = Finding::from_diagnosis(diagnosed, sites, symbolizer, &analysis.threads);
+        finding.prediction = Some(Prediction {
+            analyses: names(&analyses),
+            status: PredictionStatus::Observed,
+            replay: None,
+        });
+        report.add(finding);
+    }
 }
 
-fn report(
+fn names(analyses: &[Analysis]) -> Vec<String> {
+    (analyses.iter())
+        .map(|analysis| analysis.name().to_owned())
+        .collect()
+}
+
+/// Adds what was predicted, unless it is at the same lines as something that was observed.
+fn add_predicted(
+    report: &mut Report,
     analyzed: &Analyzed,
     confirmed: &[Option<PathBuf>],
     sites: &SiteTable,
     symbolizer: &Symbolizer,
-    module: &Path,
-    trace: &Path,
-) -> Report {
-    let mut report = Report {
-        command: Command::Analyze,
-        ..Report::default()
-    };
-    report.program.module = module.display().to_string();
-    report.reproduce = Some(quoted(&["grind", "analyze"], trace));
+) {
     for (predicted, confirmed) in analyzed.predicted.iter().zip(confirmed) {
         let diagnosed = Diagnosed {
             diagnosis: predicted.diagnosis.clone(),
@@ -230,14 +387,26 @@ fn report(
         };
         let threads = &analyzed.threads;
         let mut finding = Finding::from_diagnosis(&diagnosed, sites, symbolizer, threads);
+        let mut findings = report.findings.iter_mut();
+        if let Some(known) = findings.find(|known| known.is_same_as(&finding))
+            && let Some(prediction) = &mut known.prediction
+            && prediction.status == PredictionStatus::Observed
+        {
+            let new = names(&predicted.analyses).into_iter();
+            let new: Vec<String> = new
+                .filter(|name| !prediction.analyses.contains(name))
+                .collect();
+            prediction.analyses.extend(new);
+            let place = |name: &String| Analysis::ALL.iter().position(|one| one.name() == name);
+            prediction.analyses.sort_by_key(place);
+            continue;
+        }
         let sound = predicted
             .analyses
             .iter()
             .any(|analysis| analysis.is_sound());
         finding.prediction = Some(Prediction {
-            analyses: (predicted.analyses.iter())
-                .map(|analysis| analysis.name().to_owned())
-                .collect(),
+            analyses: names(&predicted.analyses),
             status: match (confirmed, sound) {
                 (Some(_), _) => PredictionStatus::Confirmed,
                 (None, true) => PredictionStatus::Predicted,
@@ -249,6 +418,22 @@ fn report(
         });
         report.add(finding);
     }
+}
+
+/// Notes what the report lacks.
+fn limits(report: &mut Report, observed: &Observed, analyzed: &Analyzed, bounds: &Bounds) {
+    let most = HumanBytes(bounds.memory.unwrap_or_default());
+    if let Some(event) = observed.until {
+        let why = match bounds.control.stop_requested() {
+            true => "the reading was stopped there".to_owned(),
+            false => format!("more than {most} was needed (--memory)"),
+        };
+        report.limits.push(format!(
+            "what the recorded run showed after event {event} is not known: {why}"
+        ));
+    }
+    let notices = observed.analysis.limits.iter().map(ToString::to_string);
+    report.limits.extend(notices);
     for (analysis, _, left_out) in &analyzed.totals {
         if *left_out > 0 {
             report.limits.push(format!(
@@ -257,8 +442,15 @@ fn report(
             ));
         }
     }
-    if analyzed.cut {
-        let text = "the trace is cut: what came after its last whole chunk is not known";
+    for (analysis, events) in &analyzed.left_out {
+        report.limits.push(format!(
+            "{} was left out after {} events: more than {most} was needed (--memory)",
+            analysis.name(),
+            HumanCount(*events)
+        ));
+    }
+    if observed.truncated || analyzed.truncated {
+        let text = "the trace is truncated: what came after its last whole chunk is not known";
         report.limits.push(text.to_owned());
     }
     if analyzed.light && !analyzed.predicted.is_empty() {
@@ -272,16 +464,19 @@ fn report(
         ));
     }
     if analyzed.stopped {
-        let size = HumanBytes(resident().unwrap_or_default());
+        let text = "the analysis was stopped before the end of the trace";
+        report.limits.push(text.to_owned());
+    }
+    if analyzed.unshown > 0 {
         report.limits.push(format!(
-            "the analysis was stopped before the end of the trace, at {size} of memory"
+            "{} predictions are left out: there was no time to take their stacks",
+            analyzed.unshown
         ));
     }
-    report
 }
 
-/// What each analysis saw.
-fn summary(analyzed: &Analyzed) -> Result<()> {
+/// What each analysis saw, and what the run showed.
+fn summary(observed: &Observed, analyzed: &Analyzed) -> Result<()> {
     use std::io::Write as _;
     let mut out = anstream::stdout();
     for (analysis, totals, _) in &analyzed.totals {
@@ -297,5 +492,7 @@ fn summary(analyzed: &Analyzed) -> Result<()> {
             totals.events
         )?;
     }
+    let shown = observed.analysis.diagnoses.len();
+    writeln!(out, "{:8} {shown:>9} findings of the recorded run", "run")?;
     Ok(())
 }

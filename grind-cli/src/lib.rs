@@ -14,6 +14,7 @@ mod documented;
 mod error;
 mod io;
 mod manual;
+mod memory;
 mod module;
 mod policy_args;
 mod quote;

@@ -269,7 +269,7 @@ analysis = [\"hb\", \"shb\"]
         .lines()
         .filter_map(|line| line.split(' ').next())
         .collect();
-    assert_eq!(analyses, ["hb", "shb"], "{text}");
+    assert_eq!(analyses, ["hb", "shb", "run"], "{text}");
     // Then the environment, then the command line.
     let osr = [("GRIND_ANALYZE_ANALYSIS", "osr")];
     assert!(said(&osr, &["analyze", "t.grind"]).starts_with("osr"));

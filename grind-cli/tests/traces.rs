@@ -243,11 +243,13 @@ fn a_run_that_is_killed_leaves_a_trace_that_reads() {
         let path = path.display().to_string();
         let info = grind(&["trace", "info", &path]).assert();
         match info.get_output().status.code() {
-            Some(0) if stdout(&info).contains("cut after") => {
+            Some(0) if stdout(&info).contains("truncated after") => {
                 cut += 1;
-                let replay = grind(&["replay", "--no-detect", &path]).assert();
-                let text = stderr(&replay);
-                assert!(text.contains("the trace is cut"), "{text}");
+                let replay = ["replay", "--no-detect", &path];
+                let text = stderr(&grind(&replay).assert().code(67));
+                assert!(text.contains("the trace is truncated"), "{text}");
+                let allowed = ["replay", "--no-detect", "--allow-truncated", &path];
+                grind(&allowed).assert().code(0);
             }
             Some(0) => assert!(stdout(&info).contains("exit code"), "{}", stdout(&info)),
             // Killed before there was a file, or its first chunk.
@@ -255,7 +257,7 @@ fn a_run_that_is_killed_leaves_a_trace_that_reads() {
                 let text = stderr(&info);
                 assert!(matches!(code, Some(125 | 127)), "{text}");
                 assert!(
-                    ["no such file", "cut", "not a grind trace"]
+                    ["no such file", "truncated", "not a grind trace"]
                         .iter()
                         .any(|word| text.contains(word)),
                     "{text}"
@@ -279,9 +281,149 @@ fn analyses_agree_with_the_run() {
         "{}",
         stdout(&assert)
     );
-    let (_light, light, _) = record(&["--trace=light"], &["wasm/race_counter.wasm"]);
-    let assert = grind(&["analyze", &light]).assert().code(125);
-    assert!(stderr(&assert).contains("--trace=full"));
+}
+
+#[test]
+fn what_the_run_showed_is_observed_also_of_a_light_trace() {
+    // What ended the run, or what it did besides racing.
+    let guests: [(&str, i32, &str); 5] = [
+        ("wasm/race_counter.wasm", 66, "observed (hb"),
+        ("wasm/deadlock_ab_ba.wasm", 66, "deadlock between T"),
+        ("wasm/deadlock_notify_before_wait.wasm", 66, "lost wake-up"),
+        ("wat/heap_wat_use_after_free.wat", 66, "use after free"),
+        ("wasm/trap_in_thread.wasm", 134, "trap"),
+    ];
+    for (guest, code, said) in guests {
+        for detail in ["--trace=light", "--trace=full"] {
+            let (directory, path, first) = record(&[detail, "--seed", "9"], &[guest]);
+            first.code(code);
+            let json = directory.path().join("r.json").display().to_string();
+            let report = format!("json={json}");
+            let analyze = ["analyze", "--report", &report, &path];
+            let assert = grind(&analyze).assert().code(code);
+            let text = stderr(&assert);
+            assert!(text.contains(said), "{guest} {detail}: {text}");
+            let report: serde_json::Value =
+                serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+            let findings = report["findings"].as_array().unwrap();
+            let mut prints: Vec<_> = (findings.iter())
+                .map(|finding| finding["fingerprint"].as_str().unwrap())
+                .collect();
+            let all = prints.len();
+            assert!(
+                code == 134
+                    || findings
+                        .iter()
+                        .any(|one| one["prediction"]["status"] == "observed"),
+                "{guest}: {findings:?}"
+            );
+            prints.sort_unstable();
+            prints.dedup();
+            assert_eq!(all, prints.len(), "{guest}: each once");
+        }
+    }
+    let (_light, light, _) = record(&["--trace=light"], &["wasm/norace_counter.wasm"]);
+    let assert = grind(&["analyze", &light]).assert().code(0);
+    assert_eq!(stderr(&assert), "grind: no findings\n");
+}
+
+#[test]
+fn a_light_trace_whose_module_is_gone_tells_what_its_events_tell() {
+    let directory = TempDir::new().unwrap();
+    let module = directory.path().join("app.wasm").display().to_string();
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
+    fs::copy(programs.join("wasm/deadlock_ab_ba.wasm"), &module).unwrap();
+    let (_trace, path, first) = record(&["--trace=light", "--seed", "9"], &[&module]);
+    first.code(66);
+    fs::remove_file(&module).unwrap();
+    let text = stderr(&grind(&["analyze", &path]).assert().code(66));
+    assert!(
+        text.contains("deadlock between T") && text.contains("observed"),
+        "{text}"
+    );
+    assert!(text.contains("races were not looked for"), "{text}");
+    let refused = grind(&["analyze", "--analysis", "hb", &path])
+        .assert()
+        .code(125);
+    assert!(stderr(&refused).contains("--trace=full"));
+}
+
+#[test]
+fn a_truncated_trace_fails_and_a_corrupt_one_is_refused() {
+    let (directory, path, _) = record(&["--trace=full"], &["wasm/norace_counter.wasm"]);
+    let whole = fs::read(&path).unwrap();
+    let other = directory.path().join("other.grind");
+    let other_path = other.display().to_string();
+    // Without its last byte the trace has no footer.
+    fs::write(&other, &whole[..whole.len() - 1]).unwrap();
+    for command in ["replay", "analyze"] {
+        let said = stderr(&grind(&[command, &other_path]).assert().code(67));
+        assert!(said.contains("truncated"), "{said}");
+        let allowed = [command, "--allow-truncated", &other_path];
+        let said = stderr(&grind(&allowed).assert().code(0));
+        assert!(said.contains("truncated"), "{said}");
+    }
+    grind(&["replay", "--at", "1", &other_path])
+        .assert()
+        .code(67);
+    // What is recorded of a truncated trace is truncated.
+    let again = directory.path().join("again.grind").display().to_string();
+    let record = [
+        "replay",
+        "--trace=full",
+        "--trace-file",
+        &again,
+        &other_path,
+    ];
+    grind(&record).assert().code(67);
+    let info = stdout(&grind(&["trace", "info", &again]).assert().code(0));
+    assert!(info.contains("truncated after"), "{info}");
+    // The stored length of each chunk, its low byte and its second one.
+    let mut at = 12;
+    while at < whole.len() {
+        for byte in [at + 1, at + 2] {
+            let mut bytes = whole.clone();
+            bytes[byte] ^= 0x40;
+            fs::write(&other, &bytes).unwrap();
+            for command in ["replay", "analyze"] {
+                let said = stderr(&grind(&[command, &other_path]).assert().code(125));
+                assert!(said.contains("corrupt"), "{said}");
+            }
+        }
+        let length = u32::from_le_bytes(whole[at + 1..at + 5].try_into().unwrap());
+        at += 13 + length as usize;
+    }
+}
+
+#[test]
+fn analyses_that_need_too_much_memory_are_left_out_and_the_others_go_on() {
+    let directory = TempDir::new().unwrap();
+    let guest = directory.path().join("pages.wat");
+    // Two threads that write the same 16,384 words in turns.
+    fs::write(&guest, include_str!("pages.wat")).unwrap();
+    let (_trace, path, _) = record(&["--trace=full"], &[&guest.display().to_string()]);
+    let all = stdout(&grind(&["analyze", &path]).assert().code(66));
+    let few = grind(&["analyze", "--memory", "6MiB", &path])
+        .assert()
+        .code(66);
+    let said = stderr(&few);
+    assert!(said.contains("osr was left out after"), "{said}");
+    assert!(!said.contains("hb was left out"), "{said}");
+    let of = |text: &str, name: &str| -> String {
+        let mut lines = text.lines();
+        lines
+            .find(|line| line.starts_with(name))
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(of(&all, "hb"), of(&stdout(&few), "hb"));
+    // Not even what is accessed can be remembered.
+    let none = grind(&["analyze", "--memory", "1KiB", &path]).assert();
+    assert!(
+        stderr(&none).contains("hb was left out after 0 events"),
+        "{}",
+        stderr(&none)
+    );
 }
 
 #[test]
@@ -531,7 +673,7 @@ fn bad_traces_are_refused_by_what_is_wrong() {
         125,
         "format 9.0, this grind reads 1.",
     );
-    refused(b"GRINDTRC\x01\0\0\0", 125, "cut within its header");
+    refused(b"GRINDTRC\x01\0\0\0", 125, "truncated within its header");
     let assert = grind(&["replay", "/nonexistent/t.grind"])
         .assert()
         .code(127);

@@ -14,7 +14,7 @@ mod recording;
 use cpu_time::CpuTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use grind_runtime::host::RunOptions;
-use grind_runtime::offline::{self, Analysis};
+use grind_runtime::offline::{self, Analysis, Bounds};
 use grind_runtime::predict::{
     DeadlockPrediction, Discipline, Event, HappensBefore, LockGraph, Lockset, Op, Osr,
     RaceAnalysis, Shb, SyncPreserving, Wcp,
@@ -164,7 +164,10 @@ fn recorded(criterion: &mut Criterion<CpuTime>) {
     let bytes = record();
     let analyze = |analysis: Analysis| {
         let open = || TraceReader::open(&bytes[..]);
-        offline::analyze(open, &[analysis], |_| ControlFlow::Continue(())).expect("a good trace")
+        offline::analyze(open, &[analysis], &Bounds::default(), |_| {
+            ControlFlow::Continue(())
+        })
+        .expect("a good trace")
     };
     let events = analyze(Analysis::Shb).totals[0].1.events;
     let mut group = criterion.benchmark_group("recorded");

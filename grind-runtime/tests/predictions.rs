@@ -13,7 +13,7 @@ mod recording;
 use grind_runtime::analysis::{Access, Diagnosis};
 use grind_runtime::host::{self, TraceOutput};
 use grind_runtime::machine::NullIo;
-use grind_runtime::offline::{self, Analysis, Predicted};
+use grind_runtime::offline::{self, Analysis, Bounds, Predicted};
 use grind_runtime::program::Program;
 use grind_runtime::trace::file::Detail;
 use locking_guest::{Made, guest, seeded};
@@ -150,10 +150,11 @@ fn is_confirmed(program: &Program, trace: &[u8], predicted: &Predicted) -> bool 
         program,
         || recording::open(trace),
         std::slice::from_ref(predicted),
+        &Bounds::default(),
         |_| Ok(Box::new(std::io::sink()) as TraceOutput),
         |_, _| Ok(()),
     );
-    confirmed.expect("it can be tried") == [true]
+    confirmed.expect("it can be tried").happened == [true]
 }
 
 /// A prediction that no schedule shows.
@@ -213,8 +214,10 @@ fn what_is_predicted_can_happen() {
             let (outcome, bytes) = recording::record(&program, &seeded(seed), Detail::Full)
                 .map_err(|error| TestCaseError::fail(error.to_string()))?;
             let open = || recording::open(&bytes);
-            let analyzed = offline::analyze(open, &wanted, |_| ControlFlow::Continue(()))
-                .map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let analyzed = offline::analyze(open, &wanted, &Bounds::default(), |_| {
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
             let quiet = outcome.analysis.diagnoses.is_empty();
             let predicts = !analyzed.predicted.is_empty();
             beyond.set(beyond.get() + usize::from(quiet && predicts));

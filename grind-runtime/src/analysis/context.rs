@@ -231,6 +231,14 @@ impl Contexts {
         (self.standing.iter()).map(|&thread| (thread, &self.threads[thread.0 as usize]))
     }
 
+    /// Says where a thread is, calls innermost first.
+    pub(super) fn place(&mut self, thread: ThreadId, calls: &[SiteId]) {
+        if let Some(context) = self.get_mut(thread) {
+            context.calls.clear();
+            context.calls.extend(calls.iter().rev());
+        }
+    }
+
     /// Follows an event.
     pub(super) fn follow(&mut self, event: &Event) -> Followed {
         let Some(context) = self.get_mut(event.thread) else {

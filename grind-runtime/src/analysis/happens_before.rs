@@ -206,6 +206,11 @@ impl HappensBefore {
         self.order.ended()
     }
 
+    /// Bytes of shadow memory in use.
+    pub(super) fn shadow_bytes(&self) -> u64 {
+        self.shadow.size().bytes()
+    }
+
     /// Whether a race was found.
     pub(super) fn found_races(&self) -> bool {
         !self.candidates.is_empty()

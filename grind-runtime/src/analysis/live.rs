@@ -196,6 +196,19 @@ impl LiveAnalysis {
         outcome
     }
 
+    /// Says where a thread is, calls innermost first, to an analysis that is given no calls.
+    pub(crate) fn place(&mut self, thread: ThreadId, calls: &[SiteId]) {
+        self.contexts.place(thread, calls);
+    }
+
+    /// About how many bytes the detectors take for the accesses that they remember.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.races {
+            Races::Detect(detector) => detector.shadow_bytes(),
+            Races::Off | Races::Resolve { .. } => 0,
+        }
+    }
+
     /// The run ended because the guest was done: its entry returned, or it called exit with 0. What it should have
     /// done by then and did not is reported.
     pub fn end_normally(&mut self) {
@@ -278,8 +291,7 @@ impl LiveAnalysis {
                 others = found.heap_misuses;
                 outcome.overflows = found.overflows;
                 outcome.stats.checked = found.checked;
-                outcome.stats.shadow_bytes =
-                    (found.shadow.segments as u64) * (1 << 17) + found.shadow.wide_bytes as u64;
+                outcome.stats.shadow_bytes = found.shadow.bytes();
                 outcome.stats.shared_granules = found.shadow.wide as u64;
                 found.candidates.into_list()
             }

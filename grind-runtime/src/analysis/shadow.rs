@@ -57,6 +57,13 @@ pub(super) struct ShadowSize {
     pub(super) wide_bytes: usize,
 }
 
+impl ShadowSize {
+    /// Bytes in use; pages of segments that were never touched count as well.
+    pub(super) fn bytes(self) -> u64 {
+        ((self.segments << 17) + self.wide_bytes) as u64
+    }
+}
+
 fn position(granule: u32) -> (usize, usize) {
     (granule as usize / SEGMENT, granule as usize % SEGMENT)
 }

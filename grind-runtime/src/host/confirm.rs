@@ -12,7 +12,8 @@ use super::replay::ReplayError;
 use super::steer::Steer;
 use super::{Pass, RunOptions, TraceInput, pass};
 use crate::analysis::{AnalysisOptions, Diagnosis, LiveAnalysis};
-use crate::offline::{OfflineError, Plan, Predicted, plans};
+use crate::machine::Control;
+use crate::offline::{Bounds, OfflineError, Plan, Plans, Predicted};
 use crate::program::Program;
 use crate::program::sites::SiteId;
 use crate::trace::file::{Entry, Header, TraceError, TraceReader, TraceWriter};
@@ -37,6 +38,15 @@ pub enum ConfirmError {
     Io(#[from] io::Error),
 }
 
+/// What came of trying predictions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmed {
+    /// For each, whether a run showed it.
+    pub happened: Vec<bool>,
+    /// Those that were not tried: to know how would have taken too much memory, or somebody asked to stop.
+    pub untried: usize,
+}
+
 /// Tries each prediction in a run of its own, and says which of them happened. `open` opens the trace; `record` gives,
 /// for the index of a prediction, where its run is recorded, and is told afterwards whether to keep that.
 ///
@@ -46,14 +56,20 @@ pub fn confirm(
     program: &Program,
     mut open: impl FnMut() -> Result<TraceReader<TraceInput>, TraceError>,
     predicted: &[Predicted],
+    bounds: &Bounds,
     mut record: impl FnMut(usize) -> io::Result<TraceOutput>,
     mut keep: impl FnMut(usize, bool) -> io::Result<()>,
-) -> Result<Vec<bool>, ConfirmError> {
-    let (header, inputs, random) = inputs(&mut open).map_err(ReplayError::from)?;
-    let plans = plans(&mut open, predicted)?;
-    let mut confirmed = Vec::new();
-    for (index, (predicted, plans)) in predicted.iter().zip(plans).enumerate() {
+) -> Result<Confirmed, ConfirmError> {
+    let (header, inputs, random) = inputs(&mut open, bounds).map_err(ReplayError::from)?;
+    let plans = Plans::of(&mut open, predicted, bounds)?;
+    let given_up = |one: &Predicted| plans.given_up.is_some_and(|at| one.events.1 >= at.into());
+    let mut confirmed = Confirmed::default();
+    for (index, predicted) in predicted.iter().enumerate() {
         let mut happened = false;
+        let plans = plans.of_prediction(&mut open, (index, predicted), bounds)?;
+        let stopped = bounds.control.stop_requested();
+        confirmed.untried += usize::from(stopped || given_up(predicted));
+        let plans = if stopped { Vec::new() } else { plans };
         for plan in plans {
             let writer = TraceWriter::create(record(index)?, &header, program.sites(), None)?;
             let io = Box::new(Queue::new(inputs.clone()));
@@ -64,13 +80,14 @@ pub fn confirm(
                 io,
                 writer,
                 &predicted.diagnosis,
+                &bounds.control,
             )?;
             keep(index, happened)?;
             if happened {
                 break;
             }
         }
-        confirmed.push(happened);
+        confirmed.happened.push(happened);
     }
     Ok(confirmed)
 }
@@ -80,10 +97,14 @@ type Answers = Vec<Arc<[u8]>>;
 /// What the host told the guest, in order.
 fn inputs(
     open: &mut impl FnMut() -> Result<TraceReader<TraceInput>, TraceError>,
+    bounds: &Bounds,
 ) -> Result<(Header, Answers, Vec<u64>), TraceError> {
     let mut reader = open()?;
     let (mut inputs, mut random) = (Vec::new(), Vec::new());
     while let Some(entry) = reader.next_entry()? {
+        if bounds.control.stop_requested() {
+            break;
+        }
         match entry {
             Entry::Input(bytes) => inputs.push(bytes),
             Entry::Random(bits) => random.push(bits),
@@ -100,6 +121,7 @@ fn led(
     io: Box<Queue>,
     writer: TraceWriter<TraceOutput>,
     wanted: &Diagnosis,
+    control: &Arc<Control>,
 ) -> Result<bool, ConfirmError> {
     let mut options: RunOptions = header.run_options();
     options.analysis = AnalysisOptions::default();
@@ -116,7 +138,7 @@ fn led(
             tape: Some(&tape),
             io,
             preopens: header.preopens.clone(),
-            control: Arc::default(),
+            control: Arc::clone(control),
         },
     )
     .map_err(ReplayError::from)?;

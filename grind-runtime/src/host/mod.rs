@@ -27,7 +27,7 @@ mod record;
 mod replay;
 mod steer;
 
-pub use confirm::{ConfirmError, confirm};
+pub use confirm::{ConfirmError, Confirmed, confirm};
 pub use exit_code::ExitCode;
 pub use files::{Files, Preopen};
 pub use input::{Inputs, Player, Recorder};
@@ -42,7 +42,9 @@ use crate::machine::{
     self, Control, Ending, Entry, HostIo, LimitReached, Limits, MachineConfig, MachineError,
     RunStats,
 };
+use crate::offline::Observed;
 use crate::program::Program;
+use crate::program::sites::SiteTable;
 use crate::program::symbols::Symbolizer;
 use crate::report::identity::Index;
 use crate::report::{Finding, GuestExit, Report};
@@ -275,6 +277,20 @@ fn downcast<T: Any>(given: Box<dyn Any>) -> Box<T> {
         .expect("a run gives back what it was given")
 }
 
+impl From<Observed> for Outcome<machine::NullIo> {
+    /// The run of a trace, as far as the trace tells.
+    fn from(observed: Observed) -> Self {
+        Outcome {
+            ending: observed.ending.unwrap_or(Ending::Halted),
+            analysis: observed.analysis,
+            limits_reached: BTreeSet::new(),
+            stats: RunStats::default(),
+            io: machine::NullIo,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 impl<Io> Outcome<Io> {
     /// The code a process that ran this should exit with.
     #[must_use]
@@ -334,7 +350,7 @@ impl<Io> Outcome<Io> {
         let mut report = Report {
             seed: Some(options.seed),
             scheduler: Some(options.strategy.name().to_owned()),
-            exit: Some(self.guest_exit(program, symbolizer)),
+            exit: Some(self.guest_exit(sites, symbolizer)),
             warnings: self.warnings.clone(),
             ..Report::default()
         };
@@ -377,9 +393,11 @@ impl<Io> Outcome<Io> {
         report
     }
 
-    fn guest_exit(&self, program: &Program, symbolizer: &Symbolizer) -> GuestExit {
+    /// How the guest ended.
+    #[must_use]
+    pub fn guest_exit(&self, sites: &SiteTable, symbolizer: &Symbolizer) -> GuestExit {
         if let Some(trap) = self.analysis.traps.first() {
-            let frames = |site: &_| symbolizer.frames(program.sites().get(*site));
+            let frames = |site: &_| symbolizer.frames(sites.get(*site));
             return GuestExit::Trapped {
                 thread: trap.thread,
                 name: (self.analysis.threads.iter())

@@ -167,8 +167,8 @@ pub fn replay(
             control: Arc::clone(&options.control),
         };
         let second = pass(program, &run_options, again)?;
-        // A trace that is cut ends the run the same way.
-        if second.ending == Ending::TimedOut && !cut {
+        // A truncated trace ends the run the same way.
+        if second.ending == Ending::TimedOut && !truncated {
             warnings.push(SECOND_STOPPED.to_owned());
         }
         analysis = second.analysis;

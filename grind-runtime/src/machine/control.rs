@@ -62,7 +62,7 @@ impl Control {
         self.threads_ended.load(Ordering::Relaxed)
     }
 
-    /// Whether the present pass was asked to end.
+    /// Whether the present pass was asked to end. Whatever else takes long and was given the same control asks this.
     #[must_use]
     pub fn stop_requested(&self) -> bool {
         self.stopped_before.load(Ordering::Relaxed) > self.pass()

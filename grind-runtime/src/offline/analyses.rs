@@ -1,13 +1,14 @@
 //! Which analyses there are, and how they are run over a trace.
 
 use super::evidence::{Collected, collect};
-use super::shape::Shape;
-use super::source::SyncSource;
+use super::shape::{Shape, Unknown};
+use super::source::{Batch, SyncSource};
 use super::visible::Visible;
 use crate::analysis::{Diagnosis, ThreadInfo};
+use crate::machine::Control;
 use crate::predict::{
     Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
-    ReadError, Shb, SyncPreserving, Totals, Wcp, WellFormed,
+    ReadError, Shb, Stop, SyncPreserving, Totals, Wcp, WellFormed,
 };
 use crate::trace::file::{Detail, TraceError, TraceReader};
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,26 @@ impl Analysis {
 enum Running {
     Races(Box<dyn Feed>),
     Deadlocks(Box<DeadlockPrediction>),
+    /// It took too much memory after so many events, and had seen this.
+    LeftOut(u64, Totals),
+}
+
+impl Running {
+    fn bytes(&self) -> u64 {
+        match self {
+            Running::Races(one) => one.bytes(),
+            Running::Deadlocks(one) => one.bytes(),
+            Running::LeftOut(..) => 0,
+        }
+    }
+
+    fn stop_when(&mut self, stop: Stop) {
+        match self {
+            Running::Races(one) => one.stop_when(stop),
+            Running::Deadlocks(one) => one.stop_when(stop),
+            Running::LeftOut(..) => {}
+        }
+    }
 }
 
 /// [`RaceAnalysis`] as an object.
@@ -112,6 +133,8 @@ trait Feed {
     /// Takes the next events, and appends the races to `found`, with `index`.
     fn feed(&mut self, events: &[Event], index: usize, found: &mut Vec<(usize, Race)>);
     fn finish(&self) -> Totals;
+    fn bytes(&self) -> u64;
+    fn stop_when(&mut self, stop: Stop);
 }
 
 impl<A: RaceAnalysis> Feed for A {
@@ -125,6 +148,35 @@ impl<A: RaceAnalysis> Feed for A {
 
     fn finish(&self) -> Totals {
         RaceAnalysis::finish(self)
+    }
+
+    fn bytes(&self) -> u64 {
+        RaceAnalysis::bytes(self)
+    }
+
+    fn stop_when(&mut self, stop: Stop) {
+        RaceAnalysis::stop_when(self, stop);
+    }
+}
+
+/// What reading a trace may take, and who can end it.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// Bytes of memory, about, for what is remembered of the trace; no bound if none. Where there would be more, the analysis
+    /// that takes most is left out from there on, and the others go on.
+    pub memory: Option<u64>,
+    /// What was found until then is returned when this is asked to stop.
+    pub control: Arc<Control>,
+}
+
+impl Bounds {
+    pub(super) fn stop(&self) -> Stop {
+        let control = Arc::clone(&self.control);
+        Stop::when(move || control.stop_requested())
+    }
+
+    pub(super) fn is_over(&self, bytes: u64) -> bool {
+        self.memory.is_some_and(|most| bytes > most)
     }
 }
 
@@ -163,8 +215,12 @@ pub struct Analyzed {
     pub threads: Vec<ThreadInfo>,
     /// It was stopped before the end of the trace.
     pub stopped: bool,
-    /// The trace is cut.
-    pub cut: bool,
+    /// Analyses that would have taken too much memory, and after how many events. What they had found is there.
+    pub left_out: Vec<(Analysis, u64)>,
+    /// Predictions that are left out because the reading that takes their stacks was stopped.
+    pub unshown: usize,
+    /// The trace is truncated.
+    pub truncated: bool,
     /// The trace has no accesses.
     pub light: bool,
     /// Locks whose sections were left in the order of the trace, for there are analyses that take sections for nested, and
@@ -208,13 +264,15 @@ struct Pair {
     wants: Option<(u32, u32)>,
 }
 
-/// Runs analyses over a trace that `open` opens, as often as needed. `progress` is asked now and then whether to go on.
+/// Runs analyses over a trace that `open` opens, as often as needed. `progress` is asked now and then whether to go on; in the
+/// third reading, which takes the stacks of what was found, only that is, so that there is time for it.
 ///
 /// # Errors
 /// [`OfflineError`].
 pub fn analyze<R: Read>(
     mut open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
     wanted: &[Analysis],
+    bounds: &Bounds,
     mut progress: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Analyzed, OfflineError> {
     let reader = open()?;
@@ -222,21 +280,30 @@ pub fn analyze<R: Read>(
     if let Some(analysis) = (wanted.iter()).find(|&&one| light && one != Analysis::Deadlock) {
         return Err(OfflineError::Light(analysis.name()));
     }
+    let mut go_on = |progressed: Progress| match bounds.control.stop_requested() {
+        true => ControlFlow::Break(()),
+        false => progress(progressed),
+    };
     let first = |position| {
-        progress(Progress {
+        go_on(Progress {
             reading: 1,
             position,
             events: 0,
         })
     };
-    let Some(shape) = Shape::unless(Visible::learning(reader), first)? else {
-        return Ok(Analyzed {
-            totals: (wanted.iter())
-                .map(|&one| (one, Totals::default(), 0))
-                .collect(),
-            stopped: true,
-            ..Analyzed::default()
-        });
+    let shape = match Shape::within(Visible::learning(reader), bounds.memory, first)? {
+        Ok(shape) => shape,
+        Err(why) => {
+            let nothing = |&one| (one, Totals::default(), 0);
+            let large = wanted.iter().filter(|_| why == Unknown::Large);
+            return Ok(Analyzed {
+                totals: wanted.iter().map(nothing).collect(),
+                stopped: why == Unknown::Stopped,
+                left_out: large.map(|&one| (one, 0)).collect(),
+                light,
+                ..Analyzed::default()
+            });
+        }
     };
     let (shape, mut checker) = match wanted.iter().any(|analysis| analysis.wants_nesting()) {
         true => (shape, WellFormed::default()),
@@ -245,27 +312,124 @@ pub fn analyze<R: Read>(
     let unnested = shape.ordered();
     let shape = Arc::new(shape);
     let mut source = SyncSource::new(open()?, Arc::clone(&shape), false);
-    let mut running: Vec<(Analysis, Running, u64)> = (wanted.iter())
-        .map(|&analysis| (analysis, analysis.start(), 0))
-        .collect();
-    let mut races = Found::new();
-    let mut deadlocks = Found::new();
+    let mut team = Team::new(wanted, bounds);
     let mut analyzed = Analyzed {
         light,
         unnested,
         ..Analyzed::default()
     };
     let mut events = 0;
-    let mut batch_races = Vec::new();
-    let mut wanted_races = vec![0; wanted.len()];
     while let Some(batch) = source.next_events()? {
         let mut admitted = batch.events.iter();
         if let Err(error) = admitted.try_for_each(|&event| checker.admit(event)) {
             return Err(source.named(error).into());
         }
-        for (index, (analysis, running, left_out)) in running.iter_mut().enumerate() {
+        team.feed(batch);
+        let before = events;
+        events += batch.events.len() as u64;
+        team.sort_out(|variable| source.is_benign(variable));
+        team.fit(events, shape.bytes() + source.bytes(), bounds);
+        let due = before / TICK != events / TICK || bounds.control.stop_requested();
+        let now = Progress {
+            reading: 2,
+            position: source.position(),
+            events,
+        };
+        if due && go_on(now).is_break() {
+            analyzed.stopped = true;
+            break;
+        }
+        if team.is_empty() {
+            break;
+        }
+    }
+    let locks = source.locks().to_vec();
+    analyzed.truncated = source.truncated();
+    drop(source);
+    let Team {
+        running,
+        races,
+        deadlocks,
+        wanted_races,
+        ..
+    } = team;
+    let blocked = deadlocks.values().map(|pair| pair.count as u32).sum();
+    for ((analysis, running, left_out), wanted) in running.into_iter().zip(wanted_races) {
+        let mut totals = match running {
+            Running::Races(one) => one.finish(),
+            Running::Deadlocks(_) => Totals {
+                events: events as u32,
+                racy: blocked,
+            },
+            Running::LeftOut(events, totals) => {
+                analyzed.left_out.push((analysis, events));
+                totals
+            }
+        };
+        if analysis == Analysis::Deadlock {
+            totals.racy = blocked;
+        }
+        totals.racy -= wanted;
+        analyzed.totals.push((analysis, totals, left_out));
+    }
+
+    let found = || races.values().chain(deadlocks.values());
+    let numbers = found().flat_map(|pair| [u64::from(pair.events.0), u64::from(pair.events.1)]);
+    let collected = collect(SyncSource::new(open()?, shape, true), numbers, |position| {
+        progress(Progress {
+            reading: 3,
+            position,
+            events,
+        })
+    })?;
+    let shown = |pair: &Pair| {
+        let (one, other) = pair.events;
+        [one, other]
+            .iter()
+            .all(|&number| collected.has(number.into()))
+    };
+    analyzed.unshown = found().filter(|pair| !shown(pair)).count();
+    analyzed.predicted = found()
+        .filter_map(|pair| pair.predicted(&collected, &locks))
+        .collect();
+    analyzed.predicted.sort_by_key(|one| one.events.1);
+    analyzed.threads = collected.threads;
+    Ok(analyzed)
+}
+
+/// The analyses that are run together.
+struct Team {
+    /// Each with how many findings it left out.
+    running: Vec<(Analysis, Running, u64)>,
+    races: Found,
+    deadlocks: Found,
+    /// Races of the last batch, with the index of who found them.
+    batch: Vec<(usize, Race)>,
+    /// Races that are wanted, by analysis.
+    wanted_races: Vec<u32>,
+}
+
+impl Team {
+    fn new(wanted: &[Analysis], bounds: &Bounds) -> Team {
+        let start = |&analysis: &Analysis| {
+            let mut running = analysis.start();
+            running.stop_when(bounds.stop());
+            (analysis, running, 0)
+        };
+        Team {
+            running: wanted.iter().map(start).collect(),
+            races: Found::new(),
+            deadlocks: Found::new(),
+            batch: Vec::new(),
+            wanted_races: vec![0; wanted.len()],
+        }
+    }
+
+    /// Gives each all of the batch.
+    fn feed(&mut self, batch: Batch<'_>) {
+        for (index, (analysis, running, left_out)) in self.running.iter_mut().enumerate() {
             match running {
-                Running::Races(one) => one.feed(batch.events, index, &mut batch_races),
+                Running::Races(one) => one.feed(batch.events, index, &mut self.batch),
                 Running::Deadlocks(one) => {
                     for (event, tried) in batch.with_tried() {
                         if tried {
@@ -273,70 +437,62 @@ pub fn analyze<R: Read>(
                             continue;
                         }
                         one.feed(event, |deadlock| {
-                            if !add_deadlock(&mut deadlocks, *analysis, &deadlock) {
+                            if !add_deadlock(&mut self.deadlocks, *analysis, &deadlock) {
                                 *left_out += 1;
                             }
                         });
                     }
                 }
-            }
-        }
-        let before = events;
-        events += batch.events.len() as u64;
-        // As if each event had been given to all analyses before the next.
-        batch_races.sort_by_key(|(_, race): &(usize, Race)| race.at.number);
-        for (index, race) in batch_races.drain(..) {
-            if source.is_benign(race.variable) {
-                wanted_races[index] += 1;
-                continue;
-            }
-            let (analysis, _, left_out) = &mut running[index];
-            if !add_race(&mut races, *analysis, &race) {
-                *left_out += 1;
-            }
-        }
-        if before / TICK != events / TICK {
-            let now = Progress {
-                reading: 2,
-                position: source.position(),
-                events,
-            };
-            if progress(now).is_break() {
-                analyzed.stopped = true;
-                break;
+                Running::LeftOut(..) => {}
             }
         }
     }
-    let locks: Vec<Option<u32>> = (0..).map_while(|lock| source.known_lock(lock)).collect();
-    analyzed.cut = source.cut();
-    drop(source);
-    analyzed.totals = (running.iter())
-        .zip(wanted_races)
-        .map(|((analysis, running, left_out), wanted)| {
+
+    /// Notes the races of the last batch, as if each event had been given to all before the next.
+    fn sort_out(&mut self, is_benign: impl Fn(u32) -> bool) {
+        self.batch.sort_by_key(|(_, race)| race.at.number);
+        for (index, race) in self.batch.drain(..) {
+            if is_benign(race.variable) {
+                self.wanted_races[index] += 1;
+                continue;
+            }
+            let (analysis, _, left_out) = &mut self.running[index];
+            if !add_race(&mut self.races, *analysis, &race) {
+                *left_out += 1;
+            }
+        }
+    }
+
+    /// Leaves out whoever takes most, as long as all of them and `others` take too much memory.
+    fn fit(&mut self, events: u64, others: u64, bounds: &Bounds) {
+        if bounds.memory.is_none() {
+            return;
+        }
+        let bytes = |running: &[(Analysis, Running, u64)]| -> u64 {
+            running.iter().map(|(_, running, _)| running.bytes()).sum()
+        };
+        while !self.is_empty() && bounds.is_over(others + bytes(&self.running)) {
+            let largest = self.running.iter_mut().max_by_key(|one| one.1.bytes());
+            let Some((_, running, _)) = largest else {
+                return;
+            };
             let totals = match running {
-                Running::Races(one) => {
-                    let Totals { events, racy } = one.finish();
-                    let racy = racy - wanted;
-                    Totals { events, racy }
-                }
+                Running::Races(one) => one.finish(),
                 Running::Deadlocks(_) => Totals {
                     events: events as u32,
-                    racy: deadlocks.values().map(|pair| pair.count as u32).sum(),
+                    racy: 0,
                 },
+                // All others are left out, and take nothing.
+                Running::LeftOut(..) => return,
             };
-            (*analysis, totals, *left_out)
-        })
-        .collect();
+            *running = Running::LeftOut(events, totals);
+        }
+    }
 
-    let found = || races.values().chain(deadlocks.values());
-    let numbers = found().flat_map(|pair| [u64::from(pair.events.0), u64::from(pair.events.1)]);
-    let collected = collect(SyncSource::new(open()?, shape, true), numbers)?;
-    analyzed.predicted = found()
-        .filter_map(|pair| pair.predicted(&collected, &locks))
-        .collect();
-    analyzed.predicted.sort_by_key(|one| one.events.1);
-    analyzed.threads = collected.threads;
-    Ok(analyzed)
+    /// Whether all are left out.
+    fn is_empty(&self) -> bool {
+        (self.running.iter()).all(|(_, running, _)| matches!(running, Running::LeftOut(..)))
+    }
 }
 
 /// False if there are too many.
@@ -387,7 +543,7 @@ fn add(
 }
 
 impl Pair {
-    fn predicted(&self, collected: &Collected, locks: &[Option<u32>]) -> Option<Predicted> {
+    fn predicted(&self, collected: &Collected, locks: &[u32]) -> Option<Predicted> {
         let events = (u64::from(self.events.0), u64::from(self.events.1));
         let get = |number: u64| collected.events.get(&number);
         let (earlier, later) = (get(events.0)?, get(events.1)?);
@@ -400,7 +556,7 @@ impl Pair {
                 history: None,
             },
             Some((earlier_wants, later_wants)) => {
-                let lock = |number: u32| locks.get(number as usize).copied().flatten();
+                let lock = |number: u32| locks.get(number as usize).copied();
                 // Each holds what the other wants.
                 let mut edges = vec![
                     earlier.edge(lock(later_wants)?)?,

@@ -1,7 +1,8 @@
-//! Analyses of trace files, without running anything: what other schedules of the same execution would have shown.
+//! Analyses of trace files, without running anything: what the recorded run showed, and what other schedules of the same
+//! execution would have shown.
 //!
-//! A trace is read several times and never kept: once to learn which memory matters, once for the analyses, and once
-//! for the stacks of what they found.
+//! A trace is read several times and never kept: for what the run showed, as often as live detection runs a program; to learn which
+//! memory matters; for the analyses; and for the stacks of what they found.
 //!
 //! | file | what |
 //! |---|---|
@@ -11,19 +12,22 @@
 //! | `paged` | tables by address |
 //! | [`Translation`] | a trace as the events of [`crate::predict`] |
 //! | [`analyses`] | which analyses there are; runs them |
+//! | [`observe`] | what live detection says of the run that was recorded |
 //! | `plan` | schedules that lead a run to it |
 //! | `evidence` | the stacks and locks of what was found |
 
 pub mod analyses;
 mod evidence;
 mod locks;
+mod observed;
 mod paged;
 mod plan;
 mod shape;
 mod source;
 mod visible;
 
-pub use analyses::{Analysis, Analyzed, OfflineError, Predicted, Progress, analyze};
-pub(crate) use plan::{Plan, plans};
+pub use analyses::{Analysis, Analyzed, Bounds, OfflineError, Predicted, Progress, analyze};
+pub use observed::{Observed, observe};
+pub(crate) use plan::{Plan, Plans};
 pub use source::Translation;
 pub(crate) use visible::Tracker;

@@ -1,6 +1,6 @@
 //! Schedules that lead a run to what was predicted: who makes how many visible steps, one after the other.
 
-use super::analyses::{OfflineError, Predicted};
+use super::analyses::{Bounds, OfflineError, Predicted};
 use super::locks::Locks;
 use super::shape::Shape;
 use super::source::SyncSource;
@@ -9,6 +9,7 @@ use crate::predict::witness::{Witness, witnesses};
 use crate::trace::ThreadId;
 use crate::trace::file::{Detail, TraceError, TraceReader};
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Stretches of a plan at most; a prediction that needs more stays one.
@@ -25,30 +26,67 @@ pub(crate) struct Plan {
     pub(crate) locks: Arc<Locks>,
 }
 
-/// For each prediction, plans that may lead to it, the likelier first.
-pub(crate) fn plans<R: Read>(
-    mut open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
-    predicted: &[Predicted],
-) -> Result<Vec<Vec<Plan>>, OfflineError> {
-    let reader = open()?;
-    let accesses = reader.header().detail == Detail::Full;
-    let shape = Arc::new(Shape::of(Visible::learning(reader))?);
-    let pairs: Vec<(u32, u32)> = (predicted.iter())
-        .map(|one| (one.events.0 as u32, one.events.1 as u32))
-        .collect();
-    let source = SyncSource::new(open()?, Arc::clone(&shape), false);
-    let witnesses = witnesses(source, &pairs)?;
-    let mut plans = Vec::new();
-    for (witness, &(_, last)) in witnesses.iter().zip(&pairs) {
-        plans.push(match witness {
-            None => Vec::new(),
-            Some(witness) => {
-                let source = SyncSource::new(open()?, Arc::clone(&shape), false);
-                plan(source, witness, last, (accesses, shape.locks()))?
-            }
-        });
+/// Makes plans for predictions of one trace, one after the other: a plan can be long.
+pub(crate) struct Plans {
+    shape: Arc<Shape>,
+    accesses: bool,
+    witnesses: Vec<Option<Witness>>,
+    /// The search for witnesses was given up, at this event.
+    pub(crate) given_up: Option<u32>,
+}
+
+impl Plans {
+    /// Reads the trace for what the predictions need. What comes later in it than `bounds` allows has no plan.
+    pub(crate) fn of<R: Read>(
+        mut open: impl FnMut() -> Result<TraceReader<R>, TraceError>,
+        predicted: &[Predicted],
+        bounds: &Bounds,
+    ) -> Result<Plans, OfflineError> {
+        let reader = open()?;
+        let accesses = reader.header().detail == Detail::Full;
+        let first = |_| match bounds.control.stop_requested() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let shape = Shape::within(Visible::learning(reader), bounds.memory, first)?;
+        let Ok(shape) = shape else {
+            return Ok(Plans {
+                shape: Arc::default(),
+                accesses,
+                witnesses: vec![None; predicted.len()],
+                given_up: Some(0),
+            });
+        };
+        let shape = Arc::new(shape);
+        let pairs: Vec<(u32, u32)> = (predicted.iter())
+            .map(|one| (one.events.0 as u32, one.events.1 as u32))
+            .collect();
+        let source = SyncSource::new(open()?, Arc::clone(&shape), false);
+        let memory = (bounds.memory).map(|most| most.saturating_sub(shape.bytes()));
+        let (witnesses, given_up) = witnesses(source, &pairs, memory, &bounds.stop())?;
+        Ok(Plans {
+            shape,
+            accesses,
+            witnesses,
+            given_up,
+        })
     }
-    Ok(plans)
+
+    /// Plans that may lead to the prediction with this index, the likelier first.
+    pub(crate) fn of_prediction<R: Read>(
+        &self,
+        open: &mut impl FnMut() -> Result<TraceReader<R>, TraceError>,
+        (index, predicted): (usize, &Predicted),
+        bounds: &Bounds,
+    ) -> Result<Vec<Plan>, OfflineError> {
+        let Some(witness) = self.witnesses.get(index).and_then(Option::as_ref) else {
+            return Ok(Vec::new());
+        };
+        let source = SyncSource::new(open()?, Arc::clone(&self.shape), false);
+        let last = predicted.events.1 as u32;
+        let how = (self.accesses, self.shape.locks());
+        plan(source, witness, last, how, bounds)
+    }
 }
 
 /// What one thread does of a plan.
@@ -66,6 +104,7 @@ fn plan<R: Read>(
     witness: &Witness,
     last: u32,
     (accesses, locks): (bool, &Arc<Locks>),
+    bounds: &Bounds,
 ) -> Result<Vec<Plan>, OfflineError> {
     let mut parts: Vec<Part> = Vec::new();
     let mut stretches: Vec<(ThreadId, u64)> = Vec::new();
@@ -97,6 +136,9 @@ fn plan<R: Read>(
             }
         })?;
         source.skip();
+        if bounds.control.stop_requested() {
+            return Ok(Vec::new());
+        }
         if !went {
             break;
         }

@@ -142,15 +142,15 @@ pub struct Finding {
     pub evidence: Evidence,
     /// Every thread that the evidence names, by id.
     pub threads: Vec<Thread>,
-    /// If it was predicted from a trace: by what, and whether a run showed it.
+    /// If it is of an analysis of a trace: what says so, and whether a run showed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Prediction>,
 }
 
-/// Where a finding that no run showed by itself comes from.
+/// Where a finding of an analysis of a trace comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// Names of the analyses that say so.
+    /// Names of the analyses that say so; none if only the recorded run did.
     pub analyses: Vec<String>,
     /// How sure it is.
     pub status: PredictionStatus,
@@ -159,7 +159,7 @@ pub struct Prediction {
     pub replay: Option<String>,
 }
 
-/// How sure a prediction is.
+/// How sure a finding of an analysis of a trace is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -170,6 +170,8 @@ pub enum PredictionStatus {
     Predicted,
     /// A run of the program showed it.
     Confirmed,
+    /// The recorded run showed it.
+    Observed,
 }
 
 impl PredictionStatus {
@@ -180,6 +182,7 @@ impl PredictionStatus {
             PredictionStatus::Hint => "hint",
             PredictionStatus::Predicted => "predicted",
             PredictionStatus::Confirmed => "confirmed",
+            PredictionStatus::Observed => "observed",
         }
     }
 }

@@ -4,12 +4,16 @@
 #[path = "../support/recording.rs"]
 mod recording;
 
+use grind_runtime::analysis::Diagnosis;
 use grind_runtime::host::{self, Outcome, ReplayOptions, RunOptions};
 use grind_runtime::machine::{BufferIo, NullIo};
-use grind_runtime::offline::{self, Analysis};
+use grind_runtime::offline::{self, Analysis, Bounds};
 use grind_runtime::program::Program;
+use grind_runtime::program::sites::SiteId;
+use grind_runtime::trace::ThreadId;
 use grind_runtime::trace::file::Detail;
 use libtest_mimic::Failed;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 /// Runs the program while it is recorded, and its trace. Seeds take turns in how much is recorded.
@@ -27,8 +31,8 @@ pub(crate) fn run(
     };
     let open = || recording::open(&bytes);
     let replayed = host::replay(program, open, replay_options, Box::new(NullIo))?;
-    if replayed.cut {
-        return Err("the trace is cut".into());
+    if replayed.truncated {
+        return Err("the trace is truncated".into());
     }
     let again = replayed.outcome;
     if outcome.analysis != again.analysis {
@@ -37,10 +41,71 @@ pub(crate) fn run(
     if outcome.ending != again.ending {
         return Err(format!("ended as {:?}, not {:?}", again.ending, outcome.ending).into());
     }
+    is_observed(&bytes, &outcome, detail)?;
     if correct {
         predicts_nothing(&bytes, detail)?;
     }
     Ok(outcome)
+}
+
+/// What live detection said of the run is what is said of its trace, if it has accesses; and happens-before finds that the later
+/// access of each of its races races. With which earlier one it says, for there can be several, is its own choice.
+fn is_observed(trace: &[u8], outcome: &Outcome<BufferIo>, detail: Detail) -> Result<(), Failed> {
+    if detail == Detail::Light {
+        return Ok(());
+    }
+    let go_on = |_| ControlFlow::Continue(());
+    let open = || recording::open(trace);
+    let mut observed = offline::observe(open, &Bounds::default(), go_on)?;
+    if observed.analysis != outcome.analysis {
+        let (said, of_run) = (&observed.analysis, &outcome.analysis);
+        return Err(format!("the trace says {said:#?} of a run with {of_run:#?}").into());
+    }
+    let races: BTreeSet<_> = (outcome.analysis.diagnoses.iter())
+        .filter_map(|one| later(&one.diagnosis))
+        .collect();
+    if races.is_empty() {
+        return Ok(());
+    }
+    let wanted = [Analysis::Hb];
+    let mut analyzed = offline::analyze(open, &wanted, &Bounds::default(), go_on)?;
+    let found: BTreeSet<_> = (analyzed.predicted.iter())
+        .filter_map(|one| later(&one.diagnosis))
+        .collect();
+    if let Some(race) = races.difference(&found).next() {
+        return Err(format!("hb misses a race of {race:?}, it finds those of {found:?}").into());
+    }
+    // What is observed is predicted no more.
+    observed.claim(&mut analyzed);
+    let pairs = |diagnoses: &mut dyn Iterator<Item = &Diagnosis>| -> BTreeSet<_> {
+        diagnoses.filter_map(places).collect()
+    };
+    let observed = pairs(&mut observed.analysis.diagnoses.iter().map(|one| &one.diagnosis));
+    let predicted = pairs(&mut analyzed.predicted.iter().map(|one| &one.diagnosis));
+    match observed.intersection(&predicted).next() {
+        None => Ok(()),
+        Some(pair) => Err(format!("{pair:?} is observed and predicted").into()),
+    }
+}
+
+/// The two instructions of a race.
+fn places(diagnosis: &Diagnosis) -> Option<BTreeSet<Option<SiteId>>> {
+    let Diagnosis::DataRace { first, second, .. } = diagnosis else {
+        return None;
+    };
+    Some(
+        [first, second]
+            .map(|access| access.stack.first().copied())
+            .into(),
+    )
+}
+
+/// The later access of a race: its instruction, who makes it, and whether it writes.
+fn later(diagnosis: &Diagnosis) -> Option<(Option<SiteId>, ThreadId, bool)> {
+    let Diagnosis::DataRace { second, .. } = diagnosis else {
+        return None;
+    };
+    Some((second.stack.first().copied(), second.thread, second.write))
 }
 
 fn predicts_nothing(trace: &[u8], detail: Detail) -> Result<(), Failed> {
@@ -48,7 +113,12 @@ fn predicts_nothing(trace: &[u8], detail: Detail) -> Result<(), Failed> {
         .filter(|one| one.is_sound() && (detail == Detail::Full || *one == Analysis::Deadlock))
         .collect();
     let go_on = |_| ControlFlow::Continue(());
-    let analyzed = offline::analyze(|| recording::open(trace), &wanted, go_on)?;
+    let analyzed = offline::analyze(
+        || recording::open(trace),
+        &wanted,
+        &Bounds::default(),
+        go_on,
+    )?;
     match analyzed.predicted.first() {
         None => Ok(()),
         Some(predicted) => Err(format!("the trace predicts {predicted:?}").into()),

@@ -573,8 +573,11 @@ impl<'a> Writer<'a> {
             seen.push_str("known · ");
         }
         if let Some(prediction) = &self.finding.prediction {
-            let (status, analyses) = (prediction.status.name(), prediction.analyses.join(", "));
-            seen.push_str(&format!("{status} ({analyses}) · "));
+            seen.push_str(prediction.status.name());
+            if !prediction.analyses.is_empty() {
+                seen.push_str(&format!(" ({})", prediction.analyses.join(", ")));
+            }
+            seen.push_str(" · ");
             if let Some(command) = &prediction.replay {
                 self.page
                     .line(0, 4, &[(Ink::Plain, format!("a run shows it: {command}"))]);
