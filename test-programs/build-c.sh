@@ -18,6 +18,9 @@ bin=$sysroot/lib/rustlib/$host/bin
 work=$PWD/target/c
 mkdir -p "$work" c/wasm zig/wasm
 
+# What the compiler calls for arithmetic that wasm has no instructions for.
+builtins=$(echo "$sysroot"/lib/rustlib/wasm32-wasip1-threads/lib/libcompiler_builtins-*.rlib)
+
 # As linkers keep the DWARF of functions that they drop, wasi-libc goes without.
 cp "$sysroot"/lib/rustlib/wasm32-wasip1-threads/lib/self-contained/{crt1-command.o,libc.a} "$work/"
 for library in crt1-command.o libc.a; do
@@ -35,7 +38,8 @@ for source in c/src/*.c; do
             -O1 "$debug" -fno-sanitize=all -ffile-compilation-dir=. -ffile-prefix-map="$(dirname "$(realpath "$zig")")=zig" -c "src/$name.c" -o "$work/$name.o"
     )
     "$bin/rust-lld" -flavor wasm --import-memory --export-memory --shared-memory --max-memory=67108864 \
-        "$work/crt1-command.o" "$work/$name.o" "$work/libc.a" -o "c/wasm/$name.wasm"
+        "$work/crt1-command.o" "$work/$name.o" "$work/libc.a" "$builtins" \
+        -o "c/wasm/$name.wasm"
 done
 (cd c && find src meeting.h ../build-c.sh -type f | LC_ALL=C sort | xargs sha256sum >wasm/sources.sha256)
 

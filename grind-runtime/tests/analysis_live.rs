@@ -524,10 +524,11 @@ fn threads_that_nobody_joins_leak() {
     script.call(0);
     create(&mut script, 4);
     script.ret(0);
-    // Of which one is joined and one detached; a thread that nobody has to join is none.
+    // Of which one is joined; a thread that nobody has to join is none.
     script.spawn(0, 5);
-    script.exit(1);
-    script.exit(2);
+    for child in 1..=4 {
+        script.exit(child);
+    }
     script.join(0, 2);
     assert_eq!(leaks(&script, true), [(2, 1), (1, 4)]);
     assert_eq!(leaks(&script, false), []);
@@ -548,7 +549,52 @@ fn threads_that_nobody_joins_leak() {
 
     for child in [1, 3, 4] {
         let child = ThreadId(child);
-        script.event(child.0, EventKind::ThreadDetach { child });
+        script.event(0, EventKind::ThreadDetach { child });
     }
     assert_eq!(leaks(&script, true), []);
+}
+
+#[test]
+fn a_thread_that_runs_still_is_no_leak() {
+    let mut script = Script::with_children(0);
+    for child in [1, 2, 3] {
+        script.spawn(0, child);
+        let child = ThreadId(child);
+        script.event(0, EventKind::ThreadJoinable { child });
+    }
+    script.exit(1);
+    script.exit(0);
+    // What comes after the main thread's end is the end of the process.
+    script.exit(2);
+    assert_eq!(leaks(&script, true), [(1, 1)]);
+    let mut analysis = script.analysis(AnalysisOptions::default());
+    script.deliver(&mut analysis);
+    analysis.end_normally();
+    assert_eq!(analysis.finish().running, [ThreadId(2), ThreadId(3)]);
+}
+
+#[test]
+fn a_wait_without_the_lock_releases_nothing() {
+    let mut script = Script::with_children(2);
+    let (lock, condvar) = (0x100, 0x200);
+    let timed_out = false;
+    script.write(1, 0x300, 4);
+    script.event(1, EventKind::CondvarWait { condvar, lock });
+    script.lock(2, lock);
+    script.write(2, 0x300, 4);
+    script.unlock(2, lock);
+    script.event(
+        1,
+        EventKind::CondvarWake {
+            condvar,
+            lock,
+            timed_out,
+        },
+    );
+    let mut analysis = script.analysis(AnalysisOptions::default());
+    script.deliver(&mut analysis);
+    let races = (analysis.finish().diagnoses.iter())
+        .filter(|found| matches!(found.diagnosis, Diagnosis::DataRace { .. }))
+        .count();
+    assert_eq!(races, 1);
 }

@@ -291,8 +291,10 @@ impl Contexts {
             EventKind::LockInit { lock } => self.force_release(*lock),
             _ => {}
         }
+        // Whoever waits without the lock does not release it.
+        let nothing = !held && matches!(event.kind, EventKind::CondvarWait { .. });
         Followed {
-            hidden: before && after,
+            hidden: before && after || nothing,
             misuse: self.misuse(event, held),
         }
     }
@@ -305,6 +307,10 @@ impl Contexts {
                 Some((Misuse::UnlockByOtherThread, lock))
             }
             EventKind::LockRelease { lock, .. } if !held => Some((Misuse::UnlockNotHeld, lock)),
+            EventKind::LockNotReleased { lock } if is_held(lock) => {
+                Some((Misuse::UnlockByOtherThread, lock))
+            }
+            EventKind::LockNotReleased { lock } => Some((Misuse::UnlockNotHeld, lock)),
             EventKind::CondvarWait { condvar, lock } if !held => {
                 Some((Misuse::CondvarWaitWithoutLock { condvar }, lock))
             }

@@ -2,7 +2,7 @@
 
 use super::history::History;
 use crate::program::sites::SiteId;
-use crate::trace::{BlockedOn, LockMode, ThreadId};
+use crate::trace::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
 use serde::{Deserialize, Serialize};
 
 /// Call stack as sites, innermost first. The first is the access or event itself, the others calls.
@@ -157,7 +157,7 @@ pub struct LockOrderEdge {
     pub taken: HeldLock,
 }
 
-/// A rule of locks.
+/// A rule of locks and of other synchronisation objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Misuse {
     /// A thread released a lock that nobody holds.
@@ -171,6 +171,18 @@ pub enum Misuse {
         /// Address of the condition variable.
         condvar: u32,
     },
+    /// The lock began its life while somebody held it.
+    InitHeldLock,
+    /// A thread asked for a lock that it holds and cannot have twice.
+    Relock,
+    /// A thread ended while it held the lock.
+    HeldAtThreadEnd,
+    /// The object was used after its end.
+    UseAfterDestroy,
+    /// The object was destroyed again.
+    DoubleDestroy,
+    /// A condition variable or a barrier ended its life while somebody waited there.
+    DestroyInUse,
 }
 
 /// A place on a thread's stack in memory.
@@ -234,10 +246,25 @@ pub enum Diagnosis {
     },
     /// A thread trapped.
     Trap(TrappedThread),
-    /// A lock was used against its rules.
+    /// The handle of a thread was used after it had been given up.
+    HandleMisuse {
+        /// How.
+        misuse: HandleMisuse,
+        /// The thread that the handle was of.
+        of: ThreadId,
+        /// Who.
+        thread: ThreadId,
+        /// Where.
+        stack: Stack,
+        /// Who gave it up and where, if that is known.
+        given_up: Option<(ThreadId, Stack)>,
+    },
+    /// A lock, or another synchronisation object, was used against its rules.
     LockMisuse {
         /// Against which.
         misuse: Misuse,
+        /// What it is, if it is an object of POSIX threads.
+        object: Option<ObjectKind>,
         /// Address of the lock.
         lock: u32,
         /// Its name, if it has one.
@@ -248,6 +275,8 @@ pub enum Diagnosis {
         stack: Stack,
         /// Who holds it, and where it was taken.
         holders: Vec<(ThreadId, Stack)>,
+        /// Who destroyed it before, and where; or who waits there.
+        related: Vec<(ThreadId, Stack)>,
     },
 }
 

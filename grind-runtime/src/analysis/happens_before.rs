@@ -31,13 +31,27 @@ use super::drain::{Cursor, Plain, SiteWords, WRITE, drain, follow};
 use super::heap::{Heap, Release};
 use super::heap_misuse::HeapMisuses;
 use super::limits::Limits;
-use super::order::Order;
+use super::order::{Moment, Order};
 use super::shadow::Shadow;
 use super::stack_overflow::{StackOverflow, StackOverflows};
 use crate::program::sites::{SiteId, SiteTable};
 use crate::trace::{
-    AtomicKind, Event, EventKind, RangeOrigin, Record, Records, ThreadId, WaitOutcome,
+    AtomicKind, Event, EventKind, ObjectAct, RangeOrigin, Record, Records, ThreadId, WaitOutcome,
 };
+
+/// Bytes that the use of a synchronisation object is an access to: all kinds have as many at least.
+const OBJECT_BYTES: u32 = 4;
+
+/// Whether a thread that is the only one is to be checked, too: whether it uses what was freed.
+pub(super) fn checked_alone(event: &Event) -> bool {
+    matches!(
+        event.kind,
+        EventKind::Object {
+            act: ObjectAct::Use,
+            ..
+        }
+    )
+}
 
 /// An access about to be made.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +109,14 @@ impl Doing {
                 len,
                 write,
             } => (addr, len, write, AccessKind::Host, None),
+            EventKind::Object { object, act, .. } => {
+                let write = match act {
+                    ObjectAct::Use => false,
+                    ObjectAct::Destroy => true,
+                    _ => return None,
+                };
+                (object, OBJECT_BYTES, write, AccessKind::Host, None)
+            }
             EventKind::Free { addr } => (addr, block?, true, AccessKind::Free, None),
             _ => return None,
         };
@@ -211,6 +233,22 @@ impl HappensBefore {
         self.shadow.size().bytes()
     }
 
+    /// Whether this address is in a heap block that was freed.
+    pub(super) fn is_freed(&self, addr: u32) -> bool {
+        let block = self.heap.find(addr);
+        block.is_some_and(|block| block.freed.is_some())
+    }
+
+    /// Where a live thread is.
+    pub(super) fn moment(&self, thread: ThreadId) -> Option<Moment> {
+        self.order.moment(thread)
+    }
+
+    /// Whether what a live thread does now happens after that.
+    pub(super) fn knows(&self, thread: ThreadId, moment: Moment) -> bool {
+        self.order.knows(thread, moment)
+    }
+
     /// Whether a race was found.
     pub(super) fn found_races(&self) -> bool {
         !self.candidates.is_empty()
@@ -284,13 +322,14 @@ impl HappensBefore {
         }
     }
 
-    /// One event, already followed by the contexts.
+    /// One event, already followed by the contexts. `told`: what is wrong with its access has been found.
     pub(super) fn event(
         &mut self,
         contexts: &Contexts,
         event: &Event,
         hidden: bool,
         position: u64,
+        told: bool,
     ) {
         self.order.acquires(event, hidden);
         let mut block = None;
@@ -316,10 +355,15 @@ impl HappensBefore {
             _ => {}
         }
         if !hidden
-            && (block.is_some() || !self.order.alone(event.thread))
+            && (block.is_some() || checked_alone(event) || !self.order.alone(event.thread))
             && let Some(doing) = Doing::of(event, position, block)
         {
-            self.access(contexts, &doing);
+            if told {
+                // The second pass, which does not know, counts epochs as well.
+                let _ = self.order.begin_access(doing.thread);
+            } else {
+                self.access(contexts, &doing);
+            }
         }
         self.order.releases(event, hidden);
     }

@@ -18,18 +18,20 @@
 use super::candidates::unify;
 use super::context::Contexts;
 use super::deadlock;
-use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, Stack, ThreadInfo, TrappedThread};
+use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, Misuse, Stack, ThreadInfo, TrappedThread};
 use super::drain::{Cursor, follow};
+use super::handle_misuse::HandleMisuses;
 use super::happens_before::HappensBefore;
 use super::limits::{LimitNotice, Limits};
 use super::lock_misuse::LockMisuse;
 use super::lock_order::LockOrder;
 use super::second_pass::SecondPass;
 use super::stack_overflow::StackOverflow;
+use super::sync_objects::{Broken, SyncObjects};
 use super::thread_leak::ThreadLeaks;
 use super::traps::{self, Traps};
 use crate::program::sites::{SiteId, SiteTable};
-use crate::trace::{Event, EventKind, EventSink, Flow, Records, ThreadId};
+use crate::trace::{Event, EventKind, EventSink, Flow, ObjectAct, Records, ThreadId};
 use std::sync::Arc;
 
 /// Which race detection to do.
@@ -85,6 +87,8 @@ pub struct AnalysisOutcome {
     pub limits: Vec<LimitNotice>,
     /// Stacks that were too small, which explains other findings.
     pub overflows: Vec<StackOverflow>,
+    /// Threads that somebody had to join or detach, and that had not ended when the main thread did.
+    pub running: Vec<ThreadId>,
     /// How much was analysed.
     pub stats: AnalysisStats,
 }
@@ -97,9 +101,11 @@ pub struct LiveAnalysis {
     contexts: Contexts,
     races: Races,
     misuse: LockMisuse,
+    objects: SyncObjects,
     lock_order: LockOrder,
     leaks: ThreadLeaks,
     traps: Traps,
+    handles: HandleMisuses,
     ended_normally: bool,
     deadlocks: Vec<(u64, Diagnosed)>,
     /// Records and events so far.
@@ -238,8 +244,10 @@ impl LiveAnalysis {
             options,
             races,
             misuse: LockMisuse::default(),
+            objects: SyncObjects::default(),
             leaks: ThreadLeaks::default(),
             traps: Traps::default(),
+            handles: HandleMisuses::default(),
             ended_normally: false,
             deadlocks: Vec::new(),
             position: 0,
@@ -305,10 +313,12 @@ impl LiveAnalysis {
         outcome.limits.extend(notices);
         others.extend(inversions);
         others.extend(self.misuse.into_found());
+        others.extend(self.handles.into_found());
         others.extend(self.deadlocks);
         if self.ended_normally {
-            let leaks = self.leaks.finish(&self.contexts);
+            let (leaks, running) = self.leaks.finish(&self.contexts);
             others.extend(leaks.into_iter().map(|leak| (self.position, leak)));
+            outcome.running = running;
         }
         let dropped = self.traps.dropped();
         if dropped > 0 {
@@ -320,6 +330,17 @@ impl LiveAnalysis {
         outcome.traps = trapped;
         outcome.threads = self.contexts.into_infos();
         (outcome, Parts::First { candidates, others })
+    }
+
+    /// Whether the detector of races finds what is wrong: the object's memory is gone as well, or nothing orders its use
+    /// after its end.
+    fn is_race(&self, thread: ThreadId, broken: &Broken) -> bool {
+        let Races::Detect(detector) = &self.races else {
+            return false;
+        };
+        let ordered = (broken.after).is_none_or(|moment| detector.knows(thread, moment));
+        let freed = detector.is_freed(broken.object);
+        detector.ended().is_none() && (freed || !ordered)
     }
 
     /// To be called after something was analysed.
@@ -347,6 +368,7 @@ impl LiveAnalysis {
 
     fn found_others(&self) -> bool {
         !self.misuse.is_empty()
+            || !self.handles.is_empty()
             || !self.deadlocks.is_empty()
             || !self.traps.is_empty()
             || self.lock_order.found_any()
@@ -378,7 +400,9 @@ fn longest_stack(diagnosis: &Diagnosis) -> usize {
             .map(|edge| edge.held.stack.len().max(edge.taken.stack.len()))
             .max()
             .unwrap_or(0),
-        Diagnosis::ThreadLeak { stack, .. } | Diagnosis::LockMisuse { stack, .. } => stack.len(),
+        Diagnosis::ThreadLeak { stack, .. }
+        | Diagnosis::HandleMisuse { stack, .. }
+        | Diagnosis::LockMisuse { stack, .. } => stack.len(),
         Diagnosis::Trap(trap) => trap.stack.len(),
     }
 }
@@ -391,6 +415,9 @@ impl EventSink for LiveAnalysis {
             return Flow::Halt;
         }
         let (sites, position) = (&*self.sites, self.position);
+        if self.objects.watches() && self.contexts.get(thread).is_some_and(|at| !at.hidden()) {
+            self.objects.records(sites, records);
+        }
         let count = match &mut self.races {
             Races::Detect(detector) if detector.ended().is_none() => {
                 detector.records(sites, &mut self.contexts, thread, records, position)
@@ -426,16 +453,39 @@ impl EventSink for LiveAnalysis {
                 let broken = (misuse, lock);
                 (self.misuse).add(&self.contexts, event.thread, broken, position);
             }
-            self.contexts.force_release(lock);
+            // A lock that refused is as it was.
+            if !matches!(event.kind, EventKind::LockNotReleased { .. }) {
+                self.contexts.force_release(lock);
+            }
         }
+        let mut told = false;
         if detecting {
+            let broken = (self.objects).event(&self.contexts, event, followed.hidden);
+            for broken in broken {
+                let thread = event.thread;
+                if self.is_race(thread, &broken) {
+                    continue;
+                }
+                told |= broken.misuse == Misuse::DestroyInUse;
+                (self.misuse).add_broken(&self.contexts, thread, broken, position);
+            }
+            self.handles.event(&self.contexts, event, position);
             self.leaks.event(&self.contexts, event);
             self.lock_order
                 .event(&self.contexts, event, followed.hidden, position);
         }
         match &mut self.races {
             Races::Detect(detector) if detector.ended().is_none() => {
-                detector.event(&self.contexts, event, followed.hidden, position);
+                detector.event(&self.contexts, event, followed.hidden, position, told);
+                if let EventKind::Object {
+                    object,
+                    act: ObjectAct::Destroy,
+                    ..
+                } = event.kind
+                {
+                    let moment = detector.moment(event.thread);
+                    self.objects.destroyed_at(object, moment);
+                }
             }
             Races::Resolve { pass, .. } => {
                 pass.event(&self.contexts, event, followed.hidden, position);
@@ -445,6 +495,7 @@ impl EventSink for LiveAnalysis {
         if let EventKind::Deadlock { blocked } = &event.kind {
             let diagnosis = deadlock::explain(&self.contexts, blocked);
             self.lock_order.deadlock(&diagnosis);
+            self.misuse.deadlock(&diagnosis);
             self.deadlocks.push((
                 position,
                 Diagnosed {

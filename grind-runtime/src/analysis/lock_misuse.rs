@@ -1,10 +1,11 @@
 //! Locks used against their rules.
 //!
 //! **Finds**
-//! - a `LockRelease` by a thread that did not take the lock since it last released it: of a lock that nobody
-//!   holds, or of one that others hold;
+//! - a `LockRelease` by a thread that did not take the lock since it last released it, or a `LockNotReleased`: of a lock
+//!   that nobody holds, or of one that others hold;
 //! - a `CondvarWait` with a lock that its thread does not hold;
-//! - a `LockDestroy` of a lock that somebody holds, be it the same thread.
+//! - a `LockDestroy` of a lock that somebody holds, be it the same thread;
+//! - what [`sync_objects`](super::sync_objects) finds.
 //!
 //! **Misses** locks without hooks, a release in the wrong mode of a lock that the thread does hold (some
 //! locks may be downgraded, and hooks do not tell), and what a lock does inside another lock's hooks.
@@ -12,13 +13,14 @@
 //! **Falsely reports** locks that were taken before their hooks were told of it, and locks that may be handed from
 //! thread to thread, such as semaphores used through lock hooks.
 //!
-//! After a misuse the lock counts as free. The rules are those of POSIX (`pthread_mutex_unlock`,
+//! After a misuse the lock counts as free, but not if the lock itself refused. The rules are those of POSIX (`pthread_mutex_unlock`,
 //! `pthread_cond_wait`, `pthread_mutex_destroy`), where breaking them is undefined; there is no paper.
 //!
 //! **Cost**: a look at the few locks the thread holds, per release; at those of all threads, per end of a lock.
 
 use super::context::Contexts;
-use super::diagnosis::{Diagnosed, Diagnosis, Misuse};
+use super::diagnosis::{Diagnosed, Diagnosis, Misuse, Wanted};
+use super::sync_objects::Broken;
 use crate::trace::ThreadId;
 
 /// At most this many distinct ones are kept; others count towards nothing.
@@ -31,7 +33,7 @@ pub(super) struct LockMisuse {
 }
 
 impl LockMisuse {
-    /// `thread` broke a rule of `lock`. To be called before its holders lose it.
+    /// `thread` broke a rule of a lock. To be called before its holders lose it.
     pub(super) fn add(
         &mut self,
         contexts: &Contexts,
@@ -39,7 +41,35 @@ impl LockMisuse {
         (misuse, lock): (Misuse, u32),
         position: u64,
     ) {
-        let stack = contexts.stack(thread);
+        let (kind, stack, related, after) = (None, None, Vec::new(), None);
+        let broken = Broken {
+            misuse,
+            object: lock,
+            kind,
+            stack,
+            related,
+            after,
+        };
+        self.add_broken(contexts, thread, broken, position);
+    }
+
+    /// The same, for rules of all synchronisation objects.
+    pub(super) fn add_broken(
+        &mut self,
+        contexts: &Contexts,
+        thread: ThreadId,
+        broken: Broken,
+        position: u64,
+    ) {
+        let Broken {
+            misuse,
+            object: lock,
+            kind: object,
+            stack,
+            related,
+            after: _,
+        } = broken;
+        let stack = stack.unwrap_or_else(|| contexts.stack(thread));
         let known = self.found.iter_mut().find(|(_, known)| {
             matches!(&known.diagnosis, Diagnosis::LockMisuse { misuse: m, lock: l, stack: s, .. }
                 if *m == misuse && *l == lock && *s == stack)
@@ -47,26 +77,41 @@ impl LockMisuse {
         if let Some((_, known)) = known {
             known.count += 1;
         } else if self.found.len() < MAX_KEPT {
+            // Who took a lock that its thread has still is the finding itself.
+            let held = misuse != Misuse::HeldAtThreadEnd;
             let holders = contexts
                 .holders(lock)
+                .filter(|_| held)
                 .map(|(holder, held)| (holder, held.stack.clone()))
                 .collect();
             let name = contexts.lock_name(lock);
             let diagnosis = Diagnosis::LockMisuse {
                 misuse,
+                object,
                 lock,
                 name,
                 thread,
                 stack,
                 holders,
+                related,
             };
-            self.found.push((
-                position,
-                Diagnosed {
-                    diagnosis,
-                    count: 1,
-                },
-            ));
+            let count = 1;
+            self.found.push((position, Diagnosed { diagnosis, count }));
+        }
+    }
+
+    /// The run ended in this deadlock: that a thread waits for itself there says that it asked for a lock which it had.
+    pub(super) fn deadlock(&mut self, deadlock: &Diagnosis) {
+        let Diagnosis::Deadlock { blocked, .. } = deadlock else {
+            return;
+        };
+        for waiting in blocked {
+            if let Some(Wanted::Lock { lock: wanted, .. }) = waiting.wants {
+                self.found.retain(|(_, found)| {
+                    !matches!(found.diagnosis, Diagnosis::LockMisuse { misuse: Misuse::Relock, lock, thread, .. }
+                        if lock == wanted && thread == waiting.thread)
+                });
+            }
         }
     }
 

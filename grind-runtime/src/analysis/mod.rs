@@ -14,7 +14,8 @@
 //! | `drain` | its hot loop |
 //! | `candidates`, `second_pass` | how a race gets its second stack |
 //! | `deadlock`, `lock_order`, `lock_misuse` | what their names say |
-//! | `thread_leak` | threads that nobody joined |
+//! | `sync_objects` | mutexes, condition variables and barriers of POSIX threads, from their beginning to their end |
+//! | `thread_leak`, `handle_misuse` | threads that nobody joined, or somebody twice |
 //! | `fork_join` | order by creation and join of threads, and barriers, alone |
 //! | [`history`] | what led to a race |
 //! | `heap`, `benign` | heap blocks; bytes that race on purpose |
@@ -29,6 +30,7 @@ mod deadlock;
 pub mod diagnosis;
 mod drain;
 mod fork_join;
+mod handle_misuse;
 mod happens_before;
 mod heap;
 mod heap_misuse;
@@ -42,6 +44,7 @@ mod rounds;
 mod second_pass;
 mod shadow;
 mod stack_overflow;
+mod sync_objects;
 mod thread_leak;
 mod traps;
 mod wide;

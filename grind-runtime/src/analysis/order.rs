@@ -191,6 +191,13 @@ struct Part {
     snapshot: Arc<Snapshot>,
 }
 
+/// What a thread was doing at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    slot: Slot,
+    epoch: u32,
+}
+
 /// The clocks of all threads and synchronisation objects.
 #[derive(Debug)]
 pub(super) struct Order {
@@ -299,6 +306,17 @@ impl Order {
             Some(ThreadState::Alive(clock)) => Some(clock),
             _ => None,
         }
+    }
+
+    /// Where a live thread is.
+    pub(super) fn moment(&self, thread: ThreadId) -> Option<Moment> {
+        let ThreadClock { slot, epoch, .. } = *self.alive(thread)?;
+        Some(Moment { slot, epoch })
+    }
+
+    /// Whether what a live thread does now happens after that.
+    pub(super) fn knows(&self, thread: ThreadId, moment: Moment) -> bool {
+        (self.alive(thread)).is_some_and(|clock| clock.clock.get(moment.slot) >= moment.epoch)
     }
 
     /// The acquires of an event: to be called before its access is checked.

@@ -15,7 +15,7 @@ use super::candidates::Candidate;
 use super::context::Contexts;
 use super::diagnosis::{Access, AccessKind, Diagnosed};
 use super::drain::{Cursor, WRITE, follow, follow_record};
-use super::happens_before::Doing;
+use super::happens_before::{Doing, checked_alone};
 use super::heap::{Heap, Release};
 use super::history::{self, Entry, StepLog};
 use super::limits::Limits;
@@ -236,7 +236,7 @@ impl SecondPass {
             _ => {}
         }
         if !hidden
-            && (block.is_some() || !self.order.alone(event.thread))
+            && (block.is_some() || checked_alone(event) || !self.order.alone(event.thread))
             && let Some(doing) = Doing::of(event, position, block)
         {
             self.access(contexts, &doing);

@@ -1,20 +1,22 @@
 //! Threads that somebody had to join or detach, and nobody did.
 //!
-//! **Finds** every `ThreadJoinable` thread of which the run, up to its normal end, saw neither a `ThreadJoin` nor a
-//! `ThreadDetach`, whether the thread had ended by then or not. Threads created at the same place are one
+//! **Finds** every `ThreadJoinable` thread that had ended when the main thread did, and of which the run, up to its normal
+//! end, saw neither a `ThreadJoin` nor a `ThreadDetach`. Threads created at the same place are one
 //! finding. ThreadSanitizer's thread leaks; there is no paper.
+//!
+//! A thread that runs still when the main thread ends is none: a program may leave its threads to the end of the process. Of
+//! these, [`AnalysisOutcome::running`](super::AnalysisOutcome::running) tells, wherever they get to after that.
 //!
 //! **Misses** threads that were only asked whether they had ended, which counts as a join, and all leaks of
 //! runs that ended otherwise: by a trap, a deadlock, a limit, or an exit code that is not 0.
 //!
-//! **Never falsely reports**, provided that the events tell of every join. A program may mean to leave its threads to
-//! the end of the process; it can say so by detaching them.
+//! **Never falsely reports**, provided that the events tell of every join.
 //!
 //! **Cost**: an entry for each joinable thread, at most [`Limits::threads`](super::Limits::threads).
 
 use super::context::Contexts;
 use super::diagnosis::{Diagnosed, Diagnosis, Stack};
-use crate::trace::{Event, EventKind, ThreadId};
+use crate::trace::{Event, EventKind, ThreadEnd, ThreadId};
 use std::collections::BTreeSet;
 
 /// How many threads of one place are named. Others count.
@@ -24,6 +26,9 @@ const MAX_NAMED: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct ThreadLeaks {
     joinable: BTreeSet<ThreadId>,
+    /// Those that ended before the main thread did.
+    ended: BTreeSet<ThreadId>,
+    main_ended: bool,
 }
 
 impl ThreadLeaks {
@@ -35,15 +40,26 @@ impl ThreadLeaks {
             }
             EventKind::ThreadJoin { child } | EventKind::ThreadDetach { child } => {
                 self.joinable.remove(&child);
+                self.ended.remove(&child);
+            }
+            EventKind::ThreadExit(_) if event.thread == ThreadId(0) => self.main_ended = true,
+            EventKind::ProcessEnd => self.main_ended = true,
+            // What ends a thread after that is the end of the process.
+            EventKind::ThreadExit(ThreadEnd::Returned | ThreadEnd::Trapped { .. })
+                if !self.main_ended && contexts.get(event.thread).is_some() =>
+            {
+                self.ended.insert(event.thread);
             }
             _ => {}
         }
     }
 
-    /// What is left at the end of the run.
-    pub(super) fn finish(self, contexts: &Contexts) -> Vec<Diagnosed> {
+    /// What is left at the end of the run: leaks, and the threads that ran still.
+    pub(super) fn finish(self, contexts: &Contexts) -> (Vec<Diagnosed>, Vec<ThreadId>) {
         let mut places: Vec<(ThreadId, &Stack, Vec<ThreadId>)> = Vec::new();
-        for thread in self.joinable {
+        let (ended, running): (Vec<_>, Vec<_>) =
+            (self.joinable.into_iter()).partition(|thread| self.ended.contains(thread));
+        for thread in ended {
             let Some((creator, stack)) = contexts.created(thread) else {
                 continue;
             };
@@ -62,6 +78,6 @@ impl ThreadLeaks {
             };
             Diagnosed { diagnosis, count }
         };
-        places.into_iter().map(leak).collect()
+        (places.into_iter().map(leak).collect(), running)
     }
 }

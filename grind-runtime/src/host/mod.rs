@@ -47,7 +47,7 @@ use crate::program::Program;
 use crate::program::sites::SiteTable;
 use crate::program::symbols::Symbolizer;
 use crate::report::identity::Index;
-use crate::report::{Finding, GuestExit, Report};
+use crate::report::{Finding, GuestExit, Report, notes};
 use crate::schedule::{Scheduler, Strategy};
 use crate::trace::EventSink;
 use crate::trace::file::{Footer, TraceWriter};
@@ -360,6 +360,9 @@ impl<Io> Outcome<Io> {
             let finding = Finding::from_diagnosis(diagnosed, sites, symbolizer, threads);
             index.add(&mut report.findings, finding);
         }
+        report
+            .notes
+            .extend(notes::still_running(&self.analysis, sites, symbolizer));
         let reached = self.limits_reached.iter().map(|limit| match limit {
             LimitReached::Threads => format!(
                 "the guest wanted more than {} threads at once and was refused (--max-threads)",

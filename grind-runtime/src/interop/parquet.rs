@@ -190,6 +190,9 @@ fn bytes_of(kind: &EventKind) -> Option<(u32, u32)> {
         | EventKind::LockReleased { lock: addr }
         | EventKind::LockDestroy { lock: addr }
         | EventKind::LockInit { lock: addr }
+        | EventKind::LockNotReleased { lock: addr }
+        | EventKind::Object { object: addr, .. }
+        | EventKind::CondvarFail { condvar: addr, .. }
         | EventKind::LockName { lock: addr, .. }
         | EventKind::LockWord { lock: addr, .. }
         | EventKind::CondvarWait { condvar: addr, .. }

@@ -4,42 +4,53 @@
 //! exceptions: a function that is called back is not inside any more, and memory that an intercepted function
 //! takes from the allocator, or gives back, is told of, for others will have it later.
 
+use super::handles::{self, Handles};
+use super::holders::{self, Holders};
 use super::lock_words;
 use super::state::State;
+use super::stdio;
 use super::thread::Thread;
-use crate::program::interceptors::{Role, TextEnd};
-use crate::trace::{EventKind, LockMode, RangeOrigin, ThreadId};
-use rustc_hash::{FxHashMap, FxHashSet};
+use crate::program::interceptors::{Interceptor, Role, TextEnd};
+use crate::trace::{EventKind, LockMode, ObjectAct, ObjectKind, RangeOrigin, ThreadId};
 
 /// An intercepted function that a thread is in.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Frame {
     Inside {
-        role: Role,
+        function: Function,
         args: [u32; 4],
+        /// What it releases was not told: whether it does is known when it returns.
+        withheld: bool,
     },
     /// What the function below calls is not inside it.
-    Callback,
+    Callback {
+        /// The element of the table that it calls.
+        element: u32,
+    },
+}
+
+/// An intercepted function.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Function {
+    pub(super) role: Role,
+    /// The object of POSIX threads that it is of.
+    pub(super) object: Option<ObjectKind>,
+}
+
+impl From<&Interceptor> for Function {
+    fn from(interceptor: &Interceptor) -> Function {
+        let Interceptor { role, object, .. } = *interceptor;
+        Function { role, object }
+    }
 }
 
 /// What outlives a call.
 #[derive(Debug, Default)]
 pub(super) struct Intercepts {
-    /// Who holds a read-write lock exclusively: its unlock function is the same for both modes.
-    writers: FxHashMap<u32, ThreadId>,
-    /// Threads by the handle that the guest has of them, until they are joined or detached.
-    handles: FxHashMap<u32, ThreadId>,
-    /// Handles that were given up before the function that created the thread returned: by the new thread itself.
-    early: FxHashSet<u32>,
+    pub(super) holders: Holders,
+    pub(super) handles: Handles,
     /// Blocks whose end is not known yet, since a reallocation that fails leaves them alive.
     reallocating: Vec<Reallocating>,
-}
-
-impl Intercepts {
-    /// The thread that the guest has this handle of.
-    pub(super) fn thread_of(&self, handle: u32) -> Option<ThreadId> {
-        self.handles.get(&handle).copied()
-    }
 }
 
 /// A thread is in a function that ends this block if it succeeds.
@@ -51,14 +62,11 @@ struct Reallocating {
     outermost: bool,
 }
 
-/// Threads whose handles are remembered; of further ones, joins are not seen.
-const MOST_HANDLES: usize = 1 << 20;
-
-/// Exclusive locks that are held at once; of further ones, the release counts as that of a reader.
-const MOST_WRITERS: usize = 1 << 20;
-
-/// ETIMEDOUT of WASI.
-const TIMED_OUT: u32 = 73;
+/// Numbers of errors of WASI.
+mod errno {
+    pub(super) const DEADLOCK: u32 = 16;
+    pub(super) const TIMED_OUT: u32 = 73;
+}
 
 /// Bytes from the beginning of wasi-libc's `pthread_attr_t` to its detach state, which is 0 for joinable.
 const DETACH_STATE: u32 = 12;
@@ -67,25 +75,33 @@ const DETACH_STATE: u32 = 12;
 fn inside(state: &State) -> impl Iterator<Item = Role> {
     let frames = state.thread().intercepted.iter().rev();
     let roles = frames.map_while(|frame| match *frame {
-        Frame::Inside { role, .. } => Some(role),
-        Frame::Callback => None,
+        Frame::Inside { function, .. } => Some(function.role),
+        Frame::Callback { .. } => None,
     });
     roles.filter(|role| role.hides())
 }
 
 /// An intercepted function is entered.
-pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
+pub(super) fn enter(state: &mut State, memory: &[u8], function: Function, args: [u32; 4]) {
+    let Function { role, object } = function;
+    let frame = |withheld| Frame::Inside {
+        function,
+        args,
+        withheld,
+    };
     if !role.hides() {
-        let role = seen(state, role, args);
+        let role = seen(state, memory, function, args);
         let frames = &mut state.thread_mut().intercepted;
-        return frames.push(Frame::Inside { role, args });
+        return frames.push(Frame::Inside {
+            function: Function { role, object },
+            args,
+            withheld: false,
+        });
     }
     let outermost = inside(state).next().is_none();
     let allocates = role.allocates() && !inside(state).any(Role::allocates);
-    state
-        .thread_mut()
-        .intercepted
-        .push(Frame::Inside { role, args });
+    let withheld = outermost && withholds(state, memory, function, args);
+    state.thread_mut().intercepted.push(frame(withheld));
     let arg = |position: u8| args[usize::from(position)];
     match role {
         Role::Free { block } if allocates && arg(block) != 0 => {
@@ -104,6 +120,9 @@ pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
     if !outermost {
         return;
     }
+    if let Some(kind) = object {
+        uses(state, memory, (kind, role), args);
+    }
     let event = match role {
         Role::Lock {
             lock,
@@ -114,14 +133,7 @@ pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
             mode: mode(shared),
             fallible,
         },
-        Role::Unlock { lock } => {
-            let lock = arg(lock);
-            let writer = state.intercepts.writers.remove(&lock);
-            EventKind::LockRelease {
-                lock,
-                mode: mode(writer.is_none()),
-            }
-        }
+        Role::Unlock { lock } if !withheld => release(state, arg(lock)),
         Role::CondvarWait { condvar, lock } => EventKind::CondvarWait {
             condvar: arg(condvar),
             lock: arg(lock),
@@ -132,17 +144,21 @@ pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
         },
         _ => {
             match role {
-                Role::DestroyLock { lock } => {
-                    state.emit(EventKind::LockDestroy { lock: arg(lock) });
-                }
                 Role::Barrier { barrier } => {
                     let barrier = arg(barrier);
                     state.emit(EventKind::BarrierArrive { barrier });
                 }
-                Role::Release { object } => {
+                Role::Release { object } if !withheld => {
                     let object = arg(object);
                     state.emit(EventKind::HappensBefore { object });
                 }
+                Role::CreateThread { attributes, .. } => {
+                    let given = arg(attributes) != 0;
+                    state.intercepts.handles.create(given);
+                }
+                Role::JoinThread { handle } => handles::joins(state, arg(handle)),
+                Role::DetachThread { handle } => handles::detaches(state, arg(handle)),
+                Role::Stdio { touches } => stdio::enter(state, memory, touches, args),
                 _ => {}
             }
             EventKind::HideBegin
@@ -151,31 +167,146 @@ pub(super) fn enter(state: &mut State, role: Role, args: [u32; 4]) {
     state.emit(event);
 }
 
-/// A function is entered that hides nothing. Returns what it does with these arguments.
-fn seen(state: &mut State, role: Role, args: [u32; 4]) -> Role {
+/// Whether a function may fail to release what it is to release, so that whether it does is to be told when it returns.
+fn withholds(
+    state: &State,
+    memory: &[u8],
+    Function { role, object }: Function,
+    args: [u32; 4],
+) -> bool {
     let arg = |position: u8| args[usize::from(position)];
+    match role {
+        Role::Unlock { lock } => {
+            let holds = state.intercepts.holders.mode_of(arg(lock), state.current);
+            let checks = match object {
+                Some(ObjectKind::Mutex) => holders::checks_holder(memory, arg(lock)),
+                Some(_) => false,
+                None => true,
+            };
+            holds.is_none() && checks
+        }
+        Role::Release { object: semaphore } => {
+            object == Some(ObjectKind::Semaphore) && holders::is_full(memory, arg(semaphore))
+        }
+        _ => false,
+    }
+}
+
+/// The current thread releases a lock: it has it no longer, and if it has not had it, nobody has.
+fn release(state: &mut State, lock: u32) -> EventKind {
+    let (holders, thread) = (&mut state.intercepts.holders, state.current);
+    let mode = match holders.mode_of(lock, thread) {
+        Some(mode) => {
+            holders.leave(lock, thread);
+            mode
+        }
+        None => {
+            let mode = holders.mode(lock);
+            holders.forget(lock);
+            mode.unwrap_or(LockMode::Shared)
+        }
+    };
+    EventKind::LockRelease { lock, mode }
+}
+
+fn tell_object(state: &mut State, kind: ObjectKind, object: u32, act: ObjectAct) {
+    state.emit(EventKind::Object { object, kind, act });
+}
+
+/// A function of POSIX threads is entered: tells the objects that it uses.
+fn uses(state: &mut State, memory: &[u8], (kind, role): (ObjectKind, Role), args: [u32; 4]) {
+    let arg = |position: u8| args[usize::from(position)];
+    match role {
+        Role::Lock {
+            lock,
+            shared,
+            fallible,
+        } => {
+            let lock = arg(lock);
+            tell_object(state, kind, lock, ObjectAct::Use);
+            let held = state.intercepts.holders.mode_of(lock, state.current);
+            if let Some(held) = held.filter(|_| !fallible)
+                && holders::waits_for_itself(memory, kind, lock, [held, mode(shared)])
+            {
+                tell_object(state, kind, lock, ObjectAct::Relock);
+            }
+        }
+        Role::CondvarWait { condvar, lock } => {
+            tell_object(state, kind, arg(condvar), ObjectAct::Use);
+            tell_object(state, ObjectKind::Mutex, arg(lock), ObjectAct::Use);
+        }
+        Role::Unlock { lock: object }
+        | Role::CondvarNotify {
+            condvar: object, ..
+        }
+        | Role::Barrier { barrier: object }
+        | Role::Release { object }
+        | Role::Acquire { object }
+        | Role::Once { control: object } => {
+            tell_object(state, kind, arg(object), ObjectAct::Use);
+        }
+        _ => {}
+    }
+}
+
+/// A function is entered that hides nothing. Returns what it does with these arguments.
+fn seen(state: &mut State, memory: &[u8], function: Function, args: [u32; 4]) -> Role {
+    let arg = |position: u8| args[usize::from(position)];
+    let Function { role, object } = function;
     match role {
         Role::EnterScope { scope } => state.thread_mut().scope = Some(arg(scope)),
         Role::VisibleBarrier { barrier } => state.emit(EventKind::BarrierArrive {
             barrier: arg(barrier),
         }),
-        Role::InitLock { lock } if inside(state).next().is_none() => {
+        Role::InitLock { lock } => {
             let lock = arg(lock);
-            state.intercepts.writers.remove(&lock);
-            state.emit(EventKind::LockInit { lock });
+            if let Some(kind) = object.filter(|kind| kind.is_lock())
+                && inside(state).next().is_none()
+                && state.intercepts.holders.mode(lock).is_some()
+                && holders::is_locked(memory, kind, lock)
+            {
+                tell_object(state, kind, lock, ObjectAct::InitHeld);
+            }
         }
         _ => return lock_words::enter(state, role, args),
     }
     role
 }
 
+/// The life of an object began.
+fn initialised(state: &mut State, object: Option<ObjectKind>, addr: u32, args: [u32; 4]) {
+    if object.is_none_or(ObjectKind::is_lock) {
+        state.intercepts.holders.forget(addr);
+        state.emit(EventKind::LockInit { lock: addr });
+    }
+    if let Some(kind) = object {
+        let value = match kind {
+            // `pthread_barrier_init(barrier, attributes, count)`, `sem_init(semaphore, shared, value)`.
+            ObjectKind::Barrier | ObjectKind::Semaphore => args[2],
+            _ => 0,
+        };
+        tell_object(state, kind, addr, ObjectAct::Init { value });
+    }
+}
+
 /// An intercepted function returns.
 pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
-    let Some(Frame::Inside { role, args }) = state.thread_mut().intercepted.pop() else {
+    let Some(Frame::Inside {
+        function,
+        args,
+        withheld,
+    }) = state.thread_mut().intercepted.pop()
+    else {
         return;
     };
+    let Function { role, object } = function;
     if !role.hides() {
         return match role {
+            Role::InitLock { lock } => {
+                if result == 0 && inside(state).next().is_none() {
+                    initialised(state, object, args[usize::from(lock)], args);
+                }
+            }
             Role::VisibleBarrier { barrier } => state.emit(EventKind::BarrierLeave {
                 barrier: args[usize::from(barrier)],
             }),
@@ -185,7 +316,7 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
     let outermost = inside(state).next().is_none();
     let allocates = role.allocates() && !inside(state).any(Role::allocates);
     if outermost {
-        left(state, memory, role, args, result);
+        left(state, memory, function, (args, withheld), result);
     }
     if !allocates {
         return;
@@ -199,6 +330,7 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
             taken_over(state, addr, size);
         }
         lock_words::forget(state, addr, size);
+        state.intercepts.handles.forget(addr, size);
         state.emit(EventKind::Alloc { addr, size });
     }
 }
@@ -239,31 +371,47 @@ fn taken_over(state: &mut State, addr: u32, size: u32) {
 }
 
 /// What an outermost function tells when it returns.
-fn left(state: &mut State, memory: &[u8], role: Role, args: [u32; 4], result: u32) {
+fn left(
+    state: &mut State,
+    memory: &[u8],
+    Function { role, object: kind }: Function,
+    (args, withheld): ([u32; 4], bool),
+    result: u32,
+) {
     let arg = |position: u8| args[usize::from(position)];
     let success = result == 0;
+    let thread = state.current;
     match role {
         Role::Lock { lock, shared, .. } => {
             let (lock, mode) = (arg(lock), mode(shared));
-            if success && !shared && state.intercepts.writers.len() < MOST_WRITERS {
-                let thread = state.current;
-                state.intercepts.writers.insert(lock, thread);
+            if success {
+                state.intercepts.holders.take(lock, thread, mode);
             }
             state.emit(if success {
                 EventKind::LockAcquire { lock, mode }
             } else {
                 EventKind::LockFail { lock, mode }
             });
+            if let Some(kind) = kind.filter(|_| result == errno::DEADLOCK) {
+                tell_object(state, kind, lock, ObjectAct::Relock);
+            }
         }
-        Role::Unlock { lock } => state.emit(EventKind::LockReleased { lock: arg(lock) }),
+        Role::Unlock { lock } => unlocked(state, arg(lock), withheld, success),
         Role::CondvarWait { condvar, lock } => {
             let (condvar, lock) = (arg(condvar), arg(lock));
-            let thread = state.current;
-            state.intercepts.writers.insert(lock, thread);
+            let timed_out = result == errno::TIMED_OUT;
+            // How functions that the user named tell that they did not wait is not known.
+            if !(success || timed_out || kind.is_none()) {
+                return state.emit(EventKind::CondvarFail { condvar, lock });
+            }
+            let holders = &mut state.intercepts.holders;
+            if holders.mode_of(lock, thread).is_none() {
+                holders.take(lock, thread, LockMode::Exclusive);
+            }
             state.emit(EventKind::CondvarWake {
                 condvar,
                 lock,
-                timed_out: result == TIMED_OUT,
+                timed_out,
             });
         }
         Role::CondvarNotify { condvar, .. } => state.emit(EventKind::CondvarNotified {
@@ -272,6 +420,16 @@ fn left(state: &mut State, memory: &[u8], role: Role, args: [u32; 4], result: u3
         _ => state.emit(EventKind::HideEnd),
     }
     match role {
+        Role::DestroyLock { lock } if success => {
+            let lock = arg(lock);
+            if let Some(kind) = kind {
+                tell_object(state, kind, lock, ObjectAct::Destroy);
+            }
+            if kind.is_none_or(ObjectKind::is_lock) {
+                state.intercepts.holders.forget(lock);
+                state.emit(EventKind::LockDestroy { lock });
+            }
+        }
         Role::Barrier { barrier } => {
             let barrier = arg(barrier);
             state.emit(EventKind::BarrierLeave { barrier });
@@ -292,6 +450,12 @@ fn left(state: &mut State, memory: &[u8], role: Role, args: [u32; 4], result: u3
                 accessed(state, memory, to, written, true);
             }
         }
+        Role::Stdio { touches } => stdio::leave(state, memory, touches, args, result),
+        Role::Release { object } if withheld && success => {
+            state.emit(EventKind::HappensBefore {
+                object: arg(object),
+            });
+        }
         Role::Acquire { object } if success => state.emit(EventKind::HappensAfter {
             object: arg(object),
         }),
@@ -301,27 +465,38 @@ fn left(state: &mut State, memory: &[u8], role: Role, args: [u32; 4], result: u3
             let attributes = arg(attributes);
             let detached =
                 attributes != 0 && word(memory, attributes.saturating_add(DETACH_STATE)) != Some(0);
-            // Of a detached thread nobody has a handle, and another will have its address.
-            if let (Some(child), Some(handle)) = (child, handle)
-                && !detached
-                && state.intercepts.handles.len() < MOST_HANDLES
-                && !state.intercepts.early.remove(&handle)
-            {
-                state.intercepts.handles.insert(handle, child);
-                state.emit(EventKind::ThreadJoinable { child });
+            if let (Some(child), Some(handle)) = (child, handle) {
+                handles::created(state, handle, child, detached);
             }
         }
-        Role::JoinThread { handle } if success => {
-            if let Some(child) = given_up(state, arg(handle)) {
-                state.emit(EventKind::ThreadJoin { child });
-            }
-        }
-        Role::DetachThread { handle } if success => {
-            if let Some(child) = given_up(state, arg(handle)) {
-                state.emit(EventKind::ThreadDetach { child });
-            }
-        }
+        Role::JoinThread { handle } if success => handles::joined(state, arg(handle)),
+        Role::DetachThread { handle } if success => handles::detached(state, arg(handle)),
         _ => {}
+    }
+}
+
+/// A function that releases a lock returned.
+fn unlocked(state: &mut State, lock: u32, withheld: bool, success: bool) {
+    let thread = state.current;
+    if withheld {
+        state.emit(EventKind::HideEnd);
+        if !success {
+            return state.emit(EventKind::LockNotReleased { lock });
+        }
+        let release = release(state, lock);
+        state.emit(release);
+    }
+    state.emit(EventKind::LockReleased { lock });
+    if !success {
+        // Contrary to what was told: it was not released.
+        let (mode, fallible) = (LockMode::Exclusive, true);
+        state.intercepts.holders.take(lock, thread, mode);
+        state.emit(EventKind::LockRequest {
+            lock,
+            mode,
+            fallible,
+        });
+        state.emit(EventKind::LockAcquire { lock, mode });
     }
 }
 
@@ -353,7 +528,7 @@ fn text_bytes(
 }
 
 /// The part of these bytes that is in memory: a guest's own function can have the name and mean something else.
-fn accessed(state: &mut State, memory: &[u8], addr: u32, len: u32, write: bool) {
+pub(super) fn accessed(state: &mut State, memory: &[u8], addr: u32, len: u32, write: bool) {
     let room = memory.len().saturating_sub(addr as usize);
     let len = len.min(u32::try_from(room).unwrap_or(u32::MAX));
     if len > 0 {
@@ -364,15 +539,6 @@ fn accessed(state: &mut State, memory: &[u8], addr: u32, len: u32, write: bool) 
             write,
         });
     }
-}
-
-/// The thread of a handle that nobody has any more.
-fn given_up(state: &mut State, handle: u32) -> Option<ThreadId> {
-    let child = state.intercepts.handles.remove(&handle);
-    if child.is_none() && state.intercepts.early.len() < MOST_HANDLES {
-        state.intercepts.early.insert(handle);
-    }
-    child
 }
 
 /// The block that an allocation function returned.
@@ -387,11 +553,20 @@ fn allocated(memory: &[u8], role: Role, args: [u32; 4], result: u32) -> Option<(
     (addr != 0).then_some((addr, size))
 }
 
-/// An intercepted function calls the guest's own code, or that returned.
-pub(super) fn callback(state: &mut State, begins: bool) {
-    if begins {
+/// The element of the table whose function is called back, if the current thread has not entered another one since.
+pub(super) fn called_back(state: &State) -> Option<u32> {
+    match state.thread().intercepted.last() {
+        Some(&Frame::Callback { element }) => Some(element),
+        _ => None,
+    }
+}
+
+/// An intercepted function calls the guest's own code, this element of the table, or that returned.
+pub(super) fn callback(state: &mut State, callee: Option<u32>) {
+    if let Some(element) = callee {
         let hidden = hidden(state);
-        state.thread_mut().intercepted.push(Frame::Callback);
+        let frame = Frame::Callback { element };
+        state.thread_mut().intercepted.push(frame);
         if hidden {
             state.emit(EventKind::HideEnd);
         }
@@ -399,8 +574,12 @@ pub(super) fn callback(state: &mut State, begins: bool) {
     }
     state.thread_mut().intercepted.pop();
     if let Some(&Frame::Inside {
-        role: Role::Once { control },
+        function: Function {
+            role: Role::Once { control },
+            ..
+        },
         args,
+        ..
     }) = state.thread().intercepted.last()
     {
         let object = args[usize::from(control)];
@@ -429,7 +608,8 @@ fn mode(shared: bool) -> LockMode {
     }
 }
 
-fn word(memory: &[u8], addr: u32) -> Option<u32> {
+/// The word at an address, if it is in memory.
+pub(super) fn word(memory: &[u8], addr: u32) -> Option<u32> {
     let bytes = memory.get(addr as usize..)?.first_chunk::<4>()?;
     Some(u32::from_le_bytes(*bytes))
 }

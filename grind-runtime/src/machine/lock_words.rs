@@ -5,7 +5,7 @@
 //! a stack may be something else by now. Every atomic instruction can leave it.
 
 use super::atomics;
-use super::intercepts::Frame;
+use super::intercepts::{Frame, Function};
 use super::state::State;
 use crate::program::interceptors::Role;
 use crate::program::lock_words::{LockState, LockWord, NO_DEADLINE, Part};
@@ -131,10 +131,15 @@ fn lock_at(state: &mut State, addr: u32, kind: LockWord) -> Option<&mut Word> {
 fn inside(state: &State) -> Option<(LockWord, Part, Option<u32>)> {
     let frame = state.thread().intercepted.last()?;
     let &Frame::Inside {
-        role: Role::LockWord {
-            word, part, lock, ..
-        },
+        function:
+            Function {
+                role: Role::LockWord {
+                    word, part, lock, ..
+                },
+                ..
+            },
         args,
+        ..
     } = frame
     else {
         return None;

@@ -7,7 +7,10 @@ mod atomics;
 mod clock;
 mod control;
 mod engine;
+mod formats;
 mod futex;
+mod handles;
+mod holders;
 mod input;
 mod intercepts;
 pub mod io;
@@ -17,6 +20,7 @@ mod lock_words;
 mod ops;
 mod scopes;
 mod state;
+mod stdio;
 mod thread;
 mod trap;
 

@@ -246,6 +246,10 @@ impl State {
         {
             return self.end(ending);
         }
+        // The end of the main thread says so by itself.
+        if ending != Ending::Returned {
+            self.emit(EventKind::ProcessEnd);
+        }
         self.observed = Some(Observed {
             ending,
             until: self.clock.after(AFTERWARDS),
@@ -516,7 +520,7 @@ impl State {
                 let on = thread.blocked_forever()?;
                 // A library joins by a futex of its own.
                 let joined =
-                    (thread.joining()).and_then(|handle| self.intercepts.thread_of(handle));
+                    (thread.joining()).and_then(|handle| self.intercepts.handles.thread(handle));
                 Some((id, joined.map_or(on, |thread| BlockedOn::Join { thread })))
             })
             .collect();

@@ -1,6 +1,6 @@
 //! One guest thread, without its engine half.
 
-use super::intercepts::Frame;
+use super::intercepts::{Frame, Function};
 use super::last_words::LastWords;
 use super::ops::Op;
 use crate::program::RING_END;
@@ -163,8 +163,13 @@ impl Thread {
     pub(super) fn joining(&self) -> Option<u32> {
         self.intercepted.iter().find_map(|frame| match *frame {
             Frame::Inside {
-                role: Role::JoinThread { handle },
+                function:
+                    Function {
+                        role: Role::JoinThread { handle },
+                        ..
+                    },
                 args,
+                ..
             } => Some(args[usize::from(handle)]),
             _ => None,
         })

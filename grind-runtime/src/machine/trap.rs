@@ -16,6 +16,13 @@ pub enum Trap {
     /// The engine trapped, in its own words.
     #[error("{0}")]
     Engine(String),
+    /// A library calls a function of the guest's with another type than that has, as `pthread_create` does with its start
+    /// routine.
+    #[error("indirect call type mismatch: what is called is {callee}")]
+    CalleeType {
+        /// The function, and its type.
+        callee: String,
+    },
     /// The call stack is exhausted.
     #[error("call stack exhausted")]
     StackOverflow,

@@ -11,7 +11,7 @@ use crate::trace::calls::CallStack;
 use crate::trace::file::{Detail, Entry, TraceError, TraceReader};
 use crate::trace::locks::{Change, Held, LockState};
 use crate::trace::{
-    AtomicKind, Event, EventKind, LockMode, RangeOrigin, Records, ThreadId, WaitOutcome,
+    AtomicKind, Event, EventKind, LockMode, ObjectAct, RangeOrigin, Records, ThreadId, WaitOutcome,
 };
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -402,6 +402,11 @@ impl Tracker {
             EventKind::LockFail { lock, .. } if !self.hidden(thread) => {
                 steps.push(Step::Needs(Condition::Taking(lock)));
             }
+            EventKind::Object { object, act, .. } if !hidden => match act {
+                ObjectAct::Use => steps.push(self.access(object, 4, false)),
+                ObjectAct::Destroy => steps.push(self.access(object, 4, true)),
+                ObjectAct::Init { .. } | ObjectAct::InitHeld | ObjectAct::Relock => {}
+            },
             EventKind::LockDestroy { lock } => steps.push(Step::LockEnd(lock)),
             EventKind::LockInit { lock } => {
                 self.end_sections(lock, take);

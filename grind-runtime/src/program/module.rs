@@ -1,6 +1,8 @@
 //! Parsing and validation: a module as declarations plus function bodies not yet looked into.
 
 use super::ProgramError;
+use super::symbols::demangle;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use wasmparser::{
     ElementItems, ExternalKind, FuncToValidate, FuncType, FunctionBody, Parser, Payload, TableType,
@@ -34,6 +36,8 @@ pub struct ModuleInfo {
     pub start: Option<u32>,
     /// Active data segments, in order: the machine writes them once for all threads.
     pub active_data: Vec<DataSegment>,
+    /// The function at an element of the first table, by index, as far as it is known before the module runs.
+    pub elements: BTreeMap<u32, u32>,
     /// Function names of the name section.
     pub function_names: Vec<(u32, String)>,
     /// The global that holds the stack pointer of C and Rust code, by index, if it has its name.
@@ -94,6 +98,25 @@ impl ModuleInfo {
     pub fn function_type(&self, index: u32) -> Option<&FuncType> {
         let ty = *self.functions.get(index as usize)?;
         self.types.get(ty as usize)?.as_ref()
+    }
+
+    /// The function at an element of the first table, for messages: `` `worker` of type `() -> i32` ``.
+    #[must_use]
+    pub fn describe_element(&self, element: u32) -> Option<String> {
+        let function = *self.elements.get(&element)?;
+        let ty = self.function_type(function)?;
+        let named = (self.function_names.iter()).find(|&&(index, _)| index == function);
+        let name = named.map_or_else(
+            || format!("function {function}"),
+            |(_, name)| demangle(name),
+        );
+        let list = |types: &[ValType]| -> String {
+            let names: Vec<String> = types.iter().map(ToString::to_string).collect();
+            names.join(", ")
+        };
+        let (params, results) = (list(ty.params()), list(ty.results()));
+        let results = if results.is_empty() { "()" } else { &results };
+        Some(format!("`{name}` of type `({params}) -> {results}`"))
     }
 
     /// The function exported under this name.
@@ -219,14 +242,6 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                     info.tables.push(table?.ty);
                 }
             }
-            Payload::ElementSection(reader) => {
-                for segment in reader {
-                    info.segment_items += u64::from(match segment?.items {
-                        ElementItems::Functions(items) => items.count(),
-                        ElementItems::Expressions(_, items) => items.count(),
-                    });
-                }
-            }
             Payload::MemorySection(reader) => {
                 for ty in reader {
                     memories.push((ty?, false));
@@ -263,6 +278,27 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                             address: constant(&offset_expr, &globals).map(i32::cast_unsigned),
                             bytes: end - data.data.len()..end,
                         });
+                    }
+                }
+            }
+            Payload::ElementSection(reader) => {
+                for element in reader {
+                    let element = element?;
+                    info.segment_items += u64::from(match &element.items {
+                        ElementItems::Functions(items) => items.count(),
+                        ElementItems::Expressions(_, items) => items.count(),
+                    });
+                    if let wasmparser::ElementKind::Active {
+                        table_index: None | Some(0),
+                        offset_expr,
+                    } = element.kind
+                        && let ElementItems::Functions(functions) = element.items
+                        && let Some(first) = constant(&offset_expr, &globals)
+                    {
+                        // One that does not fit into the table ends the module before it begins.
+                        for (at, function) in (first.cast_unsigned()..u32::MAX).zip(functions) {
+                            info.elements.insert(at, function?);
+                        }
                     }
                 }
             }

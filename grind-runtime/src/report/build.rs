@@ -2,8 +2,8 @@
 
 use super::finding::{
     Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, Freed,
-    HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, LockOrderEdge, Memory, Race,
-    Thread, ThreadLeak, Trap, WaitsFor,
+    HandleMisuse, HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, LockOrderEdge,
+    Memory, Race, Thread, ThreadLeak, Trap, WaitsFor,
 };
 use super::fingerprint::Fingerprint;
 use super::history::{History, Step};
@@ -13,7 +13,7 @@ use crate::analysis::{
 };
 use crate::program::sites::{Site, SiteId, SiteTable};
 use crate::program::symbols::{Frame, StackFrame, Symbolizer};
-use crate::trace::{BlockedOn, LockMode, ThreadId};
+use crate::trace::{self, BlockedOn, LockMode, ThreadId};
 use std::collections::BTreeSet;
 
 impl Finding {
@@ -106,13 +106,35 @@ impl Builder<'_> {
                 };
                 (FindingKind::Trap, Evidence::Trap(trap))
             }
+            Diagnosis::HandleMisuse {
+                misuse,
+                of,
+                thread,
+                stack,
+                given_up,
+            } => {
+                let kind = match misuse {
+                    trace::HandleMisuse::DoubleJoin => FindingKind::DoubleJoin,
+                    trace::HandleMisuse::JoinDetached => FindingKind::JoinDetached,
+                    trace::HandleMisuse::DoubleDetach => FindingKind::DoubleDetach,
+                };
+                let misuse = HandleMisuse {
+                    of: self.name(*of),
+                    thread: self.name(*thread),
+                    stack: self.stack(stack),
+                    given_up: given_up.as_ref().map(|one| self.holder(one)),
+                };
+                (kind, Evidence::HandleMisuse(misuse))
+            }
             Diagnosis::LockMisuse {
                 misuse,
+                object,
                 lock,
                 name,
                 thread,
                 stack,
                 holders,
+                related,
             } => {
                 let (kind, condvar) = match *misuse {
                     Misuse::UnlockNotHeld => (FindingKind::UnlockNotHeld, None),
@@ -121,20 +143,22 @@ impl Builder<'_> {
                     Misuse::CondvarWaitWithoutLock { condvar } => {
                         (FindingKind::CondvarWaitWithoutLock, Some(condvar))
                     }
+                    Misuse::InitHeldLock => (FindingKind::InitHeldLock, None),
+                    Misuse::Relock => (FindingKind::Relock, None),
+                    Misuse::HeldAtThreadEnd => (FindingKind::LockHeldAtThreadEnd, None),
+                    Misuse::UseAfterDestroy => (FindingKind::UseAfterDestroy, None),
+                    Misuse::DoubleDestroy => (FindingKind::DoubleDestroy, None),
+                    Misuse::DestroyInUse => (FindingKind::DestroyInUse, None),
                 };
                 let misuse = LockMisuse {
+                    object: object.map(|object| object.noun().to_owned()),
                     address: *lock,
                     name: self.lock_name(*lock, name.as_ref()),
                     condvar,
                     thread: self.name(*thread),
                     stack: self.stack(stack),
-                    holders: holders
-                        .iter()
-                        .map(|(thread, stack)| Holder {
-                            thread: self.name(*thread),
-                            stack: self.stack(stack),
-                        })
-                        .collect(),
+                    holders: holders.iter().map(|one| self.holder(one)).collect(),
+                    related: related.iter().map(|one| self.holder(one)).collect(),
                 };
                 (kind, Evidence::LockMisuse(misuse))
             }
@@ -158,6 +182,13 @@ impl Builder<'_> {
     fn name(&mut self, thread: ThreadId) -> ThreadId {
         self.named.insert(thread);
         thread
+    }
+
+    fn holder(&mut self, (thread, stack): &(ThreadId, Vec<SiteId>)) -> Holder {
+        Holder {
+            thread: self.name(*thread),
+            stack: self.stack(stack),
+        }
     }
 
     /// Every site with the functions inlined there.
@@ -458,19 +489,52 @@ fn title(finding: &Finding) -> String {
             ),
             (_, n) => format!("thread leak: {n} threads were neither joined nor detached"),
         },
+        Evidence::HandleMisuse(misuse) => {
+            let (who, of) = (finding.label(misuse.thread), finding.label(misuse.of));
+            match finding.kind {
+                FindingKind::DoubleJoin => format!("{who} joined {of}, which was joined before"),
+                FindingKind::JoinDetached => format!("{who} joined {of}, which was detached"),
+                _ => format!("{who} detached {of}, which was joined or detached before"),
+            }
+        }
         Evidence::LockMisuse(misuse) => {
             let who = finding.label(misuse.thread);
             let lock = text::address_label(misuse.address, misuse.name.as_deref());
-            let others = misuse
-                .holders
-                .iter()
-                .filter(|holder| holder.thread != misuse.thread);
-            let mut holders: Vec<String> =
-                others.map(|holder| finding.label(holder.thread)).collect();
-            holders.dedup();
+            let what = misuse.noun();
+            let names = |list: &[Holder]| {
+                let others = list.iter().filter(|one| one.thread != misuse.thread);
+                let mut names: Vec<String> = others.map(|one| finding.label(one.thread)).collect();
+                names.dedup();
+                names
+            };
+            let holders = names(&misuse.holders);
             let hold = if holders.len() == 1 { "holds" } else { "hold" };
             let holders = text::list(&holders);
+            let waiting = names(&misuse.related);
+            let wait = if waiting.len() == 1 { "waits" } else { "wait" };
             match (finding.kind, misuse.condvar) {
+                (FindingKind::UseAfterDestroy, _) => {
+                    format!("{who} used the {what} {lock} after it was destroyed")
+                }
+                (FindingKind::DoubleDestroy, _) => {
+                    format!("{who} destroyed the {what} {lock} again")
+                }
+                (FindingKind::DestroyInUse, _) => format!(
+                    "{who} destroyed the {what} {lock}, where {} {wait}",
+                    text::list(&waiting)
+                ),
+                (FindingKind::InitHeldLock, _) if holders.is_empty() => {
+                    format!("{who} initialised the {what} {lock}, which it holds")
+                }
+                (FindingKind::InitHeldLock, _) => {
+                    format!("{who} initialised the {what} {lock}, which {holders} {hold}")
+                }
+                (FindingKind::Relock, _) => {
+                    format!("{who} asked for the {what} {lock}, which it holds")
+                }
+                (FindingKind::LockHeldAtThreadEnd, _) => {
+                    format!("{who} ended and holds the {what} {lock}")
+                }
                 (FindingKind::UnlockByOtherThread, _) => {
                     format!("{who} unlocked {lock}, which {holders} {hold}")
                 }

@@ -43,11 +43,29 @@ pub enum FindingKind {
     DestroyHeldLock,
     /// A thread waited on a condition variable without holding its lock.
     CondvarWaitWithoutLock,
+    /// A synchronisation object was used after it was destroyed.
+    UseAfterDestroy,
+    /// A synchronisation object was destroyed twice.
+    DoubleDestroy,
+    /// A condition variable or a barrier was destroyed while somebody waited there.
+    DestroyInUse,
+    /// A lock was initialised while somebody held it.
+    InitHeldLock,
+    /// A thread asked for a lock that it holds and cannot have twice.
+    Relock,
+    /// A thread ended while it held a lock.
+    LockHeldAtThreadEnd,
+    /// A thread was joined twice.
+    DoubleJoin,
+    /// A thread was joined that was detached.
+    JoinDetached,
+    /// A thread was detached that was joined or detached before.
+    DoubleDetach,
 }
 
 impl FindingKind {
     /// Every kind, most important first.
-    pub const ALL: [FindingKind; 13] = [
+    pub const ALL: [FindingKind; 22] = [
         FindingKind::DataRace,
         FindingKind::Deadlock,
         FindingKind::LostWakeup,
@@ -60,6 +78,15 @@ impl FindingKind {
         FindingKind::UnlockByOtherThread,
         FindingKind::DestroyHeldLock,
         FindingKind::CondvarWaitWithoutLock,
+        FindingKind::UseAfterDestroy,
+        FindingKind::DoubleDestroy,
+        FindingKind::DestroyInUse,
+        FindingKind::InitHeldLock,
+        FindingKind::Relock,
+        FindingKind::LockHeldAtThreadEnd,
+        FindingKind::DoubleJoin,
+        FindingKind::JoinDetached,
+        FindingKind::DoubleDetach,
         FindingKind::ThreadLeak,
     ];
 
@@ -80,6 +107,15 @@ impl FindingKind {
             FindingKind::UnlockByOtherThread => "unlock-by-other-thread",
             FindingKind::DestroyHeldLock => "destroy-held-lock",
             FindingKind::CondvarWaitWithoutLock => "condvar-wait-without-lock",
+            FindingKind::UseAfterDestroy => "use-after-destroy",
+            FindingKind::DoubleDestroy => "double-destroy",
+            FindingKind::DestroyInUse => "destroy-in-use",
+            FindingKind::InitHeldLock => "init-held-lock",
+            FindingKind::Relock => "relock",
+            FindingKind::LockHeldAtThreadEnd => "lock-held-at-thread-end",
+            FindingKind::DoubleJoin => "double-join",
+            FindingKind::JoinDetached => "join-detached",
+            FindingKind::DoubleDetach => "double-detach",
         }
     }
 
@@ -115,6 +151,21 @@ impl FindingKind {
             FindingKind::CondvarWaitWithoutLock => {
                 ("wait without the lock", "waits without the lock")
             }
+            FindingKind::UseAfterDestroy => ("use after destruction", "uses after destruction"),
+            FindingKind::DoubleDestroy => ("double destruction", "double destructions"),
+            FindingKind::DestroyInUse => ("destruction while in use", "destructions while in use"),
+            FindingKind::InitHeldLock => (
+                "initialisation of a held lock",
+                "initialisations of held locks",
+            ),
+            FindingKind::Relock => ("lock taken twice", "locks taken twice"),
+            FindingKind::LockHeldAtThreadEnd => (
+                "lock held at the end of a thread",
+                "locks held at the end of a thread",
+            ),
+            FindingKind::DoubleJoin => ("double join", "double joins"),
+            FindingKind::JoinDetached => ("join of a detached thread", "joins of detached threads"),
+            FindingKind::DoubleDetach => ("double detach", "double detaches"),
         };
         text::count(n, one, many)
     }
@@ -224,8 +275,12 @@ pub enum Evidence {
     /// Of [`FindingKind::ThreadLeak`].
     ThreadLeak(ThreadLeak),
     /// Of [`FindingKind::UnlockNotHeld`], [`FindingKind::UnlockByOtherThread`],
-    /// [`FindingKind::DestroyHeldLock`] and [`FindingKind::CondvarWaitWithoutLock`].
+    /// [`FindingKind::DestroyHeldLock`], [`FindingKind::CondvarWaitWithoutLock`], [`FindingKind::UseAfterDestroy`],
+    /// [`FindingKind::DoubleDestroy`], [`FindingKind::DestroyInUse`], [`FindingKind::InitHeldLock`],
+    /// [`FindingKind::Relock`] and [`FindingKind::LockHeldAtThreadEnd`].
     LockMisuse(LockMisuse),
+    /// Of [`FindingKind::DoubleJoin`], [`FindingKind::JoinDetached`] and [`FindingKind::DoubleDetach`].
+    HandleMisuse(HandleMisuse),
 }
 
 /// The two accesses of a race.
@@ -540,9 +595,12 @@ pub struct ThreadLeak {
     pub stack: Vec<Frame>,
 }
 
-/// What a thread did to a lock against the rules; the kind of the finding says what.
+/// What a thread did to a lock, or to another synchronisation object, against the rules; the kind of the finding says what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockMisuse {
+    /// What it is, in words, if it is an object of POSIX threads: `condition variable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// Address of the lock.
     pub address: u32,
     /// Its name, if it has one.
@@ -555,15 +613,38 @@ pub struct LockMisuse {
     pub stack: Vec<Frame>,
     /// Who holds it.
     pub holders: Vec<Holder>,
+    /// Who destroyed it before, or who waits there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Holder>,
 }
 
-/// A thread that holds a lock.
+impl LockMisuse {
+    /// What it is, in words.
+    pub(crate) fn noun(&self) -> &str {
+        self.object.as_deref().unwrap_or("lock")
+    }
+}
+
+/// A thread that holds a lock, or has to do with another object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Which.
     pub thread: ThreadId,
-    /// Where it took the lock, innermost first.
+    /// Where it took the lock, or what else it did, innermost first.
     pub stack: Vec<Frame>,
+}
+
+/// A use of a thread's handle after it was given up; the kind of the finding says which.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandleMisuse {
+    /// The thread that the handle was of.
+    pub of: ThreadId,
+    /// Who used it.
+    pub thread: ThreadId,
+    /// Where, innermost first.
+    pub stack: Vec<Frame>,
+    /// Who joined or detached the thread before, and where, if that is known.
+    pub given_up: Option<Holder>,
 }
 
 impl Finding {
@@ -614,6 +695,7 @@ impl Finding {
             Evidence::Trap(trap) => vec![&trap.stack],
             Evidence::ThreadLeak(leak) => vec![&leak.stack],
             Evidence::LockMisuse(misuse) => vec![&misuse.stack],
+            Evidence::HandleMisuse(misuse) => vec![&misuse.stack],
         }
     }
 

@@ -220,6 +220,7 @@ fn notes(report: &Report, options: &Options) -> Vec<String> {
     };
     (missing.into_iter())
         .chain(report.warnings.iter().cloned())
+        .chain(report.notes.iter().cloned())
         .chain(report.limits.iter().map(|limit| format!("Limit: {limit}")))
         .map(|note| clean(&note))
         .collect()

@@ -123,6 +123,7 @@ fn foot(out: &mut String, report: &Report, options: &Options) {
     let said = [
         ("This run does not show everything", &report.limits),
         ("Warnings", &report.warnings),
+        ("Notes", &report.notes),
     ];
     for (title, lines) in said {
         if !lines.is_empty() {

@@ -59,6 +59,7 @@ impl Merge {
         for (lines, more) in [
             (&mut into.limits, report.limits),
             (&mut into.warnings, report.warnings),
+            (&mut into.notes, report.notes),
         ] {
             for line in more {
                 if lines.len() < MAX_LINES && !lines.contains(&line) {

@@ -18,6 +18,7 @@ mod kind;
 mod limits;
 pub mod markdown;
 pub mod merge;
+pub(crate) mod notes;
 mod options;
 mod parts;
 pub mod paths;
@@ -71,6 +72,9 @@ pub struct Report {
     pub timeline: Option<timeline::Timeline>,
     /// Limits that were reached, so that the run does not show everything.
     pub limits: Vec<String>,
+    /// What is no defect, and may explain one: threads that ran still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What else the reader should know: malformed debug information, a feature that is not checked.
     pub warnings: Vec<String>,
 }
@@ -205,6 +209,7 @@ impl Report {
             && matches!(self.exit, Some(GuestExit::Exited { .. }))
             && self.limits.is_empty()
             && self.warnings.is_empty()
+            && self.notes.is_empty()
     }
 
     /// Notes what the symbolizer has to say: the source it used, and its warnings.

@@ -43,6 +43,7 @@ pub(super) fn parts(evidence: &Evidence) -> Vec<Part<'_>> {
         Evidence::Trap(trap) => vec![part("trap", &trap.stack)],
         Evidence::ThreadLeak(leak) => vec![part("created", &leak.stack)],
         Evidence::LockMisuse(misuse) => vec![part("misuse", &misuse.stack)],
+        Evidence::HandleMisuse(misuse) => vec![part("misuse", &misuse.stack)],
     }
 }
 

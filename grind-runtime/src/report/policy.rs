@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(names("lock-order"), "lock-order-inversion");
         assert_eq!(names("leak"), "thread-leak");
         let misuse = names("misuse");
-        assert_eq!(misuse.split(',').count(), 7, "{misuse}");
+        assert_eq!(misuse.split(',').count(), 16, "{misuse}");
     }
 
     #[test]

@@ -135,7 +135,10 @@ impl Writer<'_> {
                     .build(),
             );
         };
-        for text in report.limits.iter().chain(&report.warnings) {
+        for text in (report.limits.iter())
+            .chain(&report.warnings)
+            .chain(&report.notes)
+        {
             note(text);
         }
         if left_out > 0 {

@@ -3,7 +3,8 @@
 //! Kinds of reports differ in how they show a section, and not in what there is to say.
 
 use super::finding::{
-    Access, Blocked, Evidence, Finding, FindingKind, HeapBlock, HeldLock, Memory, Race, WaitsFor,
+    Access, Blocked, Evidence, Finding, FindingKind, HandleMisuse, HeapBlock, HeldLock, Holder,
+    Memory, Race, WaitsFor,
 };
 use super::text::{self, address_label, hex};
 use crate::program::symbols::Frame;
@@ -85,6 +86,17 @@ pub(crate) fn sections(finding: &Finding) -> Vec<Section<'_>> {
             let did = match finding.kind {
                 FindingKind::DestroyHeldLock => format!("destruction of lock {lock}"),
                 FindingKind::CondvarWaitWithoutLock => format!("wait with lock {lock}"),
+                FindingKind::UseAfterDestroy => format!("use of the {} {lock}", misuse.noun()),
+                FindingKind::DoubleDestroy | FindingKind::DestroyInUse => {
+                    format!("destruction of the {} {lock}", misuse.noun())
+                }
+                FindingKind::InitHeldLock => {
+                    format!("initialisation of the {} {lock}", misuse.noun())
+                }
+                FindingKind::Relock => format!("request for the {} {lock}", misuse.noun()),
+                FindingKind::LockHeldAtThreadEnd => {
+                    format!("acquisition of the {} {lock}", misuse.noun())
+                }
                 _ => format!("unlock of lock {lock}"),
             };
             let heading = format!("{did} by thread {who}");
@@ -96,10 +108,51 @@ pub(crate) fn sections(finding: &Finding) -> Vec<Section<'_>> {
                 );
                 list.push(Role::Context, holder.thread, heading, &holder.stack);
             }
+            for related in &misuse.related {
+                let heading = related_heading(finding, related);
+                list.push(Role::Context, related.thread, heading, &related.stack);
+            }
+        }
+        Evidence::HandleMisuse(misuse) => {
+            let heading = handle_misuse(finding, misuse);
+            list.push(Role::Principal, misuse.thread, heading, &misuse.stack);
+            if let Some(given_up) = &misuse.given_up {
+                let heading = given_up_heading(finding, given_up);
+                list.push(Role::Context, given_up.thread, heading, &given_up.stack);
+            }
         }
     }
     list.creations();
     list.sections
+}
+
+/// `destroyed by thread T1 `worker``.
+pub(crate) fn related_heading(finding: &Finding, related: &Holder) -> String {
+    let who = finding.label(related.thread);
+    match finding.kind {
+        FindingKind::DestroyInUse => format!("thread {who} waits here"),
+        _ => format!("destroyed by thread {who}"),
+    }
+}
+
+/// `join of T2 by thread T0 main`.
+pub(crate) fn handle_misuse(finding: &Finding, misuse: &HandleMisuse) -> String {
+    let did = match finding.kind {
+        FindingKind::DoubleDetach => "detaching",
+        _ => "join",
+    };
+    let (of, who) = (finding.label(misuse.of), finding.label(misuse.thread));
+    format!("{did} of {of} by thread {who}")
+}
+
+/// `given up by thread T0 main`.
+pub(crate) fn given_up_heading(finding: &Finding, given_up: &Holder) -> String {
+    let who = finding.label(given_up.thread);
+    match finding.kind {
+        FindingKind::DoubleJoin => format!("joined before by thread {who}"),
+        FindingKind::JoinDetached => format!("detached before by thread {who}"),
+        _ => format!("joined or detached before by thread {who}"),
+    }
 }
 
 struct List<'a> {
@@ -210,7 +263,9 @@ pub(crate) fn actors(finding: &Finding) -> Vec<ThreadId> {
         Evidence::ThreadLeak(leak) => leak.threads.clone(),
         Evidence::LockMisuse(misuse) => std::iter::once(misuse.thread)
             .chain(misuse.holders.iter().map(|holder| holder.thread))
+            .chain(misuse.related.iter().map(|related| related.thread))
             .collect(),
+        Evidence::HandleMisuse(misuse) => vec![misuse.of, misuse.thread],
     }
 }
 

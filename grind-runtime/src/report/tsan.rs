@@ -33,6 +33,15 @@ fn words(kind: FindingKind) -> &'static str {
         }
         FindingKind::DestroyHeldLock => "destroy of a locked mutex",
         FindingKind::CondvarWaitWithoutLock => "wait without the mutex",
+        FindingKind::UseAfterDestroy => "use of an invalid mutex (e.g. uninitialized or destroyed)",
+        FindingKind::DoubleDestroy => "double destroy",
+        FindingKind::DestroyInUse => "destroy while in use",
+        FindingKind::InitHeldLock => "init of a locked mutex",
+        FindingKind::Relock => "double lock of a mutex",
+        FindingKind::LockHeldAtThreadEnd => "mutex is locked at thread exit",
+        FindingKind::DoubleJoin => "double join",
+        FindingKind::JoinDetached => "join of a detached thread",
+        FindingKind::DoubleDetach => "double detach",
     }
 }
 
@@ -121,7 +130,8 @@ impl Writer<'_> {
             Evidence::Blocked(_)
             | Evidence::Trap(_)
             | Evidence::ThreadLeak(_)
-            | Evidence::LockMisuse(_) => {
+            | Evidence::LockMisuse(_)
+            | Evidence::HandleMisuse(_) => {
                 if let Evidence::Trap(trap) = &finding.evidence
                     && trap.message.is_some()
                 {

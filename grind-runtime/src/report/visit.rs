@@ -58,8 +58,14 @@ impl Finding {
             Evidence::ThreadLeak(leak) => visit(&mut leak.stack),
             Evidence::LockMisuse(misuse) => {
                 visit(&mut misuse.stack);
-                for holder in &mut misuse.holders {
+                for holder in misuse.holders.iter_mut().chain(&mut misuse.related) {
                     visit(&mut holder.stack);
+                }
+            }
+            Evidence::HandleMisuse(misuse) => {
+                visit(&mut misuse.stack);
+                if let Some(given_up) = &mut misuse.given_up {
+                    visit(&mut given_up.stack);
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Events in words, one line each, for listings and messages.
 
 use super::event::{
-    AtomicKind, BlockedOn, Event, EventKind, LockChange, LockMode, RangeOrigin, ThreadEnd,
-    WaitOutcome,
+    AtomicKind, BlockedOn, Event, EventKind, HandleMisuse, LockChange, LockMode, ObjectAct,
+    RangeOrigin, ThreadEnd, WaitOutcome,
 };
 use std::fmt::{self, Display, Formatter};
 
@@ -62,6 +62,21 @@ impl EventKind {
             EventKind::BarrierArrive { .. } => "barrier-arrive",
             EventKind::BarrierLeave { .. } => "barrier-leave",
             EventKind::Panicked { .. } => "panicked",
+            EventKind::Object { act, .. } => match act {
+                ObjectAct::Init { .. } => "object-init",
+                ObjectAct::InitHeld => "object-init-held",
+                ObjectAct::Use => "object-use",
+                ObjectAct::Relock => "object-relock",
+                ObjectAct::Destroy => "object-destroy",
+            },
+            EventKind::LockNotReleased { .. } => "lock-not-released",
+            EventKind::ProcessEnd => "process-end",
+            EventKind::CondvarFail { .. } => "condvar-fail",
+            EventKind::HandleMisuse { misuse, .. } => match misuse {
+                HandleMisuse::DoubleJoin => "double-join",
+                HandleMisuse::JoinDetached => "join-detached",
+                HandleMisuse::DoubleDetach => "double-detach",
+            },
             EventKind::LockWord { change, .. } => match change {
                 LockChange::Wanted { .. } => "lock-wanted",
                 LockChange::Taken { .. } => "lock-taken",
@@ -79,7 +94,8 @@ impl Display for EventKind {
             EventKind::ThreadStart
             | EventKind::Fence { .. }
             | EventKind::HideBegin
-            | EventKind::HideEnd => Ok(()),
+            | EventKind::HideEnd
+            | EventKind::ProcessEnd => Ok(()),
             EventKind::ThreadExit(ThreadEnd::Returned) => f.write_str(" returned"),
             EventKind::ThreadExit(ThreadEnd::Cancelled) => f.write_str(" cancelled"),
             EventKind::ThreadExit(ThreadEnd::Trapped { reason, .. }) => {
@@ -89,7 +105,8 @@ impl Display for EventKind {
             | EventKind::ThreadJoin { child }
             | EventKind::ThreadJoinable { child }
             | EventKind::ThreadDetach { child }
-            | EventKind::ThreadDone { child } => write!(f, " {child}"),
+            | EventKind::ThreadDone { child }
+            | EventKind::HandleMisuse { child, .. } => write!(f, " {child}"),
             EventKind::ThreadName { of, name } => write!(f, " {of} {name:?}"),
             EventKind::Panicked { message } => write!(f, " {message:?}"),
             EventKind::Atomic { addr, width, .. } | EventKind::WaitBegin { addr, width, .. } => {
@@ -134,8 +151,19 @@ impl Display for EventKind {
             | EventKind::LockRelease { lock, mode } => write!(f, " 0x{lock:x} {}", name_of(*mode)),
             EventKind::LockReleased { lock }
             | EventKind::LockDestroy { lock }
-            | EventKind::LockInit { lock } => {
+            | EventKind::LockInit { lock }
+            | EventKind::LockNotReleased { lock } => {
                 write!(f, " 0x{lock:x}")
+            }
+            EventKind::Object { object, kind, act } => {
+                write!(f, " {} 0x{object:x}", kind.noun())?;
+                match act {
+                    ObjectAct::Init { value } if *value > 0 => write!(f, " for {value}"),
+                    _ => Ok(()),
+                }
+            }
+            EventKind::CondvarFail { condvar, lock } => {
+                write!(f, " 0x{condvar:x} with 0x{lock:x}")
             }
             EventKind::CondvarWait { condvar, lock } => {
                 write!(f, " 0x{condvar:x} releasing 0x{lock:x}")

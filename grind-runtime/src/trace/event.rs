@@ -140,6 +140,79 @@ pub enum BlockedOn {
     },
 }
 
+/// What kind of synchronisation object of POSIX threads it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ObjectKind {
+    /// `pthread_mutex_t`.
+    Mutex,
+    /// `pthread_rwlock_t`.
+    RwLock,
+    /// `pthread_spinlock_t`.
+    Spinlock,
+    /// `pthread_cond_t`.
+    Condvar,
+    /// `pthread_barrier_t`.
+    Barrier,
+    /// `sem_t`.
+    Semaphore,
+    /// `pthread_once_t`.
+    Once,
+}
+
+impl ObjectKind {
+    /// Whether it is a lock.
+    #[must_use]
+    pub fn is_lock(self) -> bool {
+        matches!(
+            self,
+            ObjectKind::Mutex | ObjectKind::RwLock | ObjectKind::Spinlock
+        )
+    }
+
+    /// What it is called in a sentence: `condition variable`.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            ObjectKind::Mutex => "mutex",
+            ObjectKind::RwLock => "read-write lock",
+            ObjectKind::Spinlock => "spinlock",
+            ObjectKind::Condvar => "condition variable",
+            ObjectKind::Barrier => "barrier",
+            ObjectKind::Semaphore => "semaphore",
+            ObjectKind::Once => "once control",
+        }
+    }
+}
+
+/// What a thread does to a synchronisation object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ObjectAct {
+    /// It began the object's life.
+    Init {
+        /// The number of threads that a barrier is for, or the value of a semaphore; otherwise 0.
+        value: u32,
+    },
+    /// It is about to begin the life of a lock that somebody holds.
+    InitHeld,
+    /// It is about to use the object. This reads the object's memory.
+    Use,
+    /// It asks for a lock that it holds, and will wait for itself or was refused.
+    Relock,
+    /// It ended the object's life. This writes the object's memory.
+    Destroy,
+}
+
+/// What a thread does to the handle of a thread that nobody may use any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum HandleMisuse {
+    /// It joins a thread that was joined.
+    DoubleJoin,
+    /// It joins a thread that was detached.
+    JoinDetached,
+    /// It detaches a thread that was joined or detached.
+    DoubleDetach,
+}
+
 /// Who made a range access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RangeOrigin {
@@ -437,6 +510,37 @@ pub enum EventKind {
         /// What it wrote.
         message: String,
     },
+    /// What a function whose inside is hidden does to a synchronisation object, besides the events that say what that means
+    /// to others.
+    Object {
+        /// Address of the object.
+        object: u32,
+        /// What it is.
+        kind: ObjectKind,
+        /// What is done to it.
+        act: ObjectAct,
+    },
+    /// The thread tried to release a lock that it does not hold, and was refused: everything stays as it was.
+    LockNotReleased {
+        /// Address of the lock.
+        lock: u32,
+    },
+    /// A wait that began with [`EventKind::CondvarWait`] was refused: the thread has the lock as it had it before.
+    CondvarFail {
+        /// Address of the condition variable.
+        condvar: u32,
+        /// Address of the lock.
+        lock: u32,
+    },
+    /// The thread uses the handle of a thread that has been given up.
+    HandleMisuse {
+        /// The thread that the handle was of.
+        child: ThreadId,
+        /// What it does.
+        misuse: HandleMisuse,
+    },
+    /// The thread ended the process: what threads do from here on is only observed.
+    ProcessEnd,
 }
 
 impl EventKind {

@@ -175,6 +175,19 @@ impl LockState {
                     return self.take((lock, mode), false, count, false, stack);
                 }
             }
+            EventKind::CondvarFail { condvar, lock } => {
+                let hook = self.end(
+                    |hook| matches!(hook, Hook::Wait { condvar: waited, .. } if *waited == condvar),
+                );
+                if let Some(Hook::Wait {
+                    had: Some((mode, count)),
+                    ..
+                }) = hook
+                    && !self.in_hook()
+                {
+                    return self.take((lock, mode), false, count, false, stack);
+                }
+            }
             EventKind::CondvarNotify { condvar, .. } => self.hooks.push(Hook::Notify { condvar }),
             EventKind::CondvarNotified { condvar } => {
                 self.end(|hook| matches!(hook, Hook::Notify { condvar: told } if *told == condvar));

@@ -250,8 +250,9 @@ impl Naive {
             }
             EventKind::CondvarWait { lock, .. } => {
                 state.hidden += 1;
+                let had = state.locks.contains(&lock);
                 state.locks.retain(|&held| held != lock);
-                if state.hidden == 1 {
+                if state.hidden == 1 && had {
                     let clock = self.release(me);
                     join(self.exclusive.entry(lock).or_default(), &clock);
                 }

@@ -14,11 +14,20 @@ const HEAP: [FindingKind; 3] = [
 ];
 
 /// Kinds of findings in `misuse_` guests.
-const MISUSES: [FindingKind; 4] = [
+const MISUSES: [FindingKind; 13] = [
     FindingKind::UnlockNotHeld,
     FindingKind::UnlockByOtherThread,
     FindingKind::DestroyHeldLock,
     FindingKind::CondvarWaitWithoutLock,
+    FindingKind::UseAfterDestroy,
+    FindingKind::DoubleDestroy,
+    FindingKind::DestroyInUse,
+    FindingKind::InitHeldLock,
+    FindingKind::Relock,
+    FindingKind::LockHeldAtThreadEnd,
+    FindingKind::DoubleJoin,
+    FindingKind::JoinDetached,
+    FindingKind::DoubleDetach,
 ];
 
 /// Whether nothing is to be found in a guest of this name.
@@ -138,7 +147,11 @@ impl Expectations {
         let prefix = name.split('_').next().unwrap_or_default();
         let (mut kinds_meant, mut trap_meant) = (BTreeSet::new(), false);
         match prefix {
-            "race" => kinds_meant.extend([FindingKind::DataRace]),
+            // A wrong use of a lock may be what hides a race.
+            "race" => {
+                kinds_meant.extend(kinds.intersection(&MISUSES.into()));
+                kinds_meant.insert(FindingKind::DataRace);
+            }
             "deadlock" => kinds_meant.extend([FindingKind::Deadlock]),
             "inversion" => kinds_meant.extend([FindingKind::LockOrderInversion]),
             "heap" => kinds_meant.extend(kinds.intersection(&HEAP.into())),

@@ -1,6 +1,6 @@
 //! What changes a fingerprint and what does not.
 
-use crate::support::{HEAP_MISUSES, MISUSES, Program, all_sites};
+use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, all_sites};
 use crate::symbols::wat_with_lines;
 use grind_runtime::analysis::{Access, AccessKind, Diagnosed, Diagnosis};
 use grind_runtime::program::sites::{SiteId, SiteTable};
@@ -110,6 +110,7 @@ fn levels_of_debug_information_do_not_matter() {
         .into_iter()
         .chain(HEAP_MISUSES.map(|misuse| program.heap_misuse(misuse)))
         .chain(MISUSES.map(|misuse| program.misuse(misuse)))
+        .chain(HANDLE_MISUSES.map(|misuse| program.handle_misuse(misuse)))
         .map(|diagnosis| program.finding(diagnosis, 1).fingerprint)
         .collect::<Vec<_>>()
     };
@@ -118,7 +119,7 @@ fn levels_of_debug_information_do_not_matter() {
     let mut all = of("race-full");
     all.sort();
     all.dedup();
-    assert_eq!(all.len(), 13, "different findings, different fingerprints");
+    assert_eq!(all.len(), 22, "different findings, different fingerprints");
 }
 
 #[test]

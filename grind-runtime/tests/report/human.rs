@@ -1,6 +1,6 @@
 //! What a person reads, compared with `golden/*.txt`.
 
-use crate::support::{HEAP_MISUSES, MISUSES, Program, fixture_sources, golden};
+use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, fixture_sources, golden};
 use grind_runtime::analysis::{Diagnosis, TrappedThread};
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::human::{Options, render, render_finding};
@@ -40,6 +40,9 @@ fn report(program: &Program) -> Report {
     }
     for misuse in MISUSES {
         assert!(report.add(program.finding(program.misuse(misuse), 1)));
+    }
+    for misuse in HANDLE_MISUSES {
+        assert!(report.add(program.finding(program.handle_misuse(misuse), 1)));
     }
     assert!(report.add(program.finding(program.leak(), 2)));
     report

@@ -1,6 +1,6 @@
 //! The machine-readable form, compared with `golden/report.json`.
 
-use crate::support::{HEAP_MISUSES, MISUSES, Program, golden};
+use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, golden};
 use grind_runtime::program::symbols::SymbolSource;
 use grind_runtime::report::human::{Options, render};
 use grind_runtime::report::json::{JsonError, SCHEMA, from_str, to_string};
@@ -42,6 +42,9 @@ pub(crate) fn report() -> Report {
     }
     for misuse in MISUSES {
         report.add(program.finding(program.misuse(misuse), 1));
+    }
+    for misuse in HANDLE_MISUSES {
+        report.add(program.finding(program.handle_misuse(misuse), 1));
     }
     report.add(program.finding(program.leak(), 2));
     report
@@ -142,6 +145,15 @@ fn kinds_have_stable_names() {
             "unlock-by-other-thread",
             "destroy-held-lock",
             "condvar-wait-without-lock",
+            "use-after-destroy",
+            "double-destroy",
+            "destroy-in-use",
+            "init-held-lock",
+            "relock",
+            "lock-held-at-thread-end",
+            "double-join",
+            "join-detached",
+            "double-detach",
             "thread-leak"
         ]
     );

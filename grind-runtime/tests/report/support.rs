@@ -8,7 +8,7 @@ use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::Finding;
 use grind_runtime::report::source::Sources;
-use grind_runtime::trace::{BlockedOn, LockMode, ThreadId};
+use grind_runtime::trace::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wasmparser::{Operator, Parser, Payload, TypeRef};
@@ -78,11 +78,24 @@ pub(crate) const HEAP_MISUSES: [HeapMisuse; 3] = [
 ];
 
 /// Every way to misuse a lock.
-pub(crate) const MISUSES: [Misuse; 4] = [
+pub(crate) const MISUSES: [Misuse; 10] = [
     Misuse::UnlockNotHeld,
     Misuse::UnlockByOtherThread,
     Misuse::DestroyHeldLock,
     Misuse::CondvarWaitWithoutLock { condvar: 0x3000 },
+    Misuse::UseAfterDestroy,
+    Misuse::DoubleDestroy,
+    Misuse::DestroyInUse,
+    Misuse::InitHeldLock,
+    Misuse::Relock,
+    Misuse::HeldAtThreadEnd,
+];
+
+/// Every way to misuse the handle of a thread.
+pub(crate) const HANDLE_MISUSES: [HandleMisuse; 3] = [
+    HandleMisuse::DoubleJoin,
+    HandleMisuse::JoinDetached,
+    HandleMisuse::DoubleDetach,
 ];
 
 /// A module with the sites that the samples need.
@@ -357,18 +370,46 @@ impl Program {
 
     pub(crate) fn misuse(&self, misuse: Misuse) -> Diagnosis {
         let holders = match misuse {
-            Misuse::UnlockByOtherThread | Misuse::DestroyHeldLock => {
+            Misuse::UnlockByOtherThread | Misuse::DestroyHeldLock | Misuse::InitHeldLock => {
                 vec![(ThreadId(2), self.call.clone())]
             }
+            Misuse::Relock => vec![(ThreadId(1), self.call.clone())],
             _ => Vec::new(),
+        };
+        let (object, related) = match misuse {
+            Misuse::UseAfterDestroy | Misuse::DoubleDestroy => (
+                Some(ObjectKind::Mutex),
+                vec![(ThreadId(2), self.call.clone())],
+            ),
+            Misuse::DestroyInUse => (
+                Some(ObjectKind::Condvar),
+                vec![(ThreadId(2), self.call.clone())],
+            ),
+            Misuse::InitHeldLock | Misuse::Relock | Misuse::HeldAtThreadEnd => {
+                (Some(ObjectKind::RwLock), Vec::new())
+            }
+            _ => (None, Vec::new()),
         };
         Diagnosis::LockMisuse {
             misuse,
+            object,
             lock: 0x1000,
             name: Some("A".into()),
             thread: ThreadId(1),
             stack: self.store.clone(),
             holders,
+            related,
+        }
+    }
+
+    pub(crate) fn handle_misuse(&self, misuse: HandleMisuse) -> Diagnosis {
+        let known = misuse != HandleMisuse::JoinDetached;
+        Diagnosis::HandleMisuse {
+            misuse,
+            of: ThreadId(2),
+            thread: ThreadId(1),
+            stack: self.store.clone(),
+            given_up: known.then(|| (ThreadId(0), self.call.clone())),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the guest reaches of the machine: hooks and imports as functions of the engine.
 
 use crate::machine::abi;
-use crate::machine::intercepts;
+use crate::machine::intercepts::{self, Function};
 use crate::machine::ops::{self, Op};
 use crate::machine::state::{Filled, State, Verdict};
 use crate::program::interceptors::Role;
@@ -177,8 +177,8 @@ pub(super) fn link(
     linker.define(hooks::MODULE, hooks::MEMORY, shared.memory)?;
     linker.define(hooks::MODULE, hooks::RING, shared.ring)?;
     linker.define(hooks::MODULE, hooks::SLOT, shared.slot)?;
-    let roles: FxHashMap<u32, Role> = (program.interceptors().iter())
-        .map(|(function, interceptor)| (*function, interceptor.role))
+    let roles: FxHashMap<u32, Function> = (program.interceptors().iter())
+        .map(|(function, interceptor)| (*function, Function::from(interceptor)))
         .collect();
     define_hooks(&mut linker, shared, roles)?;
     for import in module.imports() {
@@ -226,7 +226,7 @@ fn host_function(
 }
 
 #[rustfmt::skip]
-fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32, Role>) -> Result<(), Error> {
+fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32, Function>) -> Result<(), Error> {
     type C<'a> = Caller<'a, State>;
     let site = |site: i32| SiteId(site.cast_unsigned());
     let kind = |op: i32| AtomicOp::ALL[op as usize];
@@ -275,8 +275,9 @@ fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32
             }),
             Hook::Enter => linker.func_wrap(m, name, move |mut c: C<'_>, f: i32, a0: i32, a1: i32, a2: i32, a3: i32| {
                 let args = [a0, a1, a2, a3].map(i32::cast_unsigned);
-                let role = roles.get(&f.cast_unsigned()).copied().unwrap_or(Role::Hide { callbacks: false });
-                shared.note(&mut c, |state, _| intercepts::enter(state, role, args));
+                let hide = Function { role: Role::Hide { callbacks: false }, object: None };
+                let function = roles.get(&f.cast_unsigned()).copied().unwrap_or(hide);
+                shared.note(&mut c, |state, memory| intercepts::enter(state, memory, function, args));
             }),
             Hook::Leave => linker.func_wrap(m, name, move |mut c: C<'_>, _f: i32, result: i32| {
                 shared.note(&mut c, |state, memory| intercepts::leave(state, memory, result.cast_unsigned()));
@@ -284,8 +285,9 @@ fn define_hooks(linker: &mut Linker<State>, shared: Shared, roles: FxHashMap<u32
             Hook::Stack => linker.func_wrap(m, name, move |mut c: C<'_>, top: i32| {
                 shared.note(&mut c, |state, _| state.stack_begins(top.cast_unsigned()));
             }),
-            Hook::Callback => linker.func_wrap(m, name, move |mut c: C<'_>, begins: i32| {
-                shared.note(&mut c, |state, _| intercepts::callback(state, begins != 0));
+            Hook::Callback => linker.func_wrap(m, name, move |mut c: C<'_>, begins: i32, element: i32| {
+                let callee = (begins != 0).then_some(element.cast_unsigned());
+                shared.note(&mut c, |state, _| intercepts::callback(state, callee));
             }),
         }?;
     }

@@ -11,6 +11,7 @@ mod session;
 pub(super) use instances::Instances;
 pub use session::{Session, Value};
 
+use crate::machine::intercepts;
 use crate::machine::limits::LimitReached;
 use crate::machine::ops::{self, Op};
 use crate::machine::state::{Filled, State, Verdict};
@@ -557,6 +558,7 @@ impl<'a> Runner<'a> {
                 let trap = match error.as_trap_code() {
                     Some(TrapCode::MemoryOutOfBounds) => Trap::OutOfBounds,
                     Some(TrapCode::StackOverflow) => Trap::StackOverflow,
+                    Some(TrapCode::BadSignature) => self.bad_signature(),
                     Some(code) => Trap::Engine(code.trap_message().to_owned()),
                     None => return Err(engine_error(error)),
                 };
@@ -564,6 +566,16 @@ impl<'a> Runner<'a> {
                 self.trapped(thread, trap);
                 Ok(())
             }
+        }
+    }
+
+    /// A function was called with another type than it has: which, where a library calls back.
+    fn bad_signature(&self) -> Trap {
+        let element = intercepts::called_back(self.store.data());
+        let callee = element.and_then(|element| self.program.info().describe_element(element));
+        match callee {
+            Some(callee) => Trap::CalleeType { callee },
+            None => Trap::Engine(TrapCode::BadSignature.trap_message().to_owned()),
         }
     }
 

@@ -6,10 +6,14 @@
 //!
 //! What a function means is data: a [`Role`], in the table of `table.rs` or given by the user.
 
+mod stdio;
 mod table;
+
+pub use stdio::{Bytes, Touch};
 
 use super::ModuleInfo;
 use super::lock_words::{self, LockWord, Part};
+use crate::trace::ObjectKind;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use wasmparser::{FuncType, ValType};
@@ -78,17 +82,17 @@ pub enum Role {
         #[serde(default)]
         fallible: bool,
     },
-    /// Releases a lock, however it was held.
+    /// Releases a lock, however it was held, if it succeeds.
     Unlock {
         /// Parameter that holds its address.
         lock: u8,
     },
-    /// Begins the life of a lock. What is inside is not hidden: nobody else may use it yet.
+    /// Begins the life of a lock, if it succeeds. What is inside is not hidden: nobody else may use it yet.
     InitLock {
         /// Parameter that holds its address.
         lock: u8,
     },
-    /// Ends the life of a lock.
+    /// Ends the life of a lock, if it succeeds.
     DestroyLock {
         /// Parameter that holds its address.
         lock: u8,
@@ -144,6 +148,12 @@ pub enum Role {
     DetachThread {
         /// Parameter that holds the handle.
         handle: u8,
+    },
+    /// Reads and writes memory of its caller; what else it accesses concerns nobody.
+    #[serde(skip)]
+    Stdio {
+        /// Which memory.
+        touches: &'static [Touch],
     },
     /// Does something to a lock that is a word in memory. What is inside is not hidden.
     #[serde(skip)]
@@ -219,7 +229,8 @@ impl Role {
             Role::AllocateInto { out, size } => (Some(out), Some(size), None),
             Role::Free { block } => (Some(block), None, None),
             Role::Reallocate { block, size } => (Some(block), Some(size), None),
-            Role::Hide { .. } => (None, None, None),
+            // Which parameters `Stdio` has follows from its function's type.
+            Role::Hide { .. } | Role::Stdio { .. } => (None, None, None),
             Role::Text {
                 reads,
                 writes,
@@ -273,6 +284,9 @@ pub struct Interceptor {
     pub name: String,
     /// What it means.
     pub role: Role,
+    /// The object of POSIX threads that it is of, if it is of one that is known: where that lies in memory and how it is
+    /// laid out is known, too.
+    pub object: Option<ObjectKind>,
 }
 
 /// What the user says a function means.
@@ -307,8 +321,11 @@ pub fn find(info: &ModuleInfo, rules: &[Rule]) -> Vec<(u32, Interceptor)> {
             let given = rules
                 .iter()
                 .find(|rule| rule.matches(&name) && rule.role.fits(ty));
-            let role = given.map_or_else(|| table::role(&name, ty), |rule| Some(rule.role))?;
-            Some((index, Interceptor { name, role }))
+            let (role, object) = match given {
+                Some(rule) => (rule.role, None),
+                None => (table::role(&name, ty)?, table::object(&name)),
+            };
+            Some((index, Interceptor { name, role, object }))
         })
         .collect();
     found.sort_by_key(|&(index, _)| index);

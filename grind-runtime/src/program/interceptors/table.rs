@@ -1,6 +1,7 @@
 //! The built-in interceptors.
 
-use super::{Role, TextEnd, lock_words};
+use super::{Role, TextEnd, lock_words, stdio};
+use crate::trace::ObjectKind;
 use wasmparser::{FuncType, ValType};
 
 const fn allocate(size: u8) -> Role {
@@ -148,9 +149,11 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     ("pthread_cond_timedwait", 3, true, WAIT),
     ("pthread_cond_signal", 1, true, Role::CondvarNotify { condvar: 0, all: false }),
     ("pthread_cond_broadcast", 1, true, Role::CondvarNotify { condvar: 0, all: true }),
-    ("pthread_cond_destroy", 1, true, HIDE),
+    ("pthread_cond_init", 2, true, INIT),
+    ("pthread_cond_destroy", 1, true, DESTROY),
+    ("pthread_barrier_init", 3, true, INIT),
     ("pthread_barrier_wait", 1, true, Role::Barrier { barrier: 0 }),
-    ("pthread_barrier_destroy", 1, true, HIDE),
+    ("pthread_barrier_destroy", 1, true, DESTROY),
     ("pthread_once", 2, true, Role::Once { control: 0 }),
     ("pthread_key_create", 2, true, HIDE),
     ("pthread_key_delete", 1, true, HIDE),
@@ -160,7 +163,8 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     ("sem_wait", 1, true, ACQUIRE),
     ("sem_trywait", 1, true, ACQUIRE),
     ("sem_timedwait", 2, true, ACQUIRE),
-    ("sem_destroy", 1, true, HIDE),
+    ("sem_init", 3, true, INIT),
+    ("sem_destroy", 1, true, DESTROY),
 
     // How wasi-libc begins and ends a thread. What runs between is called through a table. `wasi_thread_start`,
     // which calls the first of these, is not among them: in modules without wasi-libc it is the thread itself.
@@ -191,54 +195,34 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     ("__cxa_atexit", 3, true, HIDE),
 ];
 
-/// libc functions that lock within, of whatever type: standard streams, and what is set up at first use.
+/// libc functions that lock within, of whatever type, and access nothing of their caller's, or what is not known: standard
+/// streams, and what is set up at first use.
 const HIDDEN: &[&str] = &[
     "clearerr",
     "fclose",
-    "fdopen",
     "feof",
     "ferror",
     "fflush",
     "fgetc",
-    "fgets",
     "fileno",
     "flockfile",
-    "fopen",
-    "fprintf",
     "fputc",
-    "fputs",
-    "fread",
-    "freopen",
-    "fscanf",
     "fseek",
     "fseeko",
     "ftell",
     "ftello",
     "ftrylockfile",
     "funlockfile",
-    "fwrite",
     "getc",
     "getc_unlocked",
     "getchar",
-    "getdelim",
-    "getline",
-    "iprintf",
-    "perror",
-    "printf",
     "putc",
     "putc_unlocked",
     "putchar",
-    "puts",
     "rewind",
-    "scanf",
     "setbuf",
     "setvbuf",
-    "small_printf",
     "ungetc",
-    "vfprintf",
-    "vfscanf",
-    "vprintf",
-    "vscanf",
     "__fwritex",
     "__overflow",
     "__uflow",
@@ -259,6 +243,24 @@ const HIDDEN: &[&str] = &[
     "__tz",
 ];
 
+/// Objects of POSIX threads, by what the names of their functions begin with.
+const OBJECTS: &[(&str, ObjectKind)] = &[
+    ("pthread_mutex_", ObjectKind::Mutex),
+    ("pthread_rwlock_", ObjectKind::RwLock),
+    ("pthread_spin_", ObjectKind::Spinlock),
+    ("pthread_cond_", ObjectKind::Condvar),
+    ("pthread_barrier_", ObjectKind::Barrier),
+    ("pthread_once", ObjectKind::Once),
+    ("sem_", ObjectKind::Semaphore),
+];
+
+/// The object of POSIX threads that a function of the table with this name is of.
+pub(super) fn object(name: &str) -> Option<ObjectKind> {
+    let name = name.strip_prefix("__").unwrap_or(name);
+    let known = OBJECTS.iter().find(|(of, _)| name.starts_with(of));
+    known.map(|&(_, kind)| kind)
+}
+
 /// What a function with this name and type means, if it is known.
 pub(super) fn role(name: &str, ty: &FuncType) -> Option<Role> {
     let i32s = |types: &[ValType]| types.iter().all(|&ty| ty == ValType::I32);
@@ -276,6 +278,7 @@ pub(super) fn role(name: &str, ty: &FuncType) -> Option<Role> {
             && i32s(ty.results())
     });
     let hidden = || (HIDDEN.contains(&name) && HIDE.fits(ty)).then_some(HIDE);
+    let stdio = || stdio::role(name, ty).filter(|role| role.fits(ty));
     let lock_word = || {
         let (word, is_lock, part) = lock_words::part(name)?;
         let params = ty.params();
@@ -294,6 +297,7 @@ pub(super) fn role(name: &str, ty: &FuncType) -> Option<Role> {
     };
     known
         .map(|&(_, _, _, role)| role)
+        .or_else(stdio)
         .or_else(hidden)
         .or_else(lock_word)
 }

@@ -100,6 +100,8 @@ enum Slot {
     Pending(u8),
     /// What decides a choice.
     Condition(ValType),
+    /// The element of a table that is called.
+    Callee,
 }
 
 /// How the records of a region are made.
@@ -498,11 +500,15 @@ impl Body<'_> {
             self.store_ring();
             let callback = self.callbacks && matches!(op, Operator::CallIndirect { .. });
             if callback {
-                self.callback(true);
+                // The element of the table is on top of the stack, and stays there.
+                let callee = self.extra_local(ValType::I32, Slot::Callee);
+                self.sink().local_tee(callee).i32_const(1).local_get(callee);
+                self.call(self.context.hook(Hook::Callback));
             }
             self.copy(read)?;
             if callback {
-                self.callback(false);
+                self.sink().i32_const(0).i32_const(0);
+                self.call(self.context.hook(Hook::Callback));
             }
             if let Some(ring) = self.ring {
                 self.load_ring(ring);
@@ -601,11 +607,6 @@ impl Body<'_> {
         if let Some(ring) = self.ring {
             self.load_ring(ring);
         }
-    }
-
-    fn callback(&mut self, begins: bool) {
-        self.sink().i32_const(i32::from(begins));
-        self.call(self.context.hook(Hook::Callback));
     }
 
     /// An instruction outside regions.

@@ -62,7 +62,7 @@ pub(crate) enum Hook {
     Enter,
     /// `(function, result)`, after it
     Leave,
-    /// `(begins)`, around a call that an intercepted function makes through a table
+    /// `(begins, element)`, around a call that an intercepted function makes through a table
     Callback,
     /// `(address)`, when a thread's entry has set the stack pointer
     Stack,
@@ -121,7 +121,7 @@ impl Hook {
             Hook::GrowExternTable => ("grow_extern_table", &[EXTERN, I32, I32], &[I32]),
             Hook::Enter => ("enter", &[I32, I32, I32, I32, I32], &[]),
             Hook::Leave => ("leave", &[I32, I32], &[]),
-            Hook::Callback => ("callback", &[I32], &[]),
+            Hook::Callback => ("callback", &[I32, I32], &[]),
             Hook::Stack => ("stack", &[I32], &[]),
         }
     }

@@ -25,7 +25,12 @@ pub fn render_end(report: &Report, options: &Options) -> String {
         parts += 1;
     };
     let missing = options.sources.missing(&report.findings);
-    if !(report.warnings.is_empty() && report.limits.is_empty() && missing.is_empty()) {
+    let notes = &report.notes;
+    if ![&report.warnings, &report.limits, notes]
+        .iter()
+        .all(|list| list.is_empty())
+        || !missing.is_empty()
+    {
         part(&mut page);
     }
     for warning in &report.warnings {
@@ -35,6 +40,16 @@ pub fn render_end(report: &Report, options: &Options) -> String {
             &[
                 (Ink::Warning, "warning".into()),
                 (Ink::Strong, format!(": {warning}")),
+            ],
+        );
+    }
+    for note in notes {
+        page.line(
+            0,
+            6,
+            &[
+                (Ink::Note, "note".into()),
+                (Ink::Strong, format!(": {note}")),
             ],
         );
     }

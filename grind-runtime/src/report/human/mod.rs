@@ -18,8 +18,9 @@ pub use end::{one_line, render_end};
 
 use super::Report;
 use super::finding::{
-    Access, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, HeapBlock, HeapMisuse,
-    HeldLock, LockMisuse, LockOrder, MESSAGE_CHARS, Memory, Race, ThreadLeak, Trap, WaitsFor,
+    Access, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, HandleMisuse,
+    HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, MESSAGE_CHARS, Memory, Race,
+    ThreadLeak, Trap, WaitsFor,
 };
 use super::frames::place;
 use super::sections;
@@ -68,6 +69,7 @@ pub fn render_finding(finding: &Finding, options: &Options) -> String {
         Evidence::Trap(trap) => writer.trap(trap),
         Evidence::ThreadLeak(leak) => writer.leak(leak),
         Evidence::LockMisuse(misuse) => writer.misuse(misuse),
+        Evidence::HandleMisuse(misuse) => writer.handle_misuse(misuse),
     }
     writer.threads();
     writer.foot();
@@ -446,6 +448,11 @@ impl<'a> Writer<'a> {
         let (did, done) = match self.finding.kind {
             FindingKind::DestroyHeldLock => ("destroyed", "destruction"),
             FindingKind::CondvarWaitWithoutLock => ("waited with", "wait with"),
+            FindingKind::UseAfterDestroy => ("used", "use"),
+            FindingKind::DoubleDestroy | FindingKind::DestroyInUse => ("destroyed", "destruction"),
+            FindingKind::InitHeldLock => ("initialised", "initialisation"),
+            FindingKind::Relock => ("asked for", "request"),
+            FindingKind::LockHeldAtThreadEnd => ("taken", "acquisition"),
             _ => ("unlocked", "unlock"),
         };
         let mut marks = vec![(
@@ -458,9 +465,21 @@ impl<'a> Writer<'a> {
                 format!("taken by {}", self.label(holder.thread)),
             )
         }));
+        marks.extend(misuse.related.iter().map(|related| {
+            let did = match self.finding.kind {
+                FindingKind::DestroyInUse => format!("{} waits", self.label(related.thread)),
+                _ => format!("destroyed by {}", self.label(related.thread)),
+            };
+            (place(&related.stack), did)
+        }));
         self.head(marks);
         let lock = address_label(misuse.address, misuse.name.as_deref());
-        let of = if misuse.condvar.is_some() { "" } else { " of" };
+        let what = misuse.noun();
+        let of = match self.finding.kind {
+            FindingKind::CondvarWaitWithoutLock => "",
+            FindingKind::Relock => " for",
+            _ => " of",
+        };
         self.page.blank();
         self.page.line(
             0,
@@ -469,12 +488,16 @@ impl<'a> Writer<'a> {
                 (Ink::Strong, done.into()),
                 (
                     Ink::Plain,
-                    format!("{of} lock {lock} by thread {}", self.label(misuse.thread)),
+                    format!("{of} {what} {lock} by thread {}", self.label(misuse.thread)),
                 ),
             ],
         );
         self.stack(4, &misuse.stack);
-        if misuse.holders.is_empty() {
+        let unheld = matches!(
+            self.finding.kind,
+            FindingKind::UnlockNotHeld | FindingKind::CondvarWaitWithoutLock
+        );
+        if misuse.holders.is_empty() && unheld {
             self.page
                 .line(0, 4, &[(Ink::Plain, "nobody holds the lock".into())]);
         }
@@ -493,6 +516,38 @@ impl<'a> Writer<'a> {
             );
             self.stack(4, &holder.stack);
         }
+        for related in &misuse.related {
+            self.context(sections::related_heading(self.finding, related), related);
+        }
+    }
+
+    fn handle_misuse(&mut self, misuse: &'a HandleMisuse) {
+        let did = match self.finding.kind {
+            FindingKind::DoubleDetach => "detached",
+            _ => "joined",
+        };
+        let by =
+            |finding: &Finding, did: &str, thread| format!("{did} by {}", finding.label(thread));
+        let mut marks = vec![(place(&misuse.stack), by(self.finding, did, misuse.thread))];
+        marks.extend(misuse.given_up.iter().map(|given_up| {
+            let heading = sections::given_up_heading(self.finding, given_up);
+            (place(&given_up.stack), heading)
+        }));
+        self.head(marks);
+        self.page.blank();
+        let heading = sections::handle_misuse(self.finding, misuse);
+        self.page.line(0, 4, &[(Ink::Strong, heading)]);
+        self.stack(4, &misuse.stack);
+        if let Some(given_up) = &misuse.given_up {
+            self.context(sections::given_up_heading(self.finding, given_up), given_up);
+        }
+    }
+
+    /// What happened before, or happens elsewhere, and where.
+    fn context(&mut self, heading: String, holder: &'a Holder) {
+        self.page.blank();
+        self.page.line(0, 4, &[(Ink::Plain, heading)]);
+        self.stack(4, &holder.stack);
     }
 
     /// Where the threads that act in the finding come from.

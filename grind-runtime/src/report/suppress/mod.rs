@@ -84,9 +84,18 @@ impl About {
             FindingKind::UnlockNotHeld
             | FindingKind::UnlockByOtherThread
             | FindingKind::DestroyHeldLock
-            | FindingKind::CondvarWaitWithoutLock => About::Mutex,
+            | FindingKind::CondvarWaitWithoutLock
+            | FindingKind::UseAfterDestroy
+            | FindingKind::DoubleDestroy
+            | FindingKind::DestroyInUse
+            | FindingKind::InitHeldLock
+            | FindingKind::Relock
+            | FindingKind::LockHeldAtThreadEnd => About::Mutex,
             FindingKind::Trap => About::Trap,
-            FindingKind::ThreadLeak => About::Thread,
+            FindingKind::ThreadLeak
+            | FindingKind::DoubleJoin
+            | FindingKind::JoinDetached
+            | FindingKind::DoubleDetach => About::Thread,
         }
     }
 

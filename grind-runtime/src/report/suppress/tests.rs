@@ -28,6 +28,7 @@ fn report() -> Report {
         seeds: None,
         baseline: None,
         evidence: Evidence::LockMisuse(LockMisuse {
+            object: None,
             address: 8,
             name: None,
             condvar: None,
@@ -37,6 +38,7 @@ fn report() -> Report {
                 frame("lib::g", "vendor/lib/src/g.rs"),
             ],
             holders: Vec::new(),
+            related: Vec::new(),
         }),
         threads: vec![Thread {
             id: ThreadId(1),
@@ -165,10 +167,24 @@ fn every_kind_is_suppressed_as_something() {
             "unlock-not-held",
             "unlock-by-other-thread",
             "destroy-held-lock",
-            "condvar-wait-without-lock"
+            "condvar-wait-without-lock",
+            "use-after-destroy",
+            "double-destroy",
+            "destroy-in-use",
+            "init-held-lock",
+            "relock",
+            "lock-held-at-thread-end"
         ]
     );
-    assert_eq!(kinds("thread"), ["thread-leak"]);
+    assert_eq!(
+        kinds("thread"),
+        [
+            "double-join",
+            "join-detached",
+            "double-detach",
+            "thread-leak"
+        ]
+    );
 }
 
 #[test]
