@@ -148,6 +148,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     if replayed.truncated {
         let text = "the trace is truncated: the run was ended where it ends";
         report.warnings.push(text.to_owned());
+        if let Some(report::GuestExit::Stopped { reason }) = &mut report.exit {
+            *reason = "the end of the trace".to_owned();
+        }
     }
     report.command = report::Command::Replay;
     report.program.module = module.display().to_string();
@@ -156,9 +159,14 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         .collect();
     report.reproduce = Some(quoted(&["grind", "replay"], file.path()));
     suppressions.apply(&mut report);
-    let otherwise = match replayed.outcome.own_exit_code() {
-        0 if replayed.truncated && !args.allow_truncated => ExitCode::Truncated.code(),
-        code => code,
+    let of_run = replayed.outcome.own_exit_code();
+    let otherwise = match replayed.truncated {
+        // It is stopped where the trace ends, as by a time-out.
+        true if [0, ExitCode::Timeout.code()].contains(&of_run) => match args.allow_truncated {
+            true => 0,
+            false => ExitCode::Truncated.code(),
+        },
+        _ => of_run,
     };
     let code = policy.exit_code(&mut report, otherwise);
     if let Some(trace) = replayed.record {

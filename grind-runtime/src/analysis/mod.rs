@@ -40,7 +40,7 @@ pub mod live;
 mod lock_misuse;
 mod lock_order;
 mod order;
-mod rounds;
+pub(crate) mod rounds;
 mod second_pass;
 mod shadow;
 mod stack_overflow;

@@ -38,7 +38,7 @@ struct Round<T> {
 
 /// All barriers, with what the threads of a round bring to it.
 #[derive(Debug)]
-pub(super) struct Rounds<T> {
+pub(crate) struct Rounds<T> {
     barriers: FxHashMap<u32, Barrier<T>>,
     /// The barrier each thread is in, and its round.
     inside: FxHashMap<ThreadId, (u32, u64)>,
@@ -55,7 +55,7 @@ impl<T> Default for Rounds<T> {
 
 impl<T: Default> Rounds<T> {
     /// A thread comes to a barrier. Returns what the threads of its round have brought so far.
-    pub(super) fn arrive(&mut self, thread: ThreadId, barrier: u32) -> &mut T {
+    pub(crate) fn arrive(&mut self, thread: ThreadId, barrier: u32) -> &mut T {
         let state = self.barriers.entry(barrier).or_default();
         self.inside.insert(thread, (barrier, state.round));
         let round = state.rounds.entry(state.round).or_default();
@@ -64,7 +64,7 @@ impl<T: Default> Rounds<T> {
     }
 
     /// A thread leaves a barrier: `meet` sees what the threads of its round brought. Nothing happens if it did not come.
-    pub(super) fn leave(&mut self, thread: ThreadId, barrier: u32, meet: impl FnOnce(&T)) {
+    pub(crate) fn leave(&mut self, thread: ThreadId, barrier: u32, meet: impl FnOnce(&T)) {
         let Some((at, round)) = self.inside.remove(&thread) else {
             return;
         };
@@ -88,7 +88,7 @@ impl<T: Default> Rounds<T> {
     }
 
     /// Barriers that threads are in.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.barriers.len()
     }
 }

@@ -6,6 +6,7 @@
 //! annotations make edges. Lock words are locks where they are nothing else ([`super::locks`]), and atomics elsewhere.
 
 use super::locks::{Learning, Locks};
+use crate::analysis::rounds::Rounds;
 use crate::program::sites::{SiteId, SiteKind, SiteTable};
 use crate::trace::calls::CallStack;
 use crate::trace::file::{Detail, Entry, TraceError, TraceReader};
@@ -80,11 +81,14 @@ pub(crate) enum Step {
 /// What threads signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Condition {
-    Futex(u32),
+    /// By a thread that woke others there.
+    Futex(u32, ThreadId),
+    /// A round of a barrier, by number; gathers what several signal.
+    Round(u32),
     Condvar(u32),
     /// Taking a lock, to those who find it taken.
     Taking(u32),
-    /// Of annotations, barriers and the like; gathers what several signal.
+    /// Of annotations and the like; gathers what several signal.
     Object(u32),
 }
 
@@ -110,6 +114,9 @@ pub(crate) struct Tracker {
     lock_names: FxHashMap<u32, String>,
     thread_names: FxHashMap<ThreadId, String>,
     blocks: Blocks,
+    /// Each with its number.
+    rounds: Rounds<Option<u32>>,
+    next_round: u32,
 }
 
 /// Heap blocks that are not freed, and their sizes.
@@ -256,6 +263,8 @@ impl Tracker {
             lock_names: FxHashMap::default(),
             thread_names: FxHashMap::default(),
             blocks: Blocks::default(),
+            rounds: Rounds::default(),
+            next_round: 0,
         }
     }
 
@@ -380,14 +389,30 @@ impl Tracker {
                 steps.extend(held.flat_map(|held| self.release(held)));
                 steps.push(Step::End);
             }
-            EventKind::HappensBefore { object } | EventKind::BarrierArrive { barrier: object } => {
+            EventKind::HappensBefore { object } => {
                 steps.extend([
                     // Whoever waits needs all that signalled, not the last one only.
                     Step::Needs(Condition::Object(object)),
                     Step::Signal(Condition::Object(object)),
                 ]);
             }
-            EventKind::HappensAfter { object } | EventKind::BarrierLeave { barrier: object } => {
+            EventKind::BarrierArrive { barrier } => {
+                let next = &mut self.next_round;
+                let round = *(self.rounds.arrive(thread, barrier)).get_or_insert_with(|| {
+                    *next += 1;
+                    *next
+                });
+                steps.extend([
+                    Step::Needs(Condition::Round(round)),
+                    Step::Signal(Condition::Round(round)),
+                ]);
+            }
+            EventKind::BarrierLeave { barrier } => {
+                self.rounds.leave(thread, barrier, |round| {
+                    steps.extend(round.map(|round| Step::Await(Condition::Round(round))));
+                });
+            }
+            EventKind::HappensAfter { object } => {
                 steps.push(Step::Await(Condition::Object(object)))
             }
             EventKind::Alloc { addr, size } => {
@@ -436,15 +461,16 @@ impl Tracker {
             EventKind::WaitEnd {
                 addr,
                 outcome: WaitOutcome::Woken,
+                by: Some(by),
                 ..
             } => {
-                steps.push(Step::Await(Condition::Futex(addr)));
+                steps.push(Step::Await(Condition::Futex(addr, by)));
             }
             EventKind::CondvarNotify { condvar, .. } => {
                 steps.push(Step::Signal(Condition::Condvar(condvar)));
             }
             EventKind::Notify { addr, woken, .. } if woken > 0 => {
-                steps.push(Step::Signal(Condition::Futex(addr)));
+                steps.push(Step::Signal(Condition::Futex(addr, thread)));
             }
             EventKind::Range {
                 origin: RangeOrigin::Bulk(_) | RangeOrigin::Host,
