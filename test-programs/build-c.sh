@@ -29,9 +29,9 @@ done
 
 for source in c/src/*.c; do
     name=$(basename "$source" .c)
-    # Lines are enough but where a test is about variables.
+    # Lines are enough but where a test is about variables, or about how locks are called.
     debug=-gline-tables-only
-    case $name in *_globals | *_stack) debug=-g ;; esac
+    case $name in *_globals | *_stack | deadlock_[lprsw]*) debug=-g ;; esac
     (
         cd c
         "$zig" cc -target wasm32-wasi -mcpu=generic+atomics+bulk_memory -pthread -std=gnu17 -Wall -Wextra -Werror \

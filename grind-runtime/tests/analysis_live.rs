@@ -7,7 +7,9 @@ mod script;
 use grind_runtime::analysis::{
     AnalysisOptions, AnalysisOutcome, BlockedThread, Detect, Diagnosed, Diagnosis, Misuse, Wanted,
 };
-use grind_runtime::trace::{BlockedOn, EventKind, LockMode, ThreadEnd, ThreadId};
+use grind_runtime::trace::{
+    BlockedOn, EventKind, LockMode, ThreadEnd, ThreadId, WaitKind, Waiting,
+};
 use script::{Script, races};
 
 const X: u32 = 0x1000;
@@ -170,7 +172,7 @@ fn deadlock(script: &Script) -> (Vec<BlockedThread>, Vec<u32>) {
     let [found] = &outcome.diagnoses[..] else {
         panic!("{:?}", outcome.diagnoses)
     };
-    let Diagnosis::Deadlock { blocked, cycle } = &found.diagnosis else {
+    let Diagnosis::Deadlock { blocked, cycle, .. } = &found.diagnosis else {
         panic!("{found:?}")
     };
     (
@@ -234,7 +236,8 @@ fn two_locks_in_opposite_order() {
         Some(Wanted::Lock {
             lock: B,
             name: None,
-            holders: vec![ThreadId(2)]
+            holders: vec![ThreadId(2)],
+            behind: vec![],
         })
     );
     assert_eq!(blocked[1].stack[1..], [asks]);
@@ -303,7 +306,8 @@ fn a_lock_left_by_a_thread_that_ended() {
         Some(Wanted::Lock {
             lock: 0x100,
             name: None,
-            holders
+            holders,
+            behind: vec![],
         })
     );
 }
@@ -320,6 +324,174 @@ fn woken_from_a_condvar_into_a_lock_that_is_taken() {
     script.woken(1, site, condvar, 2);
     blocked_on(&mut script, &[(1, futex(lock)), (2, join(1))]);
     assert_eq!(deadlock(&script).1, [1, 2]);
+}
+
+/// What the thread waits for by the functions that it is in.
+fn known(script: &mut Script, thread: u32, kind: WaitKind, by: &[u32]) -> (ThreadId, BlockedOn) {
+    let addr = 0x700 + 8 * thread;
+    let on = BlockedOn::Known {
+        site: script.wait_begin(thread, addr),
+        addr,
+        waiting: Waiting {
+            kind,
+            of: None,
+            object: Some(0x800),
+            by: by.iter().map(|&id| ThreadId(id)).collect(),
+        },
+    };
+    (ThreadId(thread), on)
+}
+
+fn blocked_all(script: &mut Script, blocked: Vec<(ThreadId, BlockedOn)>) -> Vec<u32> {
+    script.event(0, EventKind::Deadlock { blocked });
+    deadlock(script).1
+}
+
+fn joins(thread: u32, child: u32) -> (ThreadId, BlockedOn) {
+    let [thread, child] = [thread, child].map(ThreadId);
+    (thread, BlockedOn::Join { thread: child })
+}
+
+#[test]
+fn initialisations_are_waited_for_as_locks_are() {
+    let mut script = Script::with_children(2);
+    let one = known(&mut script, 1, WaitKind::Once, &[2]);
+    let two = known(&mut script, 2, WaitKind::Once, &[1]);
+    assert_eq!(
+        blocked_all(&mut script, vec![joins(0, 1), one, two]),
+        [1, 2]
+    );
+    let mut script = Script::with_children(0);
+    let own = known(&mut script, 0, WaitKind::Once, &[0]);
+    assert_eq!(blocked_all(&mut script, vec![own]), [0]);
+}
+
+#[test]
+fn a_channel_is_waited_for_with_those_who_used_its_other_side() {
+    let mut script = Script::with_children(2);
+    let one = known(&mut script, 1, WaitKind::ChannelFull, &[2]);
+    let two = known(&mut script, 2, WaitKind::ChannelFull, &[1]);
+    assert_eq!(
+        blocked_all(&mut script, vec![joins(0, 1), one, two]),
+        [1, 2]
+    );
+    // One that sent and has ended can do nothing.
+    let mut script = Script::with_children(1);
+    script.exit(1);
+    let main = known(&mut script, 0, WaitKind::ChannelEmpty, &[1]);
+    assert_eq!(blocked_all(&mut script, vec![main]), [0_u32; 0]);
+}
+
+#[test]
+fn a_notification_that_came_before_its_wait_is_missed() {
+    let mut script = Script::with_children(1);
+    let notifies = script.call(0);
+    script.notify(0, FLAG, 0);
+    script.ret(0);
+    blocked_on(&mut script, &[(0, join(1)), (1, futex(FLAG))]);
+    let (blocked, cycle) = deadlock(&script);
+    // Who gave it waits for who missed it, and that is no more than what follows.
+    assert_eq!(cycle, [0_u32; 0]);
+    let (by, stack) = blocked[1].missed.as_ref().expect("it was missed");
+    assert_eq!((by.0, &stack[1..]), (0, &[notifies][..]));
+    assert_eq!(blocked[1].by, [ThreadId(0)]);
+}
+
+#[test]
+fn a_notification_that_somebody_heard_is_not_missed() {
+    let mut script = Script::with_children(1);
+    let site = script.wait_begin(1, FLAG);
+    script.notify(0, FLAG, 1);
+    script.woken(1, site, FLAG, 0);
+    blocked_on(&mut script, &[(0, join(1)), (1, futex(FLAG))]);
+    let (blocked, cycle) = deadlock(&script);
+    assert_eq!(cycle, [0, 1]);
+    assert_eq!(blocked[1].missed, None);
+    // Memory that was allocated anew has not been notified.
+    let mut script = Script::with_children(1);
+    script.notify(0, FLAG, 0);
+    script.alloc(0, FLAG - 8, 16);
+    blocked_on(&mut script, &[(0, join(1)), (1, futex(FLAG))]);
+    assert_eq!(deadlock(&script).0[1].missed, None);
+}
+
+#[test]
+fn who_waits_for_a_notification_with_a_lock_that_the_notifier_wants() {
+    let mut script = Script::with_children(1);
+    script.notify(0, FLAG, 0);
+    script.lock(1, 0x100);
+    script.request(0, 0x100, LockMode::Exclusive);
+    blocked_on(&mut script, &[(0, futex(0x100)), (1, futex(FLAG))]);
+    assert_eq!(deadlock(&script).1, [0, 1]);
+}
+
+#[test]
+fn a_reader_waits_for_the_writer_that_waits_for_it() {
+    let mut script = Script::with_children(1);
+    script.lock_as(0, 0x100, LockMode::Shared);
+    script.request(1, 0x100, LockMode::Exclusive);
+    script.request(0, 0x100, LockMode::Shared);
+    blocked_on(&mut script, &[(0, futex(0x100)), (1, futex(0x100))]);
+    let (blocked, cycle) = deadlock(&script);
+    assert_eq!(cycle, [0, 1]);
+    let behind = |thread: &BlockedThread| match &thread.wants {
+        Some(Wanted::Lock {
+            holders, behind, ..
+        }) => (holders.clone(), behind.clone()),
+        wants => panic!("{wants:?}"),
+    };
+    assert_eq!(behind(&blocked[0]), (vec![ThreadId(0)], vec![ThreadId(1)]));
+    assert_eq!(behind(&blocked[1]), (vec![ThreadId(0)], vec![]));
+}
+
+/// The run ends, while these threads are alive.
+fn cancelled(script: &mut Script, threads: &[u32]) {
+    for &thread in threads {
+        script.event(thread, EventKind::ThreadExit(ThreadEnd::Cancelled));
+    }
+}
+
+#[test]
+fn threads_that_are_stuck_when_the_run_ends_are_in_a_deadlock() {
+    let mut script = Script::with_children(3);
+    script.lock(1, 0x100);
+    script.lock(2, 0x200);
+    script.call(1);
+    script.request(1, 0x200, LockMode::Exclusive);
+    script.call(2);
+    script.request(2, 0x100, LockMode::Exclusive);
+    // One waits, the other one spins, and a third one only waits for its turn.
+    script.wait_begin(1, 0x200);
+    let site = script.read(2, 0x100, 4);
+    for _ in 0..2000 {
+        script.at(2, site, 0x100);
+    }
+    script.lock(0, 0x300);
+    script.request(3, 0x300, LockMode::Exclusive);
+    script.wait_begin(3, 0x300);
+    cancelled(&mut script, &[0, 1, 2, 3]);
+    let (blocked, cycle) = deadlock(&script);
+    assert_eq!(cycle, [1, 2]);
+    assert_eq!(blocked.len(), 2);
+}
+
+#[test]
+fn who_asks_when_the_run_ends_need_not_be_stuck() {
+    let mut script = Script::with_children(2);
+    // A lock that may be taken again, right when it is.
+    script.lock(1, 0x100);
+    script.request(1, 0x100, LockMode::Exclusive);
+    // One that a thread had which trapped.
+    script.lock(2, 0x200);
+    script.request(0, 0x200, LockMode::Exclusive);
+    script.wait_begin(0, 0x200);
+    let end = ThreadEnd::Trapped {
+        reason: "unreachable".into(),
+        site: None,
+    };
+    script.event(2, EventKind::ThreadExit(end));
+    cancelled(&mut script, &[0, 1]);
+    assert_eq!(script.run().diagnoses, []);
 }
 
 // ---- lock misuse -------------------------------------------------------------------------------

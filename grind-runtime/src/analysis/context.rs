@@ -31,6 +31,8 @@ pub(super) struct ThreadContext {
     locks: LockState,
     /// The wait instruction it is in.
     waiting: Option<SiteId>,
+    /// Records and atomic instructions since it entered the hook that it is in.
+    tries: u64,
     name: Option<String>,
     /// What it said before it traps.
     message: Option<String>,
@@ -39,6 +41,7 @@ pub(super) struct ThreadContext {
     memory: Range<u32>,
     known: bool,
     ended: bool,
+    trapped: bool,
     too_deep: bool,
 }
 
@@ -87,6 +90,12 @@ impl ThreadContext {
         stack_of(&self.calls, site, self.max_frames).collect()
     }
 
+    /// Writes what [`ThreadContext::stack`] returns over another stack.
+    pub(super) fn copy_stack(&self, site: Option<SiteId>, stack: &mut Stack) {
+        stack.clear();
+        stack.extend(stack_of(&self.calls, site, self.max_frames));
+    }
+
     /// All calls, innermost first, if no limit cut them.
     fn whole_stack(&self) -> Option<Stack> {
         let whole = self.deeper == 0 && self.calls.len() < self.max_frames;
@@ -126,6 +135,22 @@ impl ThreadContext {
         self.waiting
     }
 
+    /// How much it has done since it entered the hook that it is in: much, if it spins.
+    pub(super) fn tries(&self) -> u64 {
+        self.tries
+    }
+
+    /// It made so many records.
+    #[inline]
+    pub(super) fn recorded(&mut self, records: u64) {
+        self.tries = self.tries.saturating_add(records);
+    }
+
+    /// Whether it has ended.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
     /// The lock without hooks that it asks for.
     pub(super) fn wanted(&self) -> Option<&Wanted> {
         self.locks.wanted()
@@ -136,6 +161,8 @@ impl ThreadContext {
         match *kind {
             EventKind::WaitBegin { site, .. } => self.waiting = Some(site),
             EventKind::WaitEnd { .. } => self.waiting = None,
+            EventKind::Atomic { .. } => self.tries = self.tries.saturating_add(1),
+            EventKind::LockRequest { .. } if !self.locks.in_hook() => self.tries = 0,
             _ => {}
         }
         let ThreadContext {
@@ -239,6 +266,14 @@ impl Contexts {
         }
     }
 
+    /// All threads, by id.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ThreadId, &ThreadContext)> {
+        (0..)
+            .map(ThreadId)
+            .zip(&self.threads)
+            .filter(|(_, context)| context.known)
+    }
+
     /// Follows an event.
     pub(super) fn follow(&mut self, event: &Event) -> Followed {
         let Some(context) = self.get_mut(event.thread) else {
@@ -259,9 +294,10 @@ impl Contexts {
                 }
             }
             EventKind::Panicked { message } => context.message = Some(message.clone()),
-            EventKind::ThreadExit(_) => {
+            EventKind::ThreadExit(end) => {
                 if let Some(context) = self.get_mut(event.thread) {
                     context.ended = true;
+                    context.trapped = matches!(end, ThreadEnd::Trapped { .. });
                     // What was its stack may be another's, or a heap block.
                     context.memory = 0..0;
                     context.calls = Vec::new();
@@ -320,6 +356,11 @@ impl Contexts {
             }
             _ => None,
         }
+    }
+
+    /// Whether the thread trapped.
+    pub(super) fn has_trapped(&self, thread: ThreadId) -> bool {
+        self.get(thread).is_some_and(|context| context.trapped)
     }
 
     /// What the thread holds.

@@ -1,9 +1,14 @@
 //! Deadlocks: every live thread is blocked and nothing can wake one.
 //!
 //! **Finds** exactly what the machine reports (it knows all threads and all deadlines), and explains it: who
-//! waits for whom, through locks and joins.
+//! waits for whom, through locks, joins, initialisations, and through what one thread notified, sent or posted before and
+//! another waits for now; and which notification came before anybody waited for it.
 //!
-//! **Misses** deadlocks of some threads while others go on, and those that another schedule would have.
+//! When a run ends in any other way (a time-out, the end of the main thread), threads that ask for locks of each other, or of
+//! threads that have ended, are found as well, those that spin included.
+//!
+//! **Misses** deadlocks of some threads, while others go on, through anything but locks; threads that spin on what is no lock
+//! with hooks; and deadlocks that another schedule would have.
 //!
 //! **Never falsely reports** a deadlock. The circle can be missing where locks have neither hooks nor a word that is
 //! known: a thread that waits on a bare futex waits for nobody in particular. It can be wrong if hooks do not tell the
@@ -11,73 +16,234 @@
 //!
 //! Who waits for whom: Coffman, Elphick & Shoshani, *System deadlocks* (1971).
 
-use super::context::Contexts;
-use super::diagnosis::{BlockedThread, Diagnosis, Wanted};
+use super::context::{Contexts, ThreadContext};
+use super::diagnosis::{BlockedThread, Diagnosis, MemoryPlace, Wanted};
+use super::happens_before::HappensBefore;
+use super::notifications::Notifications;
 use crate::trace::locks::Hook;
-use crate::trace::{BlockedOn, LockMode, ThreadId};
+use crate::trace::{BlockedOn, LockMode, ThreadId, WaitKind};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Addresses of which a diagnosis says where they are, the lowest ones.
+const MOST_PLACES: usize = 64;
+
+/// What a thread has done at least in a function that takes a lock, if it spins there: one that takes a lock which it has
+/// already, and may, does far less.
+const SPINS: u64 = 1000;
+
+/// What is known when threads block.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) contexts: &'a Contexts,
+    pub(super) notifications: &'a Notifications,
+    /// Knows heap blocks.
+    pub(super) heap: Option<&'a HappensBefore>,
+}
+
+/// For whom a thread waits.
+#[derive(Clone, Debug, Default)]
+struct Waits {
+    /// Nobody else can let it go on: who holds the lock, who initialises, who has to end.
+    surely: Vec<ThreadId>,
+    /// Those who did before what it waits for. Others may be able to.
+    maybe: Vec<ThreadId>,
+    /// It waits for the end of a thread.
+    joins: bool,
+}
+
+type Graph = BTreeMap<ThreadId, Waits>;
 
 /// Explains a deadlock of these threads.
-pub(super) fn explain(contexts: &Contexts, blocked: &[(ThreadId, BlockedOn)]) -> Diagnosis {
-    let mut waits: BTreeMap<ThreadId, Vec<ThreadId>> = BTreeMap::new();
+pub(super) fn explain(known: &Known<'_>, blocked: &[(ThreadId, BlockedOn)]) -> Diagnosis {
+    let mut graph = Graph::new();
     let mut threads = Vec::with_capacity(blocked.len());
-    for &(thread, on) in blocked {
-        let wanted = wants(contexts, thread, on);
-        let mut for_whom = match &wanted {
-            Some((lock, mode)) => holders_in_the_way(contexts, thread, *lock, *mode, blocked),
-            None => match on {
-                BlockedOn::Join { thread } => vec![thread],
-                BlockedOn::Futex { .. } => Vec::new(),
-            },
-        };
-        for_whom.sort_unstable();
-        for_whom.dedup();
-        waits.insert(thread, for_whom);
-        let context = contexts.get(thread);
-        let wants = match wanted {
-            Some((lock, _)) => {
-                let mut holders: Vec<_> =
-                    contexts.holders(lock).map(|(holder, _)| holder).collect();
-                holders.dedup();
-                let by_word = context.is_some_and(|context| context.wanted().is_some());
-                Some(if holders.is_empty() && by_word {
-                    Wanted::LockOfUnknown { lock }
-                } else {
-                    Wanted::Lock {
-                        lock,
-                        name: contexts.lock_name(lock),
-                        holders,
-                    }
-                })
-            }
-            None => match context.and_then(|context| context.hook()) {
-                Some(&Hook::Wait { condvar, .. }) => Some(Wanted::Condvar { condvar }),
-                _ => None,
-            },
-        };
-        threads.push(BlockedThread {
-            thread,
-            on,
-            wants,
-            stack: context
-                .map(|context| context.stack(context.waiting()))
-                .unwrap_or_default(),
-            locks: contexts.locks(thread),
-        });
+    let mut addresses = BTreeSet::new();
+    for (thread, on) in blocked {
+        let (thread, waits) = explain_thread(known, *thread, on, blocked);
+        graph.insert(thread.thread, waits);
+        addresses.extend(object(&thread));
+        addresses.extend(thread.locks.iter().map(|held| held.lock));
+        threads.push(thread);
     }
+    let missed = threads.iter().any(|thread| thread.missed.is_some());
     Diagnosis::Deadlock {
+        cycle: find_cycle(&graph, missed),
+        places: addresses
+            .into_iter()
+            .take(MOST_PLACES)
+            .map(|addr| place(known, addr))
+            .collect(),
         blocked: threads,
-        cycle: cycle(&waits),
+    }
+}
+
+/// A deadlock of some threads at the end of a run, of which nothing was told for others went on or they spin: those that ask for
+/// locks of each other, or of threads that have ended. A thread that trapped ended all others with it.
+pub(super) fn stuck(known: &Known<'_>) -> Option<Diagnosis> {
+    let contexts = known.contexts;
+    let asks = |(thread, context): (ThreadId, &ThreadContext)| {
+        let hook = matches!(
+            context.hook(),
+            Some(Hook::Lock {
+                fallible: false,
+                ..
+            })
+        );
+        let waits = context.waiting().is_some() && (hook || context.wanted().is_some());
+        let spins = hook && context.tries() >= SPINS;
+        let site = context.waiting().or(context.top())?;
+        // The address is that of no word, for it may spin.
+        (!context.ended() && (waits || spins))
+            .then_some((thread, BlockedOn::Futex { site, addr: 0 }))
+    };
+    let mut asking: Vec<_> = contexts.iter().filter_map(asks).collect();
+    let ended = |thread| {
+        contexts.get(thread).is_some_and(ThreadContext::ended) && !contexts.has_trapped(thread)
+    };
+    loop {
+        let waits_for_good = |(thread, on): &(ThreadId, BlockedOn)| {
+            let (_, waits) = explain_thread(known, *thread, on, &asking);
+            let mut blockers = waits.surely.iter();
+            blockers.any(|&other| ended(other) || asking.iter().any(|&(asks, _)| asks == other))
+        };
+        let stay: Vec<_> = asking
+            .iter()
+            .filter(|one| waits_for_good(one))
+            .cloned()
+            .collect();
+        if stay.len() == asking.len() {
+            break;
+        }
+        asking = stay;
+    }
+    (!asking.is_empty()).then(|| explain(known, &asking))
+}
+
+fn explain_thread(
+    known: &Known<'_>,
+    thread: ThreadId,
+    on: &BlockedOn,
+    blocked: &[(ThreadId, BlockedOn)],
+) -> (BlockedThread, Waits) {
+    let contexts = known.contexts;
+    let context = contexts.get(thread);
+    let asks = wants(contexts, thread, on);
+    let wants = match asks {
+        Some((lock, mode)) => {
+            let mut holders: Vec<_> = contexts.holders(lock).map(|(holder, _)| holder).collect();
+            holders.dedup();
+            // Others that hold it as well go on.
+            let stands = |holder: &ThreadId| {
+                blocked.iter().any(|(thread, _)| thread == holder)
+                    || contexts.get(*holder).is_some_and(ThreadContext::ended)
+            };
+            if holders.iter().any(stands) {
+                holders.retain(stands);
+            }
+            let by_word = context.is_some_and(|context| context.wanted().is_some());
+            Some(if holders.is_empty() && by_word {
+                Wanted::LockOfUnknown { lock }
+            } else {
+                Wanted::Lock {
+                    lock,
+                    name: contexts.lock_name(lock),
+                    behind: writers_in_the_way(contexts, thread, lock, mode, blocked),
+                    holders,
+                }
+            })
+        }
+        None => match context.and_then(|context| context.hook()) {
+            Some(&Hook::Wait { condvar, .. }) => Some(Wanted::Condvar { condvar }),
+            _ => None,
+        },
+    };
+    let (by, missed) = match (&wants, on) {
+        (Some(Wanted::Lock { .. } | Wanted::LockOfUnknown { .. }), _)
+        | (_, BlockedOn::Join { .. }) => (Vec::new(), None),
+        (Some(Wanted::Condvar { condvar }), _) => notified(known.notifications, *condvar),
+        (None, BlockedOn::Known { waiting, .. }) if waiting.kind != WaitKind::Condvar => {
+            (waiting.by.clone(), None)
+        }
+        (None, BlockedOn::Futex { addr, .. } | BlockedOn::Known { addr, .. }) => {
+            notified(known.notifications, *addr)
+        }
+    };
+    let thread = BlockedThread {
+        thread,
+        on: on.clone(),
+        wants,
+        stack: context
+            .map(|context| context.stack(context.waiting()))
+            .unwrap_or_default(),
+        locks: contexts.locks(thread),
+        by,
+        missed,
+    };
+    let waits = waits(contexts, &thread, asks);
+    (thread, waits)
+}
+
+type Missed = Option<(ThreadId, super::diagnosis::Stack)>;
+
+fn notified(notifications: &Notifications, addr: u32) -> (Vec<ThreadId>, Missed) {
+    let by = notifications.by(addr).to_vec();
+    (by, notifications.missed(addr).cloned())
+}
+
+/// For whom an explained thread waits, which asks for this lock.
+fn waits(contexts: &Contexts, thread: &BlockedThread, asks: Option<(u32, LockMode)>) -> Waits {
+    let surely = |surely: Vec<ThreadId>| Waits {
+        surely,
+        ..Waits::default()
+    };
+    match (&thread.wants, &thread.on) {
+        (Some(Wanted::Lock { behind, .. }), _) if !behind.is_empty() => surely(behind.clone()),
+        (Some(Wanted::Lock { lock, .. } | Wanted::LockOfUnknown { lock }), _) => {
+            let shares = asks.is_some_and(|(_, mode)| mode == LockMode::Shared);
+            let in_the_way = (contexts.holders(*lock))
+                .filter(|(_, held)| !(shares && held.mode == LockMode::Shared));
+            surely(in_the_way.map(|(holder, _)| holder).collect())
+        }
+        (_, BlockedOn::Join { thread }) => Waits {
+            joins: true,
+            ..surely(vec![*thread])
+        },
+        (None, BlockedOn::Known { waiting, .. }) if waiting.kind == WaitKind::Once => {
+            surely(thread.by.clone())
+        }
+        _ => Waits {
+            maybe: thread.by.clone(),
+            ..Waits::default()
+        },
+    }
+}
+
+/// The address of what the thread waits for.
+fn object(thread: &BlockedThread) -> Option<u32> {
+    match (&thread.wants, &thread.on) {
+        (Some(Wanted::Lock { lock, .. } | Wanted::LockOfUnknown { lock }), _) => Some(*lock),
+        (Some(Wanted::Condvar { condvar }), _) => Some(*condvar),
+        (None, BlockedOn::Known { waiting, .. }) => waiting.object,
+        (None, BlockedOn::Futex { addr, .. }) => Some(*addr),
+        (None, BlockedOn::Join { .. }) => None,
+    }
+}
+
+/// What an address belongs to, as far as it is known.
+fn place(known: &Known<'_>, addr: u32) -> MemoryPlace {
+    let block = known.heap.and_then(|heap| heap.block(addr));
+    MemoryPlace {
+        addr,
+        stack_place: known.contexts.stack_place(addr, block.as_ref()),
+        block,
     }
 }
 
 /// The lock that a blocked thread asks for, if it does.
-fn wants(contexts: &Contexts, thread: ThreadId, on: BlockedOn) -> Option<(u32, LockMode)> {
-    let BlockedOn::Futex { addr, .. } = on else {
-        return None;
-    };
+fn wants(contexts: &Contexts, thread: ThreadId, on: &BlockedOn) -> Option<(u32, LockMode)> {
+    let (_, addr) = on.futex()?;
     let context = contexts.get(thread)?;
     let Some(hook) = context.hook() else {
         return context.wanted().map(|wanted| (wanted.lock, wanted.mode));
@@ -92,30 +258,59 @@ fn wants(contexts: &Contexts, thread: ThreadId, on: BlockedOn) -> Option<(u32, L
     }
 }
 
-/// Whom a request has to wait for.
-fn holders_in_the_way(
+/// The writers that a reader has to wait for although no holder is in its way: those that wait, where locks prefer
+/// them.
+fn writers_in_the_way(
     contexts: &Contexts,
     thread: ThreadId,
     lock: u32,
     mode: LockMode,
     blocked: &[(ThreadId, BlockedOn)],
 ) -> Vec<ThreadId> {
-    let conflicting: Vec<_> = contexts
-        .holders(lock)
-        .filter(|(_, held)| mode == LockMode::Exclusive || held.mode == LockMode::Exclusive)
-        .map(|(holder, _)| holder)
-        .collect();
-    if !conflicting.is_empty() || mode == LockMode::Exclusive {
-        return conflicting;
+    let written = |(_, held): (_, &crate::trace::locks::Held)| held.mode == LockMode::Exclusive;
+    if mode == LockMode::Exclusive || contexts.holders(lock).any(written) {
+        return Vec::new();
     }
-    // A reader that no writer holds up waits for a writer that waits, where locks prefer these.
     blocked
         .iter()
-        .filter(|&&(other, on)| {
-            other != thread && wants(contexts, other, on) == Some((lock, LockMode::Exclusive))
+        .filter(|(other, on)| {
+            *other != thread && wants(contexts, *other, on) == Some((lock, LockMode::Exclusive))
         })
         .map(|&(other, _)| other)
         .collect()
+}
+
+/// The circle that explains the deadlock; empty if none does.
+///
+/// The best is one of threads that surely wait for each other. That one who notified before could do so again explains
+/// it as well, but not if all that is wrong is a notification that was missed: then the one who gave it may well wait
+/// for the end of the one who missed it.
+fn find_cycle(graph: &Graph, missed: bool) -> Vec<ThreadId> {
+    let edges = |waits: &Waits, maybe: bool| {
+        let mut all = waits.surely.clone();
+        if maybe {
+            all.extend(&waits.maybe);
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    let graph_of = |maybe| {
+        (graph.iter())
+            .map(|(&thread, waits)| (thread, edges(waits, maybe)))
+            .collect()
+    };
+    let sure = cycle(&graph_of(false));
+    if !sure.is_empty() {
+        return sure;
+    }
+    let likely = cycle(&graph_of(true));
+    let holds_up =
+        |thread| (graph.get(thread)).is_some_and(|waits| !waits.joins && !waits.surely.is_empty());
+    if missed && !likely.iter().any(holds_up) {
+        return Vec::new();
+    }
+    likely
 }
 
 /// A shortest circle through the lowest thread that is in one; empty if there is none.

@@ -120,6 +120,22 @@ pub struct BlockedThread {
     pub stack: Stack,
     /// What it holds meanwhile.
     pub locks: Vec<HeldLock>,
+    /// Threads known to be those who could let it go on, for they did so before: who notified, who used the other side of
+    /// the channel. Not those of [`Wanted::Lock`].
+    pub by: Vec<ThreadId>,
+    /// Who notified what it waits for last, and where, if nobody waited then.
+    pub missed: Option<(ThreadId, Stack)>,
+}
+
+/// What an address belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MemoryPlace {
+    /// The address.
+    pub addr: u32,
+    /// The heap block that it is in.
+    pub block: Option<HeapBlock>,
+    /// Where on a thread's stack it is.
+    pub stack_place: Option<StackPlace>,
 }
 
 /// What a blocked thread asked for.
@@ -133,6 +149,8 @@ pub enum Wanted {
         name: Option<String>,
         /// Who holds it.
         holders: Vec<ThreadId>,
+        /// Writers that wait for it. No holder is in the way of the thread, which is a reader, but these are.
+        behind: Vec<ThreadId>,
     },
     /// A lock that is a word in memory, and it is not known who has it.
     LockOfUnknown {
@@ -217,8 +235,10 @@ pub enum Diagnosis {
     Deadlock {
         /// All of them.
         blocked: Vec<BlockedThread>,
-        /// Threads that wait for each other in a circle, in order; empty for a lost wake-up.
+        /// Threads that wait for each other in a circle, in order; empty if there is none.
         cycle: Vec<ThreadId>,
+        /// What the threads wait for and hold, by address: where it is.
+        places: Vec<MemoryPlace>,
     },
     /// Threads take locks in an order in which each can come to wait for the next.
     LockOrderInversion {

@@ -26,7 +26,7 @@ use super::benign::BenignRanges;
 use super::candidates::{Candidates, Earlier, Key, Place};
 use super::cell::{Cell, OpenEpoch};
 use super::context::Contexts;
-use super::diagnosis::{Access, AccessKind, Diagnosed, Diagnosis, HeapMisuse};
+use super::diagnosis::{Access, AccessKind, Diagnosed, Diagnosis, HeapBlock, HeapMisuse};
 use super::drain::{Cursor, Plain, SiteWords, WRITE, drain, follow};
 use super::heap::{Heap, Release};
 use super::heap_misuse::HeapMisuses;
@@ -224,6 +224,11 @@ impl HappensBefore {
     }
 
     /// Whether and why detection ended.
+    /// The heap block that this byte is in.
+    pub(super) fn block(&self, addr: u32) -> Option<HeapBlock> {
+        self.heap.find(addr)
+    }
+
     pub(super) fn ended(&self) -> Option<super::limits::DetectionEnd> {
         self.order.ended()
     }

@@ -25,13 +25,14 @@ use super::happens_before::HappensBefore;
 use super::limits::{LimitNotice, Limits};
 use super::lock_misuse::LockMisuse;
 use super::lock_order::LockOrder;
+use super::notifications::Notifications;
 use super::second_pass::SecondPass;
 use super::stack_overflow::StackOverflow;
 use super::sync_objects::{Broken, SyncObjects};
 use super::thread_leak::ThreadLeaks;
 use super::traps::{self, Traps};
 use crate::program::sites::{SiteId, SiteTable};
-use crate::trace::{Event, EventKind, EventSink, Flow, ObjectAct, Records, ThreadId};
+use crate::trace::{Event, EventKind, EventSink, Flow, ObjectAct, Records, ThreadEnd, ThreadId};
 use std::sync::Arc;
 
 /// Which race detection to do.
@@ -103,10 +104,13 @@ pub struct LiveAnalysis {
     misuse: LockMisuse,
     objects: SyncObjects,
     lock_order: LockOrder,
+    notifications: Notifications,
     leaks: ThreadLeaks,
     traps: Traps,
     handles: HandleMisuses,
     ended_normally: bool,
+    /// The run has ended, and what was still alive ends with it.
+    ending: bool,
     deadlocks: Vec<(u64, Diagnosed)>,
     /// Records and events so far.
     position: u64,
@@ -245,10 +249,12 @@ impl LiveAnalysis {
             races,
             misuse: LockMisuse::default(),
             objects: SyncObjects::default(),
+            notifications: Notifications::default(),
             leaks: ThreadLeaks::default(),
             traps: Traps::default(),
             handles: HandleMisuses::default(),
             ended_normally: false,
+            ending: false,
             deadlocks: Vec::new(),
             position: 0,
             stats: AnalysisStats::default(),
@@ -366,6 +372,26 @@ impl LiveAnalysis {
         }
     }
 
+    /// What explains a deadlock.
+    fn known(&self) -> deadlock::Known<'_> {
+        deadlock::Known {
+            contexts: &self.contexts,
+            notifications: &self.notifications,
+            heap: match &self.races {
+                Races::Detect(detector) => Some(detector),
+                _ => None,
+            },
+        }
+    }
+
+    fn deadlock(&mut self, diagnosis: Diagnosis) {
+        self.lock_order.deadlock(&diagnosis);
+        self.misuse.deadlock(&diagnosis);
+        let count = 1;
+        self.deadlocks
+            .push((self.position, Diagnosed { diagnosis, count }));
+    }
+
     fn found_others(&self) -> bool {
         !self.misuse.is_empty()
             || !self.handles.is_empty()
@@ -434,6 +460,9 @@ impl EventSink for LiveAnalysis {
                 cursor.done()
             }
         };
+        if let Some(context) = self.contexts.get_mut(thread) {
+            context.recorded(count);
+        }
         self.position += count;
         self.stats.records += count;
         self.flow()
@@ -447,6 +476,14 @@ impl EventSink for LiveAnalysis {
         let detecting = !matches!(self.races, Races::Resolve { .. });
         if detecting && let Some(trap) = self.contexts.trapped(event) {
             self.traps.add(trap, position);
+        }
+        if detecting && !self.ending && event.kind == EventKind::ThreadExit(ThreadEnd::Cancelled) {
+            self.ending = true;
+            if self.deadlocks.is_empty()
+                && let Some(diagnosis) = deadlock::stuck(&self.known())
+            {
+                self.deadlock(diagnosis);
+            }
         }
         let followed = self.contexts.follow(event);
         if let Some((misuse, lock)) = followed.misuse {
@@ -474,6 +511,8 @@ impl EventSink for LiveAnalysis {
             self.leaks.event(&self.contexts, event);
             self.lock_order
                 .event(&self.contexts, event, followed.hidden, position);
+            self.notifications
+                .follow(&self.contexts, event, followed.hidden);
         }
         match &mut self.races {
             Races::Detect(detector) if detector.ended().is_none() => {
@@ -494,16 +533,8 @@ impl EventSink for LiveAnalysis {
             _ => {}
         }
         if let EventKind::Deadlock { blocked } = &event.kind {
-            let diagnosis = deadlock::explain(&self.contexts, blocked);
-            self.lock_order.deadlock(&diagnosis);
-            self.misuse.deadlock(&diagnosis);
-            self.deadlocks.push((
-                position,
-                Diagnosed {
-                    diagnosis,
-                    count: 1,
-                },
-            ));
+            let diagnosis = deadlock::explain(&self.known(), blocked);
+            self.deadlock(diagnosis);
         }
         self.position += 1;
         self.stats.events += 1;

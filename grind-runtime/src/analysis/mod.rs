@@ -14,6 +14,7 @@
 //! | `drain` | its hot loop |
 //! | `candidates`, `second_pass` | how a race gets its second stack |
 //! | `deadlock`, `lock_order`, `lock_misuse` | what their names say |
+//! | `notifications` | who notified what, and whether anybody heard |
 //! | `sync_objects` | mutexes, condition variables and barriers of POSIX threads, from their beginning to their end |
 //! | `thread_leak`, `handle_misuse` | threads that nobody joined, or somebody twice |
 //! | `fork_join` | order by creation and join of threads, and barriers, alone |
@@ -39,6 +40,7 @@ pub mod limits;
 pub mod live;
 mod lock_misuse;
 mod lock_order;
+mod notifications;
 mod order;
 pub(crate) mod rounds;
 mod second_pass;

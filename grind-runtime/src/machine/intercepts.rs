@@ -7,9 +7,11 @@
 use super::handles::{self, Handles};
 use super::holders::{self, Holders};
 use super::lock_words;
+use super::names;
 use super::state::State;
 use super::stdio;
 use super::thread::Thread;
+use super::waits;
 use crate::program::interceptors::{Interceptor, Role, TextEnd};
 use crate::trace::{EventKind, LockMode, ObjectAct, ObjectKind, RangeOrigin, ThreadId};
 
@@ -82,8 +84,10 @@ fn inside(state: &State) -> impl Iterator<Item = Role> {
 }
 
 /// An intercepted function is entered.
-pub(super) fn enter(state: &mut State, memory: &[u8], function: Function, args: [u32; 4]) {
+pub(super) fn enter(state: &mut State, memory: &[u8], function: Function, mut args: [u32; 4]) {
     let Function { role, object } = function;
+    waits::enter(state, memory, role, &mut args);
+    names::enter(state, memory, role, args);
     let frame = |withheld| Frame::Inside {
         function,
         args,
@@ -301,6 +305,8 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
     };
     let Function { role, object } = function;
     if !role.hides() {
+        waits::leave(state, role, args);
+        names::leave(state, role, result);
         return match role {
             Role::InitLock { lock } => {
                 if result == 0 && inside(state).next().is_none() {
@@ -331,6 +337,7 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
         }
         lock_words::forget(state, addr, size);
         state.intercepts.handles.forget(addr, size);
+        state.waits.forget(addr, size);
         state.emit(EventKind::Alloc { addr, size });
     }
 }

@@ -90,11 +90,13 @@ impl Word {
             self.leave(&mut changes, LockMode::Shared, Some(thread));
         }
         let fallible = taking.map(|taking| taking.fallible);
+        // While somebody has it, the word is a lock for certain: whoever adds a reader is one, by an attempt that was inlined.
+        let attempts = (!self.holders.is_empty()).then_some(true);
         if becomes && let Some(fallible) = fallible {
             self.take(&mut changes, thread, LockMode::Exclusive, fallible);
         }
         if after.readers > known.readers
-            && let Some(fallible) = fallible.or(downgrades.then_some(true))
+            && let Some(fallible) = fallible.or(downgrades.then_some(true)).or(attempts)
         {
             self.take(&mut changes, thread, LockMode::Shared, fallible);
         }
@@ -385,6 +387,17 @@ mod tests {
         assert_eq!(changes(&mut word, ME, [3, 2], false), ["-T1 Shared"]);
         let last = changes(&mut word, ME, [2, 0], false);
         assert_eq!(last, ["-T2 Shared", "-T1 Shared"]);
+    }
+
+    #[test]
+    fn a_reader_that_attempts_it_as_well_leaves_it_as_often() {
+        let mut word = word(LockWord::StdRwLock);
+        assert_eq!(changes(&mut word, OTHER, [0, 1], false), [""; 0]);
+        assert_eq!(changes(&mut word, OTHER, [1, 0], false), [""; 0]);
+        assert_eq!(changes(&mut word, ME, [0, 1], true), ["+T1 Shared"]);
+        assert_eq!(changes(&mut word, ME, [1, 2], false), ["+T1 Shared"]);
+        assert_eq!(changes(&mut word, ME, [2, 1], false), ["-T1 Shared"]);
+        assert_eq!(changes(&mut word, ME, [1, 0], false), ["-T1 Shared"]);
     }
 
     #[test]

@@ -17,12 +17,14 @@ pub mod io;
 mod last_words;
 pub(crate) mod limits;
 mod lock_words;
+mod names;
 mod ops;
 mod scopes;
 mod state;
 mod stdio;
 mod thread;
 mod trap;
+mod waits;
 
 pub use control::Control;
 pub use engine::{Session, Value};

@@ -10,9 +10,11 @@ use super::intercepts::Intercepts;
 use super::io::HostIo;
 use super::limits::{LimitReached, Limits, TOTAL_THREADS};
 use super::lock_words::LockWords;
+use super::names::Selves;
 use super::ops::{self, Op, Reply};
 use super::scopes::Scopes;
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
+use super::waits::{self, Waits};
 use super::{AFTERWARDS, Ending, MachineConfig, Trap, TrapReport, Unfinished, WORK_AFTERWARDS};
 use crate::program::embedder::{HostImport, ValType};
 use crate::program::imports::ThreadAbi;
@@ -20,8 +22,8 @@ use crate::program::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::program::{Program, RING_END};
 use crate::schedule::{Point, PointKind, Scheduler, Slice};
 use crate::trace::{
-    BlockedOn, Event, EventKind, EventSink, Flow, RangeOrigin, Record, Records, SINGLE, ThreadEnd,
-    ThreadId, WaitOutcome, region,
+    Event, EventKind, EventSink, Flow, RangeOrigin, Record, Records, SINGLE, ThreadEnd, ThreadId,
+    WaitOutcome, region,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub(super) struct State {
     pub(super) intercepts: Intercepts,
     pub(super) lock_words: LockWords,
     pub(super) scopes: Scopes,
+    pub(super) waits: Waits,
+    pub(super) selves: Selves,
     /// Functions of the embedder.
     pub(super) embedder: Vec<HostImport>,
     /// Exported functions that these may make threads of, and how many `i32` each takes if it takes nothing else.
@@ -150,6 +154,8 @@ impl State {
             intercepts: Intercepts::default(),
             lock_words: LockWords::new(Arc::clone(program.lock_sites())),
             scopes: Scopes::default(),
+            waits: Waits::default(),
+            selves: Selves::default(),
             embedder: program.embedder().to_vec(),
             entries: entries(program),
             current: ThreadId(0),
@@ -188,6 +194,11 @@ impl State {
 
     pub(super) fn thread_mut(&mut self) -> &mut Thread {
         &mut self.threads[self.current.0 as usize]
+    }
+
+    /// All threads, those that have ended as well.
+    pub(super) fn threads(&self) -> impl Iterator<Item = (ThreadId, &Thread)> {
+        (0..).map(ThreadId).zip(&self.threads)
     }
 
     pub(super) fn get(&self, thread: ThreadId) -> Option<&Thread> {
@@ -513,16 +524,8 @@ impl State {
     }
 
     fn deadlock(&mut self) {
-        let blocked: Vec<_> = (0..)
-            .map(ThreadId)
-            .zip(&self.threads)
-            .filter_map(|(id, thread)| {
-                let on = thread.blocked_forever()?;
-                // A library joins by a futex of its own.
-                let joined =
-                    (thread.joining()).and_then(|handle| self.intercepts.handles.thread(handle));
-                Some((id, joined.map_or(on, |thread| BlockedOn::Join { thread })))
-            })
+        let blocked: Vec<_> = (self.threads())
+            .filter_map(|(id, _)| Some((id, waits::blocked(self, id)?)))
             .collect();
         let Some(&(first, _)) = blocked.first() else {
             // Every thread ended, the main one included, and yet the run goes on: a defect of ours.
@@ -623,6 +626,7 @@ impl State {
     /// Creates a thread that is ready to run.
     pub(super) fn spawn(&mut self, entry: Way) -> Result<ThreadId, Errno> {
         let scope = self.thread_mut().scope.take();
+        let name = self.thread_mut().names_next.take();
         if self.alive >= self.limits.threads || self.threads.len() >= TOTAL_THREADS as usize {
             self.limits_reached.insert(LimitReached::Threads);
             return Err(Errno::TooManyThreads);
@@ -640,6 +644,10 @@ impl State {
             self.scopes.enter(scope, child);
         }
         self.emit(EventKind::ThreadCreate { child });
+        if let Some(name) = name {
+            self.threads[child.0 as usize].named = true;
+            self.emit(EventKind::ThreadName { of: child, name });
+        }
         Ok(child)
     }
 

@@ -111,6 +111,10 @@ pub(super) struct Thread {
     pub(super) intercepted: Vec<Frame>,
     /// The scope that its next thread is counted in.
     pub(super) scope: Option<u32>,
+    /// Its name is known.
+    pub(super) named: bool,
+    /// What its next thread is called.
+    pub(super) names_next: Option<String>,
     /// The thread it created last.
     pub(super) last_child: Option<ThreadId>,
     pub(super) stack: Stack,
@@ -137,6 +141,8 @@ impl Thread {
             slot: RING_END,
             intercepted: Vec::new(),
             scope: None,
+            named: false,
+            names_next: None,
             last_child: None,
             again: None,
             after_calls: Vec::new(),

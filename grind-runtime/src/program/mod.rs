@@ -9,6 +9,7 @@ mod lower;
 mod module;
 pub mod sites;
 pub mod symbols;
+pub mod waits;
 
 pub use error::{ImportProblem, ProgramError};
 pub use lower::Instrumentation;

@@ -1,9 +1,10 @@
 //! From what a detector says, in sites and addresses, to a [`Finding`].
 
+use super::blocked;
 use super::finding::{
     Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, Freed,
     HandleMisuse, HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, LockOrderEdge,
-    Memory, Race, Thread, ThreadLeak, Trap, WaitsFor,
+    Memory, MemoryPlace, Missed, Race, Thread, ThreadLeak, Trap, WaitDetails, WaitsFor,
 };
 use super::fingerprint::Fingerprint;
 use super::history::{History, Step};
@@ -13,8 +14,9 @@ use crate::analysis::{
 };
 use crate::program::sites::{Site, SiteId, SiteTable};
 use crate::program::symbols::{Frame, StackFrame, Symbolizer};
-use crate::trace::{self, BlockedOn, LockMode, ThreadId};
-use std::collections::BTreeSet;
+use crate::program::waits::Wait;
+use crate::trace::{self, BlockedOn, LockMode, ThreadId, WaitKind, Waiting};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Finding {
     /// Symbolises a diagnosis. `threads` are those of the run, in any order; one that is missing there is
@@ -31,6 +33,7 @@ impl Finding {
             symbolizer,
             threads,
             named: BTreeSet::new(),
+            locals: BTreeMap::new(),
         }
         .finding(diagnosed)
     }
@@ -42,6 +45,8 @@ struct Builder<'a> {
     threads: &'a [ThreadInfo],
     /// Threads that the evidence names.
     named: BTreeSet<ThreadId>,
+    /// Names of local variables, by the addresses in them that the diagnosis is about.
+    locals: BTreeMap<u32, String>,
 }
 
 impl Builder<'_> {
@@ -58,9 +63,13 @@ impl Builder<'_> {
                 race.history = history.as_ref().map(|history| self.history(history));
                 (FindingKind::DataRace, Evidence::Race(race))
             }
-            Diagnosis::Deadlock { blocked, cycle } => {
-                let blocked = self.blocked(blocked, cycle);
-                (blocked_kind(&blocked), Evidence::Blocked(blocked))
+            Diagnosis::Deadlock {
+                blocked,
+                cycle,
+                places,
+            } => {
+                let blocked = self.blocked(blocked, cycle, places);
+                (blocked::kind(&blocked), Evidence::Blocked(blocked))
             }
             Diagnosis::LockOrderInversion { edges } => (
                 FindingKind::LockOrderInversion,
@@ -205,12 +214,11 @@ impl Builder<'_> {
     fn lock_name(&self, lock: u32, name: Option<&String>) -> Option<String> {
         let variable = || {
             let global = self.symbolizer.global(lock)?;
-            Some(match lock - global.address {
-                0 => global.name,
-                offset => format!("{} + {offset}", global.name),
-            })
+            Some(text::offset_name(&global.name, lock - global.address))
         };
-        name.cloned().or_else(variable)
+        (name.cloned())
+            .or_else(variable)
+            .or_else(|| self.locals.get(&lock).cloned())
     }
 
     fn lock(&self, lock: &analysis::HeldLock) -> HeldLock {
@@ -266,16 +274,27 @@ impl Builder<'_> {
             size: u32::try_from(size).unwrap_or(u32::MAX),
             accesses: [self.access(first), self.access(second)],
             heap_block: block.map(|block| self.block(block)),
-            memory: match (self.symbolizer.global(address), stack) {
-                // The heap begins where variables end: one of them says so wrongly.
-                (Some(global), _) if block.is_none() => Some(Memory::Global(global)),
-                (_, Some(place)) => Some(Memory::Stack {
-                    thread: self.name(place.thread),
-                    frame: self.stack_frame(place, address, [first, second]),
-                }),
-                _ => None,
-            },
+            memory: self.memory(address, block, stack, &[first, second]),
             history: None,
+        }
+    }
+
+    /// What an address belongs to, besides a heap block.
+    fn memory(
+        &mut self,
+        address: u32,
+        block: Option<&analysis::HeapBlock>,
+        stack: Option<&StackPlace>,
+        accesses: &[&analysis::Access],
+    ) -> Option<Memory> {
+        match (self.symbolizer.global(address), stack) {
+            // The heap begins where variables end: one of them says so wrongly.
+            (Some(global), _) if block.is_none() => Some(Memory::Global(global)),
+            (_, Some(place)) => Some(Memory::Stack {
+                thread: self.name(place.thread),
+                frame: self.stack_frame(place, address, accesses),
+            }),
+            _ => None,
         }
     }
 
@@ -284,7 +303,7 @@ impl Builder<'_> {
         &self,
         place: &StackPlace,
         address: u32,
-        accesses: [&analysis::Access; 2],
+        accesses: &[&analysis::Access],
     ) -> Option<StackFrame> {
         let sites = |calls: &[SiteId]| -> Vec<Site> {
             let known = calls.iter().filter(|id| (id.0 as usize) < self.sites.len());
@@ -333,43 +352,141 @@ impl Builder<'_> {
         }
     }
 
-    fn blocked(&mut self, blocked: &[analysis::BlockedThread], cycle: &[ThreadId]) -> Blocked {
+    fn blocked(
+        &mut self,
+        blocked: &[analysis::BlockedThread],
+        cycle: &[ThreadId],
+        places: &[analysis::MemoryPlace],
+    ) -> Blocked {
+        let places: Vec<MemoryPlace> = places.iter().map(|place| self.place(place)).collect();
+        for place in &places {
+            if let Some(Memory::Stack {
+                frame: Some(frame), ..
+            }) = &place.memory
+                && let Some(local) = &frame.variable
+            {
+                let name = text::offset_name(&local.name, place.address - local.address);
+                self.locals.insert(place.address, name);
+            }
+        }
         let mut threads: Vec<BlockedThread> = blocked
             .iter()
-            .map(|blocked| BlockedThread {
-                thread: self.name(blocked.thread),
-                waits_for: self.waits_for(blocked),
-                stack: self.stack(&blocked.stack),
-                locks: self.locks(&blocked.locks),
+            .map(|blocked| {
+                let stack = self.stack(&blocked.stack);
+                BlockedThread {
+                    thread: self.name(blocked.thread),
+                    waits_for: self.waits_for(blocked, &stack),
+                    locks: self.locks(&blocked.locks),
+                    stack,
+                }
             })
             .collect();
         threads.sort_by_key(|blocked| blocked.thread);
+        // A word that is a part of what a thread waits for says nothing.
+        let shown: BTreeSet<u32> = (threads.iter())
+            .flat_map(|thread| {
+                let held = thread.locks.iter().map(|lock| lock.address);
+                thread.waits_for.address().into_iter().chain(held)
+            })
+            .collect();
         Blocked {
             cycle: cycle.to_vec(),
             threads,
+            places: (places.into_iter())
+                .filter(|place| shown.contains(&place.address))
+                .filter(|place| place.heap_block.is_some() || place.memory.is_some())
+                .collect(),
         }
     }
 
-    fn waits_for(&mut self, blocked: &analysis::BlockedThread) -> WaitsFor {
-        match (&blocked.wants, blocked.on) {
+    fn place(&mut self, place: &analysis::MemoryPlace) -> MemoryPlace {
+        let (block, stack) = (place.block.as_ref(), place.stack_place.as_ref());
+        MemoryPlace {
+            address: place.addr,
+            memory: self.memory(place.addr, block, stack, &[]),
+            heap_block: block.map(|block| self.block(block)),
+        }
+    }
+
+    fn waits_for(&mut self, blocked: &analysis::BlockedThread, stack: &[Frame]) -> WaitsFor {
+        let (condvar, addr) = match (&blocked.wants, &blocked.on) {
             (
                 Some(Wanted::Lock {
                     lock,
                     name,
                     holders,
+                    behind,
                 }),
                 _,
-            ) => WaitsFor::Lock {
-                address: *lock,
-                name: self.lock_name(*lock, name.as_ref()),
-                holders: holders.iter().map(|id| self.name(*id)).collect(),
-            },
-            (Some(Wanted::Condvar { condvar }), _) => WaitsFor::Condvar { address: *condvar },
-            (Some(Wanted::LockOfUnknown { lock }), _) => WaitsFor::LibraryLock { address: *lock },
-            (None, BlockedOn::Futex { addr, .. }) => WaitsFor::Futex { address: addr },
-            (None, BlockedOn::Join { thread }) => WaitsFor::Join {
-                thread: self.name(thread),
-            },
+            ) => {
+                return WaitsFor::Lock {
+                    address: *lock,
+                    name: self.lock_name(*lock, name.as_ref()),
+                    holders: holders.iter().map(|id| self.name(*id)).collect(),
+                    behind: behind.iter().map(|id| self.name(*id)).collect(),
+                };
+            }
+            (Some(Wanted::LockOfUnknown { lock }), _) => {
+                return WaitsFor::LibraryLock {
+                    address: *lock,
+                    name: self.lock_name(*lock, None),
+                };
+            }
+            (_, BlockedOn::Join { thread }) => {
+                return WaitsFor::Join {
+                    thread: self.name(*thread),
+                };
+            }
+            (Some(Wanted::Condvar { condvar }), _) => (Some(*condvar), *condvar),
+            (None, BlockedOn::Futex { addr, .. } | BlockedOn::Known { addr, .. }) => (None, *addr),
+        };
+        let mut details = WaitDetails {
+            by: blocked.by.iter().map(|id| self.name(*id)).collect(),
+            missed: blocked.missed.as_ref().map(|(thread, stack)| Missed {
+                thread: self.name(*thread),
+                stack: self.stack(stack),
+            }),
+            ..WaitDetails::default()
+        };
+        if let Some(address) = condvar {
+            details.name = self.lock_name(address, None);
+            return WaitsFor::Condvar { address, details };
+        }
+        // What the machine saw and what the names of functions tell, of which the outer one counts.
+        let seen = match &blocked.on {
+            BlockedOn::Known { waiting, .. } => Some(waiting),
+            _ => None,
+        };
+        let named = blocked::by_functions(stack);
+        let same = |seen: &Waiting, named: &Wait| {
+            seen.kind == named.kind || seen.of.as_deref() == Some(named.of)
+        };
+        let (kind, of, address) = match (seen, named) {
+            (Some(seen), named) if named.is_none_or(|named| same(seen, named)) => {
+                let kind = named.map_or(seen.kind, |named| named.kind);
+                let of = (seen.of.clone()).or_else(|| named.map(|named| named.of.to_owned()));
+                (kind, of, seen.object)
+            }
+            // The word that it waits on is the condition variable; in other cases it is something within, or its own.
+            (_, Some(named)) => {
+                let address = (named.kind == WaitKind::Condvar).then_some(addr);
+                if address.is_none() {
+                    details = WaitDetails::default();
+                }
+                (named.kind, Some(named.of.to_owned()), address)
+            }
+            (_, None) => {
+                details.name = self.lock_name(addr, None);
+                let address = addr;
+                return WaitsFor::Futex { address, details };
+            }
+        };
+        details.name = address.and_then(|address| self.lock_name(address, None));
+        details.type_name = of;
+        WaitsFor::Known {
+            kind,
+            address,
+            details,
         }
     }
 
@@ -387,21 +504,6 @@ impl Builder<'_> {
                     stack: self.stack(stack),
                 }),
         }
-    }
-}
-
-/// Without a circle, a notification is missing, unless a thread waits for a lock whose holder has ended or waits as
-/// well: that one will never be released.
-fn blocked_kind(blocked: &Blocked) -> FindingKind {
-    let orphaned = blocked.threads.iter().any(|thread| {
-        matches!(&thread.waits_for, WaitsFor::Lock { holders, .. }
-            if holders.iter().any(|holder| !blocked.contains(*holder)))
-    });
-    let library = blocked.waits_for_library_lock();
-    if orphaned || library || !blocked.cycle.is_empty() {
-        FindingKind::Deadlock
-    } else {
-        FindingKind::LostWakeup
     }
 }
 
@@ -423,38 +525,7 @@ fn title(finding: &Finding) -> String {
                 format!("data race on {place}")
             }
         }
-        Evidence::Blocked(blocked) => {
-            let principals: Vec<String> = blocked
-                .principals()
-                .map(|thread| finding.label(thread.thread))
-                .collect();
-            let who = match principals.len() {
-                n if n > 3 => text::count(n as u64, "thread", "threads"),
-                _ => text::list(&principals),
-            };
-            let waits = if principals.len() == 1 {
-                "waits"
-            } else {
-                "wait"
-            };
-            match finding.kind {
-                FindingKind::LostWakeup => {
-                    let whom = if principals.len() == 1 { "it" } else { "them" };
-                    format!("lost wake-up: {who} {waits} and nobody is left to wake {whom}")
-                }
-                _ if blocked.cycle.len() == 1 => format!("deadlock: {who} waits for itself"),
-                _ if blocked.cycle.is_empty() => {
-                    let (locks, why) = match (blocked.waits_for_library_lock(), principals.len()) {
-                        (false, _) => ("a lock", "whose holder has ended"),
-                        (true, 1) => ("a lock", "that nobody is left to release"),
-                        (true, _) => ("locks", "that nobody is left to release"),
-                    };
-                    format!("deadlock: {who} {waits} for {locks} {why}")
-                }
-                _ if principals.len() > 3 => format!("deadlock of {who}"),
-                _ => format!("deadlock between {who}"),
-            }
-        }
+        Evidence::Blocked(blocked) => blocked::title(finding, blocked),
         Evidence::LockOrder(order) => {
             let locks: Vec<String> = order
                 .edges

@@ -9,7 +9,7 @@ use super::history::History;
 use super::identity::Identity;
 use super::text;
 use crate::program::symbols::{Frame, StackFrame, Variable};
-use crate::trace::ThreadId;
+use crate::trace::{ThreadId, WaitKind};
 use serde::{Deserialize, Serialize};
 
 /// What is wrong. The names are stable: configuration, suppressions and exit policies use them.
@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 pub enum FindingKind {
     /// Two accesses to the same bytes, not ordered, at least one a write and at least one not atomic.
     DataRace,
-    /// Threads wait for each other, or for a lock whose holder has ended.
+    /// Threads wait for each other, or for what nobody is left to do.
     Deadlock,
-    /// Threads wait for a notification and nobody is left to give it.
+    /// Threads wait for a notification that came before, when nobody waited for it.
     LostWakeup,
     /// A thread trapped: it panicked, or came to an instruction that cannot be carried out.
     Trap,
@@ -448,11 +448,28 @@ pub struct Blocked {
     pub cycle: Vec<ThreadId>,
     /// All blocked threads, by id.
     pub threads: Vec<BlockedThread>,
+    /// What they wait for and hold, by address, where it is known what that belongs to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<MemoryPlace>,
+}
+
+/// What an address belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryPlace {
+    /// The address.
+    pub address: u32,
+    /// The heap block it is in, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heap_block: Option<HeapBlock>,
+    /// What else it belongs to, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
 }
 
 impl Blocked {
     /// The threads that are to blame: those of the circle; without one, those that wait for locks of libraries; without
-    /// these, those that wait for anything but the end of another blocked thread. All of them if that leaves none.
+    /// these, those that wait for anything but the end of other threads, and are no idle workers. All of them if that
+    /// leaves none.
     pub fn principals(&self) -> impl Iterator<Item = &BlockedThread> {
         let library = self.waits_for_library_lock();
         let is_principal = move |thread: &BlockedThread| {
@@ -461,7 +478,7 @@ impl Blocked {
             } else if library {
                 matches!(thread.waits_for, WaitsFor::LibraryLock { .. })
             } else {
-                !matches!(thread.waits_for, WaitsFor::Join { .. })
+                !thread.waits_for.follows_others()
             }
         };
         let none = !self.threads.iter().any(is_principal);
@@ -508,27 +525,123 @@ pub enum WaitsFor {
         name: Option<String>,
         /// Who holds it.
         holders: Vec<ThreadId>,
+        /// Writers that wait for it, behind which the thread has to wait to read.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        behind: Vec<ThreadId>,
     },
     /// A lock of a library whose holders are not known, for it is seen as the atomics it is made of.
     LibraryLock {
         /// Its address.
         address: u32,
+        /// Its name, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
     },
     /// A notification of a condition variable.
     Condvar {
         /// Its address.
         address: u32,
+        /// What else is known.
+        #[serde(flatten)]
+        details: WaitDetails,
     },
-    /// A `memory.atomic.notify` on an address; no hook said what it stands for.
+    /// A `memory.atomic.notify` on an address; nothing said what it stands for.
     Futex {
         /// The address.
         address: u32,
+        /// What else is known.
+        #[serde(flatten)]
+        details: WaitDetails,
     },
     /// The end of a thread.
     Join {
         /// That thread.
         thread: ThreadId,
     },
+    /// Something that the functions it waits in tell.
+    Known {
+        /// What has to happen.
+        kind: WaitKind,
+        /// Its address, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<u32>,
+        /// What else is known.
+        #[serde(flatten)]
+        details: WaitDetails,
+    },
+}
+
+impl WaitsFor {
+    /// Its address, if it has one that is known.
+    #[must_use]
+    pub fn address(&self) -> Option<u32> {
+        match *self {
+            WaitsFor::Lock { address, .. }
+            | WaitsFor::LibraryLock { address, .. }
+            | WaitsFor::Condvar { address, .. }
+            | WaitsFor::Futex { address, .. } => Some(address),
+            WaitsFor::Known { address, .. } => address,
+            WaitsFor::Join { .. } => None,
+        }
+    }
+
+    /// What else is known of it, if it is nothing that somebody holds or is.
+    #[must_use]
+    pub fn details(&self) -> Option<&WaitDetails> {
+        match self {
+            WaitsFor::Condvar { details, .. }
+            | WaitsFor::Futex { details, .. }
+            | WaitsFor::Known { details, .. } => Some(details),
+            WaitsFor::Lock { .. } | WaitsFor::LibraryLock { .. } | WaitsFor::Join { .. } => None,
+        }
+    }
+
+    pub(super) fn details_mut(&mut self) -> Option<&mut WaitDetails> {
+        match self {
+            WaitsFor::Condvar { details, .. }
+            | WaitsFor::Futex { details, .. }
+            | WaitsFor::Known { details, .. } => Some(details),
+            WaitsFor::Lock { .. } | WaitsFor::LibraryLock { .. } | WaitsFor::Join { .. } => None,
+        }
+    }
+
+    /// Whether a thread waits for this only because others do not go on.
+    fn follows_others(&self) -> bool {
+        matches!(
+            self,
+            WaitsFor::Join { .. }
+                | WaitsFor::Known {
+                    kind: WaitKind::Work | WaitKind::Scope,
+                    ..
+                }
+        )
+    }
+}
+
+/// What is known of something that threads wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitDetails {
+    /// Its name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What programs call its type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub type_name: Option<String>,
+    /// Threads known to be those who could let the thread go on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<ThreadId>,
+    /// The last notification, if nobody waited then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Missed>,
+}
+
+/// A notification that nobody waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Who gave it.
+    pub thread: ThreadId,
+    /// Where, innermost first.
+    pub stack: Vec<Frame>,
 }
 
 /// The end of a thread by a trap.

@@ -3,6 +3,7 @@
 //! Symbolise with [`Finding::from_diagnosis`], collect in a [`Report`], write it as some [`Kind`]. Nothing in here looks at the machine or the detectors: a stored report renders as a fresh one does.
 
 pub mod baseline;
+mod blocked;
 mod build;
 pub mod finding;
 pub mod fingerprint;

@@ -84,7 +84,7 @@ pub(super) fn to_blame(blocked: &Blocked) -> Vec<&BlockedThread> {
 /// The lock that is waited for.
 pub(super) fn lock_of(waits_for: &WaitsFor) -> Option<u32> {
     match waits_for {
-        WaitsFor::Lock { address, .. } | WaitsFor::LibraryLock { address } => Some(*address),
+        WaitsFor::Lock { address, .. } | WaitsFor::LibraryLock { address, .. } => Some(*address),
         _ => None,
     }
 }

@@ -70,7 +70,7 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
         group: Group::Deadlock,
         severity: Severity::Error,
         title: "Deadlock",
-        help: "Threads wait for each other, or for a lock whose holder has ended. Take locks in one order everywhere, \
+        help: "Threads wait for each other, or for what nobody is left to do. Take locks in one order everywhere, \
                and release them on every path.",
     },
     Rule {
@@ -78,7 +78,7 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
         group: Group::Deadlock,
         severity: Severity::Error,
         title: "Lost wake-up",
-        help: "A thread waits for a notification and nobody is left to give it. Check the condition under the lock \
+        help: "A thread waits for a notification that came before, when nobody waited. Check the condition under the lock \
                before waiting, and change it under the lock before notifying.",
     },
     Rule {

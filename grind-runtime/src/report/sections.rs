@@ -2,9 +2,10 @@
 //!
 //! Kinds of reports differ in how they show a section, and not in what there is to say.
 
+use super::blocked::waits;
 use super::finding::{
     Access, Blocked, Evidence, Finding, FindingKind, HandleMisuse, HeapBlock, HeldLock, Holder,
-    Memory, Race, WaitsFor,
+    Memory, Race,
 };
 use super::text::{self, address_label, hex};
 use crate::program::symbols::Frame;
@@ -190,17 +191,21 @@ impl<'a> List<'a> {
 
     /// What the bytes belong to, besides a heap block.
     fn place(&mut self, race: &'a Race) {
-        let Some(memory) = &race.memory else {
-            return;
-        };
+        if let Some(memory) = &race.memory {
+            self.memory(race.address, memory, race.accesses[0].thread);
+        }
+    }
+
+    /// `thread` has something to do with it.
+    fn memory(&mut self, address: u32, memory: &'a Memory, thread: ThreadId) {
         let (thread, stack): (_, &[Frame]) = match memory {
-            Memory::Global(_) => (race.accesses[0].thread, &[]),
+            Memory::Global(_) => (thread, &[]),
             Memory::Stack { thread, frame } => {
                 let stack = frame.as_ref().map(|frame| &*frame.stack);
                 (*thread, stack.unwrap_or_default())
             }
         };
-        let what = self.finding.place(memory, race.address);
+        let what = self.finding.place(memory, address);
         self.push(Role::Context, thread, format!("memory: {what}"), stack);
     }
 
@@ -222,9 +227,26 @@ impl<'a> List<'a> {
                 let heading = format!(
                     "{} {}",
                     self.finding.label(thread.thread),
-                    waits(self.finding, &thread.waits_for, true)
+                    waits(self.finding, thread, true)
                 );
                 self.push(role, thread.thread, heading, &thread.stack).locks = &thread.locks;
+                let details = thread.waits_for.details();
+                if let Some(missed) = details.and_then(|details| details.missed.as_ref()) {
+                    let heading = format!("notification by {}", self.finding.label(missed.thread));
+                    self.push(Role::Context, missed.thread, heading, &missed.stack);
+                }
+            }
+        }
+        for place in &blocked.places {
+            let first = blocked
+                .threads
+                .first()
+                .map_or(ThreadId(0), |thread| thread.thread);
+            if let Some(memory) = &place.memory {
+                self.memory(place.address, memory, first);
+            }
+            if let Some(block) = &place.heap_block {
+                self.block(place.address, block);
             }
         }
     }
@@ -282,62 +304,4 @@ pub(crate) fn memory(finding: &Finding, address: u32, block: &HeapBlock) -> Stri
         hex(block.address),
         finding.label(block.thread)
     )
-}
-
-/// `waits for lock 0x… `B`, held by T2 `right``; without `in_full`, only what it waits for.
-pub(crate) fn waits(finding: &Finding, waits_for: &WaitsFor, in_full: bool) -> String {
-    match waits_for {
-        WaitsFor::Lock {
-            address,
-            name,
-            holders,
-        } => {
-            let lock = address_label(*address, name.as_deref());
-            if !in_full {
-                return format!("waits for lock {lock}");
-            }
-            let holders: Vec<String> = holders
-                .iter()
-                .map(|id| match &finding.evidence {
-                    Evidence::Blocked(blocked) if !blocked.contains(*id) => {
-                        format!("{} (which has ended)", finding.label(*id))
-                    }
-                    _ => finding.label(*id),
-                })
-                .collect();
-            if holders.is_empty() {
-                format!("waits for lock {lock}, which nobody holds")
-            } else {
-                format!("waits for lock {lock}, held by {}", text::list(&holders))
-            }
-        }
-        WaitsFor::LibraryLock { address } => {
-            let nobody = if in_full {
-                "; no thread is left that could release it"
-            } else {
-                ""
-            };
-            format!("waits for the lock at {}{nobody}", hex(*address))
-        }
-        WaitsFor::Condvar { address } => {
-            let nobody = if in_full {
-                "; no thread is left that could notify it"
-            } else {
-                ""
-            };
-            format!(
-                "waits for a notification of the condition variable {}{nobody}",
-                hex(*address)
-            )
-        }
-        WaitsFor::Futex { address } => {
-            let nobody = if in_full {
-                "; no thread is left that could notify it"
-            } else {
-                ""
-            };
-            format!("waits in memory.atomic.wait on {}{nobody}", hex(*address))
-        }
-        WaitsFor::Join { thread } => format!("waits for the end of {}", finding.label(*thread)),
-    }
 }

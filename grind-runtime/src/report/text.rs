@@ -84,6 +84,14 @@ pub(crate) fn variable(what: &str, variable: &Variable, address: u32) -> String 
     format!("{what} `{name}`{}{offset}", size.unwrap_or_default())
 }
 
+/// `STATE + 4`.
+pub(crate) fn offset_name(name: &str, offset: u32) -> String {
+    match offset {
+        0 => name.to_owned(),
+        offset => format!("{name} + {offset}"),
+    }
+}
+
 /// `0x00101c40`.
 pub(crate) fn hex(address: u32) -> String {
     format!("{address:#010x}")

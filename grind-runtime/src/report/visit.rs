@@ -28,9 +28,7 @@ impl Finding {
                 if let Some(block) = &mut race.heap_block {
                     of_block(block, visit);
                 }
-                if let Some(Memory::Stack { frame, .. }) = &mut race.memory {
-                    frame.iter_mut().for_each(|frame| visit(&mut frame.stack));
-                }
+                of_memory(race.memory.as_mut(), visit);
                 for step in race.history.iter_mut().flat_map(|h| &mut h.steps) {
                     visit(&mut step.stack);
                 }
@@ -39,6 +37,16 @@ impl Finding {
                 for thread in &mut blocked.threads {
                     visit(&mut thread.stack);
                     of_locks(&mut thread.locks, visit);
+                    let missed = thread.waits_for.details_mut();
+                    if let Some(missed) = missed.and_then(|details| details.missed.as_mut()) {
+                        visit(&mut missed.stack);
+                    }
+                }
+                for place in &mut blocked.places {
+                    if let Some(block) = &mut place.heap_block {
+                        of_block(block, visit);
+                    }
+                    of_memory(place.memory.as_mut(), visit);
                 }
             }
             Evidence::LockOrder(order) => {
@@ -78,6 +86,12 @@ impl Finding {
 fn of_access(access: &mut Access, visit: &mut Visitor<'_>) {
     visit(&mut access.stack);
     of_locks(&mut access.locks, visit);
+}
+
+fn of_memory(memory: Option<&mut Memory>, visit: &mut Visitor<'_>) {
+    if let Some(Memory::Stack { frame, .. }) = memory {
+        frame.iter_mut().for_each(|frame| visit(&mut frame.stack));
+    }
 }
 
 fn of_locks(locks: &mut [HeldLock], visit: &mut Visitor<'_>) {

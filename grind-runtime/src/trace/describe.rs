@@ -203,7 +203,9 @@ impl Display for EventKind {
             }
             EventKind::Deadlock { blocked } => {
                 blocked.iter().try_for_each(|(thread, on)| match on {
-                    BlockedOn::Futex { addr, .. } => write!(f, " {thread} on 0x{addr:x}"),
+                    BlockedOn::Futex { addr, .. } | BlockedOn::Known { addr, .. } => {
+                        write!(f, " {thread} on 0x{addr:x}")
+                    }
                     BlockedOn::Join { thread: child } => write!(f, " {thread} on {child}"),
                 })
             }

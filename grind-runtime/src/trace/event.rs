@@ -4,7 +4,7 @@
 //! [`Event`]. The machine delivers a thread's records before any later event of that thread and before
 //! any thread switch, so the order of deliveries is the order in memory.
 
-use super::Records;
+use super::{Records, Waiting};
 use crate::program::sites::SiteId;
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +124,7 @@ pub enum ThreadEnd {
 }
 
 /// What a blocked thread waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BlockedOn {
     /// `memory.atomic.wait` on this address, without a deadline.
     Futex {
@@ -138,6 +138,28 @@ pub enum BlockedOn {
         /// The thread waited for.
         thread: ThreadId,
     },
+    /// The same as `Futex`, within a function that is known to wait for something.
+    Known {
+        /// Where it waits.
+        site: SiteId,
+        /// Address waited on.
+        addr: u32,
+        /// What the function waits for.
+        waiting: Waiting,
+    },
+}
+
+impl BlockedOn {
+    /// The instruction that it waits at, and the address that it waits on, unless it joins.
+    #[must_use]
+    pub fn futex(&self) -> Option<(SiteId, u32)> {
+        match *self {
+            BlockedOn::Futex { site, addr } | BlockedOn::Known { site, addr, .. } => {
+                Some((site, addr))
+            }
+            BlockedOn::Join { .. } => None,
+        }
+    }
 }
 
 /// What kind of synchronisation object of POSIX threads it is.

@@ -8,8 +8,10 @@ mod hash;
 pub(crate) mod lanes;
 pub(crate) mod locks;
 mod records;
+mod waiting;
 
 pub use event::*;
 pub use hash::EventHash;
 pub(crate) use records::{MOST_SITES, Region, SINGLE, header, region};
 pub use records::{RecordBuffer, Records};
+pub use waiting::{WaitKind, Waiting};

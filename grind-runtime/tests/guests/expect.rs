@@ -45,6 +45,10 @@ pub(crate) struct Expectations {
     pub(crate) exit: Option<u8>,
     /// Standard output, where it matters.
     pub(crate) stdout: Option<Vec<String>>,
+    /// What reports with findings say, each somewhere, with any address for `0x…`.
+    pub(crate) says: Vec<String>,
+    /// The run is ended after so many instructions: the guest does not end by itself.
+    pub(crate) steps: Option<u64>,
     /// The finding shows in some schedules only.
     pub(crate) some_seeds: bool,
     /// Lines of the finding, ascending: of a race both, of others each once.
@@ -94,6 +98,8 @@ impl Expectations {
             "args" => self.args = value.split_whitespace().map(str::to_owned).collect(),
             "exit" => self.exit = Some(value.parse().map_err(|_| "an exit code is a number")?),
             "stdout" => self.stdout.get_or_insert_default().push(value.to_owned()),
+            "steps" => self.steps = Some(value.parse().map_err(|_| "steps are a number")?),
+            "says" => self.says.push(value.to_owned()),
             "seeds" if value == "some" => self.some_seeds = true,
             _ => return Err(format!("unknown header `{header}`")),
         }

@@ -9,7 +9,7 @@ mod verdict;
 
 use expect::{Expectations, is_correct};
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::BufferIo;
+use grind_runtime::machine::{BufferIo, Limits};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::{Report, human};
@@ -129,6 +129,10 @@ fn check(guest: &Guest) -> Result<(), Failed> {
             args: expected.arguments(&guest.name),
             seed,
             strategy,
+            limits: Limits {
+                steps: expected.steps,
+                ..Limits::default()
+            },
             ..RunOptions::default()
         };
         let outcome = if seed < SEEDS {

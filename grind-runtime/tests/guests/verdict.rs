@@ -5,7 +5,7 @@ use grind_runtime::host::Outcome;
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::symbols::Frame;
 use grind_runtime::report::finding::Evidence;
-use grind_runtime::report::{Finding, FindingKind, Report};
+use grind_runtime::report::{Finding, FindingKind, GuestExit, Report, human};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -74,7 +74,14 @@ pub(crate) fn compare(
             problems.push(format!("standard output {lines:?}, not {wanted:?}"));
         }
     }
-    problems.extend(report.limits.iter().map(|limit| format!("limit: {limit}")));
+    if !report.findings.is_empty() {
+        let text = plain(&human::render(report, &human::Options::default()));
+        let missing = expected.says.iter().filter(|says| !text.contains(&***says));
+        problems.extend(missing.map(|says| format!("it does not say: {says}")));
+    }
+    if expected.steps.is_none() {
+        problems.extend(report.limits.iter().map(|limit| format!("limit: {limit}")));
+    }
     problems.extend(
         report
             .warnings
@@ -82,6 +89,22 @@ pub(crate) fn compare(
             .map(|warning| format!("warning: {warning}")),
     );
     (problems, seen)
+}
+
+/// A report as one line, with every address as `0x…`.
+fn plain(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut parts = words.join(" ");
+    let mut out = String::new();
+    while let Some(at) = parts.find("0x") {
+        let rest = parts.split_off(at + 2);
+        out.push_str(&parts);
+        out.push('…');
+        parts = rest
+            .trim_start_matches(|c: char| c.is_ascii_hexdigit())
+            .to_owned();
+    }
+    out + &parts
 }
 
 /// Line of the innermost frame that is in the guest's own source; 0 if there is none.

@@ -248,6 +248,7 @@ fn sites_of_another_program_are_no_panic() {
     let empty = Diagnosis::Deadlock {
         blocked: Vec::new(),
         cycle: vec![ThreadId(9)],
+        places: Vec::new(),
     };
     assert!(!render_finding(&program.finding(empty, 1), &Options::default()).is_empty());
 }

@@ -192,6 +192,8 @@ fn stuck(program: &Fixture, waiting: u32, held_by: u32, idle: &[u32]) -> Finding
         wants,
         stack: stack.to_vec(),
         locks,
+        by: Vec::new(),
+        missed: None,
     };
     let futex = |addr| BlockedOn::Futex {
         site: SiteId(0),
@@ -201,6 +203,7 @@ fn stuck(program: &Fixture, waiting: u32, held_by: u32, idle: &[u32]) -> Finding
         lock: 0x2000,
         name: None,
         holders: vec![ThreadId(held_by)],
+        behind: Vec::new(),
     };
     let join = BlockedOn::Join {
         thread: ThreadId(waiting),
@@ -235,6 +238,7 @@ fn stuck(program: &Fixture, waiting: u32, held_by: u32, idle: &[u32]) -> Finding
         Diagnosis::Deadlock {
             blocked: all,
             cycle: Vec::new(),
+            places: Vec::new(),
         },
         1,
     )

@@ -2,7 +2,7 @@
 
 use grind_runtime::analysis::{
     Access, AccessKind, BlockedThread, Deed, Diagnosed, Diagnosis, HeapBlock, HeapMisuse, HeldLock,
-    History, HistoryStep, LockOrderEdge, Misuse, ThreadInfo, TrappedThread, Wanted,
+    History, HistoryStep, LockOrderEdge, MemoryPlace, Misuse, ThreadInfo, TrappedThread, Wanted,
 };
 use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::program::symbols::Symbolizer;
@@ -278,6 +278,7 @@ impl Program {
                 lock,
                 name: Some(name.into()),
                 holders: vec![ThreadId(holder)],
+                behind: Vec::new(),
             }),
             stack: if id == 1 {
                 self.store.clone()
@@ -285,6 +286,8 @@ impl Program {
                 self.call.clone()
             },
             locks: vec![self.held(held, held_name)],
+            by: Vec::new(),
+            missed: None,
         };
         Diagnosis::Deadlock {
             blocked: vec![
@@ -296,11 +299,24 @@ impl Program {
                     wants: None,
                     stack: self.call.clone(),
                     locks: Vec::new(),
+                    by: Vec::new(),
+                    missed: None,
                 },
                 waiting(1, 0x2000, "B", 2, 0x1000, Some("A")),
                 waiting(2, 0x1000, "A", 1, 0x2000, Some("B")),
             ],
             cycle: vec![ThreadId(1), ThreadId(2)],
+            places: vec![MemoryPlace {
+                addr: 0x1000,
+                block: Some(HeapBlock {
+                    addr: 0x1000,
+                    size: 16,
+                    thread: ThreadId(0),
+                    stack: self.call.clone(),
+                    freed: None,
+                }),
+                stack_place: None,
+            }],
         }
     }
 
@@ -316,6 +332,8 @@ impl Program {
                     wants: Some(Wanted::Condvar { condvar: 0x3000 }),
                     stack: self.store.clone(),
                     locks: Vec::new(),
+                    by: vec![ThreadId(1)],
+                    missed: Some((ThreadId(1), self.call.clone())),
                 },
                 BlockedThread {
                     thread: ThreadId(0),
@@ -325,9 +343,12 @@ impl Program {
                     wants: None,
                     stack: self.call.clone(),
                     locks: Vec::new(),
+                    by: Vec::new(),
+                    missed: None,
                 },
             ],
             cycle: Vec::new(),
+            places: Vec::new(),
         }
     }
 

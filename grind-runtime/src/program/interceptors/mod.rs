@@ -13,7 +13,8 @@ pub use stdio::{Bytes, Touch};
 
 use super::ModuleInfo;
 use super::lock_words::{self, LockWord, Part};
-use crate::trace::ObjectKind;
+use super::waits::{self, At, Wait};
+use crate::trace::{ObjectKind, WaitKind};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use wasmparser::{FuncType, ValType};
@@ -179,6 +180,41 @@ pub enum Role {
         /// Parameter that holds the address of what the scope shares with its threads.
         scope: u8,
     },
+    /// Waits for something, or is another use of what others wait for. What is inside is not hidden.
+    #[serde(skip)]
+    Wait {
+        /// What for.
+        wait: &'static Wait,
+        /// Parameter that leads to its address.
+        object: u8,
+        /// How.
+        at: At,
+    },
+    /// Makes what std knows of a thread that the calling thread is about to create. What is inside is not hidden.
+    #[serde(skip)]
+    NameNext {
+        /// Parameter that points to the name: an `Option<String>`.
+        name: u8,
+    },
+    /// What std starts a thread with: what it knows of it is in memory. What is inside is not hidden.
+    #[serde(skip)]
+    NameSelf {
+        /// Parameter that points to std's `ThreadInit`.
+        init: u8,
+    },
+    /// Names a thread. What is inside is not hidden.
+    NameThread {
+        /// Parameter that holds the thread's handle.
+        handle: u8,
+        /// Parameter that holds the address of the name, which ends with a zero byte.
+        name: u8,
+    },
+    /// Returns the handle of the calling thread. What is inside is not hidden.
+    ThreadSelf,
+    /// `prctl`, whose first parameter says what it does: to name the calling thread is one of many things. What is inside is
+    /// not hidden.
+    #[serde(skip)]
+    Prctl,
 }
 
 /// What a function of strings returns.
@@ -210,7 +246,31 @@ impl Role {
                 | Role::EnterScope { .. }
                 | Role::InitLock { .. }
                 | Role::VisibleBarrier { .. }
+                | Role::Wait { .. }
+                | Role::NameNext { .. }
+                | Role::NameSelf { .. }
+                | Role::NameThread { .. }
+                | Role::ThreadSelf
+                | Role::Prctl
         )
+    }
+
+    /// What a thread waits for that is in the function, what programs call the type of that, and the parameter that leads
+    /// to its address.
+    pub(crate) fn waits(self) -> Option<(WaitKind, Option<&'static str>, u8)> {
+        let own = |kind, object| Some((kind, None, object));
+        match self {
+            Role::Wait { wait, object, .. } if !wait.never_waits => {
+                Some((wait.kind, Some(wait.of), object))
+            }
+            Role::CondvarWait { condvar, .. } => own(WaitKind::Condvar, condvar),
+            Role::Barrier { barrier } | Role::VisibleBarrier { barrier } => {
+                own(WaitKind::Barrier, barrier)
+            }
+            Role::Acquire { object } => own(WaitKind::Semaphore, object),
+            Role::Once { control } => own(WaitKind::Once, control),
+            _ => None,
+        }
     }
 
     /// Whether it hands out or takes back memory.
@@ -230,7 +290,12 @@ impl Role {
             Role::Free { block } => (Some(block), None, None),
             Role::Reallocate { block, size } => (Some(block), Some(size), None),
             // Which parameters `Stdio` has follows from its function's type.
-            Role::Hide { .. } | Role::Stdio { .. } => (None, None, None),
+            Role::Hide { .. } | Role::Stdio { .. } | Role::ThreadSelf | Role::Prctl => {
+                (None, None, None)
+            }
+            Role::Wait { object, .. } => (Some(object), None, None),
+            Role::NameNext { name } | Role::NameSelf { init: name } => (Some(name), None, None),
+            Role::NameThread { handle, name } => (Some(handle), Some(name), None),
             Role::Text {
                 reads,
                 writes,
@@ -262,7 +327,7 @@ impl Role {
     fn reads_result(self) -> bool {
         matches!(
             self,
-            Role::Allocate { .. } | Role::Reallocate { .. } | Role::Text { .. }
+            Role::Allocate { .. } | Role::Reallocate { .. } | Role::Text { .. } | Role::ThreadSelf
         )
     }
 
@@ -347,17 +412,18 @@ fn names(info: &ModuleInfo) -> impl Iterator<Item = (u32, &str)> {
 
 /// Whether a symbol may have a name that the table knows. To demangle all that have not takes longer than to look.
 fn may_be_known(symbol: &str) -> bool {
-    const WITHIN: [&str; 6] = [
+    const WITHIN: [&str; 7] = [
         "__rust",
         "__rdl",
         "__default_lib_allocator",
         "dlmalloc",
         "increment_num_running_threads",
         "7Barrier4wait",
+        "6Thread3new",
     ];
     let mangled = symbol.starts_with("_R") || symbol.starts_with("_ZN");
     let known = |symbol: &str| WITHIN.iter().any(|name| symbol.contains(name));
-    !mangled || known(symbol) || lock_words::may_be_known(symbol)
+    !mangled || known(symbol) || lock_words::may_be_known(symbol) || waits::may_be_known(symbol)
 }
 
 /// `<dlmalloc::dlmalloc::Dlmalloc<dlmalloc::sys::System>>::malloc` is `Dlmalloc::malloc`;

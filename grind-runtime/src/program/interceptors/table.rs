@@ -1,6 +1,6 @@
 //! The built-in interceptors.
 
-use super::{Role, TextEnd, lock_words, stdio};
+use super::{Role, TextEnd, lock_words, stdio, waits};
 use crate::trace::ObjectKind;
 use wasmparser::{FuncType, ValType};
 
@@ -125,6 +125,12 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     ("pthread_timedjoin_np", 3, true, Role::JoinThread { handle: 0 }),
     ("pthread_tryjoin_np", 2, true, Role::JoinThread { handle: 0 }),
     ("pthread_detach", 1, true, Role::DetachThread { handle: 0 }),
+    ("pthread_self", 0, true, Role::ThreadSelf),
+    // What wasi-libc calls it.
+    ("pthread_self_internal", 0, true, Role::ThreadSelf),
+    ("pthread_setname_np", 2, true, Role::NameThread { handle: 0, name: 1 }),
+    ("emscripten_set_thread_name", 2, false, Role::NameThread { handle: 0, name: 1 }),
+    ("prctl", 2, true, Role::Prctl),
     ("pthread_mutex_init", 2, true, INIT),
     ("pthread_mutex_lock", 1, true, lock(false, false)),
     ("pthread_mutex_trylock", 1, true, lock(false, true)),
@@ -295,11 +301,41 @@ pub(super) fn role(name: &str, ty: &FuncType) -> Option<Role> {
         })
         .filter(|role| role.fits(ty))
     };
+    let waits = || {
+        let (wait, object, at) = waits::intercepted(name, ty)?;
+        Some(Role::Wait { wait, object, at }).filter(|role| role.fits(ty))
+    };
     known
         .map(|&(_, _, _, role)| role)
         .or_else(stdio)
         .or_else(hidden)
         .or_else(lock_word)
+        .or_else(|| names_of_std(name, ty))
+        .or_else(waits)
+}
+
+/// `std::thread::Thread::new(id, name)`: std gives a name to what it knows of a thread, and nothing to WASI. It is neither
+/// generic nor small enough to be inlined, and called where a thread is created, before that is, and by threads that std did
+/// not create, without a name. Link-time optimisation of std inlines it all the same; then there is the function that a thread
+/// begins with, whose address is taken.
+fn names_of_std(name: &str, ty: &FuncType) -> Option<Role> {
+    const NEW: [&str; 3] = [
+        "<std::thread::thread::Thread>::new",
+        "std::thread::thread::Thread::new",
+        "std::thread::Thread::new",
+    ];
+    let takes = [ValType::I64, ValType::I32];
+    const START: [&str; 2] = [
+        "<std::sys::thread::unix::Thread>::new::thread_start",
+        "std::sys::thread::unix::Thread::new::thread_start",
+    ];
+    if NEW.contains(&name) && ty.params() == takes {
+        Some(Role::NameNext { name: 1 })
+    } else if START.contains(&name) && ty.params() == [ValType::I32] {
+        Some(Role::NameSelf { init: 0 })
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use super::finding::{
     ThreadLeak, Trap, WaitsFor,
 };
 use super::frames::place;
-use super::sections;
 use super::text::{self, address_label, hex, thread_label};
+use super::{blocked, sections};
 use crate::program::symbols::{Frame, SymbolSource};
 use crate::trace::ThreadId;
 use excerpt::Mark;
@@ -136,6 +136,11 @@ impl<'a> Writer<'a> {
 
     /// `memory: global `STATE` (8 bytes) + 4`, `memory: stack of thread T0 main, in main (src/main.rs:3:5)`
     fn memory(&mut self, address: u32, memory: &Memory) {
+        self.memory_at(None, address, memory);
+    }
+
+    /// The same, with the address where nothing else tells it.
+    fn memory_at(&mut self, shown: Option<u32>, address: u32, memory: &Memory) {
         let mut what = self.finding.place(memory, address);
         if let Memory::Stack { frame, .. } = memory
             && let Some(at) = frame.as_ref().and_then(|frame| frame.stack.first())
@@ -147,7 +152,7 @@ impl<'a> Writer<'a> {
         self.page.blank();
         let spans = [
             (Ink::Strong, "memory".into()),
-            (Ink::Plain, format!(": {what}")),
+            (Ink::Plain, format!("{}: {what}", at(shown))),
         ];
         self.page.line(0, 4, &spans);
     }
@@ -165,6 +170,11 @@ impl<'a> Writer<'a> {
 
     /// Whose memory it is, and since when it is no more.
     fn block(&mut self, address: u32, block: &HeapBlock) {
+        self.block_at(None, address, block);
+    }
+
+    /// The same, with the address where nothing else tells it.
+    fn block_at(&mut self, shown: Option<u32>, address: u32, block: &HeapBlock) {
         self.page.blank();
         self.page.line(
             0,
@@ -173,7 +183,11 @@ impl<'a> Writer<'a> {
                 (Ink::Strong, "memory".into()),
                 (
                     Ink::Plain,
-                    format!(": {}", sections::memory(self.finding, address, block)),
+                    format!(
+                        "{}: {}",
+                        at(shown),
+                        sections::memory(self.finding, address, block)
+                    ),
                 ),
             ],
         );
@@ -257,7 +271,7 @@ impl<'a> Writer<'a> {
             let label = format!(
                 "{} {}",
                 self.label(thread.thread),
-                sections::waits(self.finding, &thread.waits_for, false)
+                blocked::waits(self.finding, thread, false)
             );
             (place(&thread.stack), label)
         });
@@ -292,6 +306,14 @@ impl<'a> Writer<'a> {
         for thread in principals.into_iter().chain(others) {
             self.blocked_thread(thread);
         }
+        for place in &blocked.places {
+            if let Some(memory) = &place.memory {
+                self.memory_at(Some(place.address), place.address, memory);
+            }
+            if let Some(block) = &place.heap_block {
+                self.block_at(Some(place.address), place.address, block);
+            }
+        }
     }
 
     fn blocked_thread(&mut self, thread: &BlockedThread) {
@@ -303,10 +325,7 @@ impl<'a> Writer<'a> {
                 (Ink::Strong, self.label(thread.thread)),
                 (
                     Ink::Plain,
-                    format!(
-                        " {}",
-                        sections::waits(self.finding, &thread.waits_for, true)
-                    ),
+                    format!(" {}", blocked::waits(self.finding, thread, true)),
                 ),
             ],
         );
@@ -314,6 +333,13 @@ impl<'a> Writer<'a> {
             self.lock("holds", lock);
         }
         self.stack(4, &thread.stack);
+        let details = thread.waits_for.details();
+        if let Some(missed) = details.and_then(|details| details.missed.as_ref()) {
+            let by = format!(" by {}, when nobody waited", self.label(missed.thread));
+            let spans = [(Ink::Strong, "notification".into()), (Ink::Plain, by)];
+            self.page.line(0, 4, &spans);
+            self.stack(4, &missed.stack);
+        }
     }
 
     /// `T1 `left` → lock 0x… `B` (held by T2 `right`) → lock 0x… `A` (held by T1 `left`)`
@@ -329,15 +355,7 @@ impl<'a> Writer<'a> {
                 .iter()
                 .find(|thread| thread.thread == *id)
                 .map(|thread| &thread.waits_for);
-            let step = match waits_for {
-                Some(WaitsFor::Lock { address, name, .. }) => format!(
-                    "lock {} (held by {})",
-                    address_label(*address, name.as_deref()),
-                    self.label(next)
-                ),
-                Some(WaitsFor::Join { .. }) => format!("the end of {}", self.label(next)),
-                _ => self.label(next),
-            };
+            let step = blocked::step(self.finding, waits_for, next);
             spans.push((Ink::Rail, " → ".into()));
             spans.push((Ink::Plain, step));
         }
@@ -651,6 +669,11 @@ impl<'a> Writer<'a> {
             )],
         );
     }
+}
+
+/// ` at 0x00101c40`.
+fn at(address: Option<u32>) -> String {
+    address.map_or_else(String::new, |address| format!(" at {}", hex(address)))
 }
 
 /// How the symbols were obtained, unless all is well.

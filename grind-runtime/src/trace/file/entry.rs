@@ -5,7 +5,7 @@ use super::regions::Predictor;
 use super::stacks::{Interner, Thread, Told, Tree};
 use crate::program::sites::{SiteId, SiteTable};
 use crate::schedule::Slice;
-use crate::trace::{BlockedOn, Event, EventKind, Records, ThreadId};
+use crate::trace::{Event, EventKind, Records, ThreadId};
 use std::sync::Arc;
 
 /// One thing that happened, in the order of the run.
@@ -503,9 +503,8 @@ fn sites_of(kind: &EventKind) -> impl Iterator<Item = SiteId> + '_ {
         EventKind::Deadlock { blocked } => &blocked[..],
         _ => &[],
     };
-    let waits = blocked.iter().filter_map(|(_, on)| match on {
-        BlockedOn::Futex { site, .. } => Some(*site),
-        _ => None,
-    });
+    let waits = blocked
+        .iter()
+        .filter_map(|(_, on)| on.futex().map(|(site, _)| site));
     kind.site().into_iter().chain(waits)
 }

@@ -39,7 +39,7 @@ use std::io;
 const MAGIC: [u8; 8] = *b"GRINDTRC";
 
 /// Version of the format: a reader takes files of its major version whose minor is not newer.
-pub const VERSION: (u16, u16) = (1, 4);
+pub const VERSION: (u16, u16) = (1, 3);
 
 /// SHA-256 of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
