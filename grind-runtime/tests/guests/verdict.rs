@@ -5,7 +5,7 @@ use grind_runtime::host::Outcome;
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::symbols::Frame;
 use grind_runtime::report::finding::Evidence;
-use grind_runtime::report::{Finding, FindingKind, GuestExit, Report, human};
+use grind_runtime::report::{Finding, FindingKind, Report, human};
 use std::collections::BTreeSet;
 use std::path::Path;
 
