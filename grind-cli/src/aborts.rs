@@ -8,18 +8,17 @@
 //!
 //! Not to be had: the code of a process that the system kills, for one that takes more memory than there is (SIGKILL, 137).
 
+use crate::say;
 use grind_runtime::host::ExitCode;
-use std::io::Write;
 use std::{panic, process};
 
 /// From here on, every end that is grind's own fault has its exit code.
 pub(crate) fn install() {
     panic::set_hook(Box::new(|info| {
         // There is nowhere to report a failure to report.
-        let _ = writeln!(
-            anstream::stderr(),
-            "grind: internal error: {info}\nThis is a defect of grind, not of the guest. Please report it with the module."
-        );
+        let _ = say::err(&format!(
+            "grind: internal error: {info}\nThis is a defect of grind, not of the guest. Please report it with the module.\n"
+        ));
         process::exit(ExitCode::Failure.code().into());
     }));
     #[cfg(unix)]

@@ -1,10 +1,13 @@
 //! `grind analyze`
 
+use crate::bound::Bound;
 use crate::config::{Config, ConfigArgs};
 use crate::error::WrongModule;
 use crate::policy_args::PolicyArgs;
 use crate::quote::quoted;
 use crate::report_args::{Always, ReportArgs, Stream};
+use crate::say::Shown as _;
+use crate::signals;
 use crate::trace_file::{self, TraceFile};
 use crate::watch::{self, Watch};
 use crate::{memory, recording};
@@ -48,7 +51,7 @@ pub(crate) struct AnalyzeArgs {
     /// The module, for names and lines [default: the one in the trace, or the one that ran]
     #[arg(long, value_name = "APP.wasm")]
     module: Option<PathBuf>,
-    /// Stop reading after this much time, and report what was found until then
+    /// Stop reading, and confirming, after this much time, and report what was found until then
     #[arg(long, visible_alias = "timeout", value_name = "TIME", value_parser = crate::cli::duration)]
     time: Option<Duration>,
     /// Remember about this much of the trace, and leave out the analyses that need more [default: a quarter of the memory]
@@ -99,7 +102,9 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     let policy = args.policy.load()?;
     let read = trace_file::inputs(&args.file, args.module.as_deref());
     let outputs = args.report.open(Stream::Stderr, Always::Printed, &read)?;
-    let (file, reader) = TraceFile::open(&args.file)?;
+    let bound = Bound::new(args.time);
+    let (file, reader) = TraceFile::open(&args.file, bound)?;
+    let _orderly = signals::orderly();
     let mut wanted: Vec<Analysis> = args.analysis.iter().map(|name| name.0).collect();
     if wanted.is_empty() {
         wanted.extend(Analysis::ALL.into_iter().filter(|one| one.is_sound()));
@@ -107,7 +112,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     let module = trace_file::module(reader.header(), args.module.as_deref());
     let program = match trace_file::program(&reader, args.module.as_deref()) {
         Ok(program) if program.sites() != reader.sites() => {
-            let text = format!("{} is not the module of the trace", module.display());
+            let text = format!("{} is not the module of the trace", module.shown());
             return Err(WrongModule(text).into());
         }
         Ok(program) => Some(program),
@@ -129,7 +134,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     };
     let watch = Watch::start(Arc::clone(&bounds.control), args.time, false);
     let named = file.path().to_path_buf();
-    let context = || named.display().to_string();
+    let context = || named.shown();
     let mut notes = Vec::new();
     let full = match (&program, light) {
         (Some(program), true) => Some(replayed(program, &file, args.time).with_context(context)?),
@@ -143,11 +148,11 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     };
     let file = full
         .as_ref()
-        .map_or(file, |full| TraceFile::at(full.path()));
+        .map_or(file, |full| TraceFile::at(full.path(), bound));
     let mut pace = Pace::new(args, &bounds, file.len());
-    let observed = offline::observe(|| file.reader(), &bounds, |now| pace.progress(now));
+    let observed = offline::observe(|| file.whole(), &bounds, |now| pace.progress(now));
     let mut observed = observed.with_context(context)?;
-    let analyzed = offline::analyze(|| file.reader(), &wanted, &bounds, |now| pace.progress(now));
+    let analyzed = offline::analyze(|| file.whole(), &wanted, &bounds, |now| pace.progress(now));
     let mut analyzed = analyzed.with_context(context)?;
     pace.finish();
     observed.claim(&mut analyzed);
@@ -188,7 +193,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
             prediction.and_then(|prediction| prediction.replay.as_ref()) == Some(&replay)
         };
         if !report.findings.iter().any(shown) {
-            fs::remove_file(trace).with_context(|| trace.display().to_string())?;
+            fs::remove_file(trace).with_context(|| trace.shown())?;
         }
     }
     suppressions.apply(&mut report);
@@ -198,6 +203,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
         (false, false) => 0,
     };
     let code = policy.exit_code(&mut report, otherwise);
+    let code = signals::told(&mut report, false, code);
     outputs.write(report)?;
     Ok(code)
 }
@@ -207,7 +213,7 @@ fn replayed(program: &Program, file: &TraceFile, time: Option<Duration>) -> Resu
     let full = NamedTempFile::new().context("there is no place for the accesses of the trace")?;
     let header = Header {
         detail: Detail::Full,
-        ..file.reader()?.header().clone()
+        ..file.whole()?.header().clone()
     };
     let out: TraceOutput = Box::new(BufWriter::new(full.reopen()?));
     let options = ReplayOptions {
@@ -221,7 +227,7 @@ fn replayed(program: &Program, file: &TraceFile, time: Option<Duration>) -> Resu
     };
     // The end of the trace stops the run by its control, and nothing else.
     let watch = Watch::start(Arc::clone(&options.control), time, false);
-    let replayed = host::replay(program, || file.reader(), options, Box::new(NullIo));
+    let replayed = host::replay(program, || file.whole(), options, Box::new(NullIo));
     drop(watch);
     let replayed = replayed?;
     if let Some(trace) = replayed.record {
@@ -319,7 +325,7 @@ fn confirm(
     let path = |index: usize| beside.with_extension(format!("confirmed-{}.grind", index + 1));
     let confirmed = host::confirm(
         program,
-        || file.reader(),
+        || file.whole(),
         &analyzed.predicted,
         bounds,
         |index| Ok(Box::new(BufWriter::new(File::create(path(index))?)) as TraceOutput),
@@ -331,7 +337,7 @@ fn confirm(
             }
         },
     );
-    let confirmed = confirmed.with_context(|| beside.display().to_string())?;
+    let confirmed = confirmed.with_context(|| beside.shown())?;
     let traces = (0..).zip(confirmed.happened);
     Ok(Confirmed {
         traces: traces

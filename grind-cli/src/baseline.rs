@@ -2,11 +2,12 @@
 
 use crate::cli::{BaselineArgs, BaselineCommand};
 use crate::report::read;
+use crate::say;
+use crate::say::Shown as _;
+use crate::whole_file::Place;
 use anyhow::{Context, Result};
 use grind_runtime::report::baseline::{Baseline, Update};
 use grind_runtime::report::json;
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub(crate) fn baseline(args: &BaselineArgs) -> Result<u8> {
@@ -17,7 +18,7 @@ pub(crate) fn baseline(args: &BaselineArgs) -> Result<u8> {
 
 /// The file becomes what the results show.
 fn update(file: &Path, results: &[PathBuf]) -> Result<()> {
-    let shown = || file.display().to_string();
+    let shown = || file.shown();
     // A file that is something else stays as it is.
     let earlier = match file.try_exists().with_context(shown)? {
         true => Baseline::from_text(&read(file)?).with_context(shown)?,
@@ -25,21 +26,20 @@ fn update(file: &Path, results: &[PathBuf]) -> Result<()> {
     };
     let mut baseline = Baseline::default();
     for result in results {
-        let report =
-            json::from_str(&read(result)?).with_context(|| result.display().to_string())?;
+        let report = json::from_str(&read(result)?).with_context(|| result.shown())?;
         baseline.add(&report);
     }
     baseline.keep_titles(&earlier);
-    fs::write(file, baseline.to_text()).with_context(|| format!("cannot write {}", shown()))?;
+    let cannot = || format!("cannot write {}", shown());
+    let place = Place::find(file).with_context(cannot)?;
+    (place.write(baseline.to_text().as_bytes())).with_context(cannot)?;
     let Update {
         added,
         removed,
         kept,
     } = baseline.since(&earlier);
     let path = shown();
-    writeln!(
-        anstream::stdout(),
-        "{path}: {added} added, {removed} removed, {kept} kept"
-    )?;
-    Ok(())
+    say::out(&format!(
+        "{path}: {added} added, {removed} removed, {kept} kept\n"
+    ))
 }

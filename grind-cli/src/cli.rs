@@ -83,8 +83,10 @@ Examples:
   grind run --report sarif=r.sarif --report github=- app.wasm  in CI
   grind run --dir data::/data app.wasm     let the guest use the files in ./data as /data
   grind run --no-detect app.wasm           only run it
+  grind run app.wasm -- --skip slow        options of the guest; the -- may be left out
 
-The guest's standard output stays as it is; reports go to standard error.";
+The guest's standard output stays as it is; reports go to standard error. Ctrl-C ends the run, and reports what was found until
+then; a second one kills.";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -194,7 +196,7 @@ pub(crate) struct RunArgs {
     pub(crate) flags: RunFlags,
     /// The module, in the binary format or as text, and arguments of the guest
     ///
-    /// Whatever follows the module is the guest's, options included.
+    /// Whatever follows the module is the guest's, options included. A `--` right after the module is left out, as `cargo grind` does.
     #[arg(value_names = ["APP.wasm", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]
     pub(crate) command: Vec<OsString>,
 }
@@ -205,9 +207,12 @@ impl RunArgs {
         Path::new(&self.command[0])
     }
 
-    /// Arguments of the guest, without its name.
+    /// Arguments of the guest, without its name, and without a `--` that says where they begin.
     pub(crate) fn guest_args(&self) -> &[OsString] {
-        &self.command[1..]
+        match &self.command[1..] {
+            [first, rest @ ..] if first == "--" => rest,
+            all => all,
+        }
     }
 }
 
@@ -334,5 +339,18 @@ mod tests {
         assert_eq!(run.flags.seed, 0);
         assert_eq!(run.module(), Path::new("a.wasm"));
         assert_eq!(run.guest_args(), ["--seed", "9", "-x"]);
+        for (words, guest) in [
+            (&["a.wasm", "--", "--skip", "x"][..], &["--skip", "x"][..]),
+            (&["--", "a.wasm", "--", "x"], &["x"]),
+            (&["a.wasm", "--", "--", "x"], &["--", "x"]),
+            (&["a.wasm", "x", "--", "y"], &["x", "--", "y"]),
+            (&["a.wasm"], &[]),
+        ] {
+            let words = ["grind", "run"].iter().chain(words);
+            let Command::Run(run) = Cli::parse_from(words).command else {
+                panic!("not a run")
+            };
+            assert_eq!(run.guest_args(), guest);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::Cli;
 use crate::error::NotFound;
+use crate::say::{self, Shown as _};
 use crate::settings::{self, Layer};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, CommandFactory as _, Subcommand};
@@ -10,7 +11,6 @@ use grind_runtime::report::suppress::{self, Entry, Suppression, Suppressions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::{env, fs, io};
@@ -20,6 +20,10 @@ pub(crate) struct ConfigFile {
     /// Configuration file [default: grind.toml here or in a directory above]
     #[arg(id = "config", long = "config", value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
+    /// Let grind.toml and Cargo.toml give the guest variables and directories of the host, read and write outside of the project, and say
+    /// that nothing fails
+    #[arg(long)]
+    pub(crate) trust_config: bool,
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -60,7 +64,7 @@ pub(crate) fn config(command: &ConfigCommand) -> Result<u8> {
     let ConfigCommand::Show(file) = command;
     Config::load(file)?;
     let text = settings::shown(&Cli::command(), file, &manifest_here()?)?;
-    write!(anstream::stdout(), "{text}")?;
+    say::out(&text)?;
     Ok(0)
 }
 
@@ -71,7 +75,7 @@ impl Config {
     /// What `find` finds. Says which of its keys are unknown.
     pub(crate) fn load(file: &ConfigFile) -> Result<Config> {
         let config = Config::find(file)?;
-        settings::warn_of_unknown(&config.path.display().to_string(), &config.others)?;
+        settings::warn_of_unknown(&config.path.shown(), &config.others)?;
         Ok(config)
     }
 
@@ -81,7 +85,7 @@ impl Config {
             return Ok(Config::default());
         };
         let text = read(&path)?;
-        let shown = || path.display().to_string();
+        let shown = || path.shown();
         let mut others = toml::Table::from_str(&text).with_context(shown)?;
         let mut ignored = BTreeSet::new();
         let deserializer = toml::Deserializer::parse(&text).with_context(shown)?;
@@ -94,7 +98,7 @@ impl Config {
         for (number, entry) in (1..).zip(&config.suppressions) {
             for (what, text) in [("pattern", &entry.pattern), ("reason", &entry.reason)] {
                 if text.trim().is_empty() {
-                    let path = path.display();
+                    let path = path.shown();
                     bail!("{path}: suppression {number}: the {what} is empty");
                 }
             }
@@ -105,20 +109,35 @@ impl Config {
 
     /// The options that it sets.
     pub(crate) fn layer(&self) -> Result<Layer> {
-        Layer::from_table(self.path.display().to_string(), &self.others)
+        if self.path.as_os_str().is_empty() {
+            return Ok(Layer::default());
+        }
+        Layer::from_table(self.path.shown(), &self.path, &self.others)
+    }
+
+    /// What it says besides options.
+    pub(crate) fn besides(&self) -> Vec<String> {
+        [
+            (self.suppressions.len(), "suppression", "suppressions"),
+            (self.interceptors.len(), "interceptor", "interceptors"),
+        ]
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+        .collect()
     }
 
     /// All suppressions that are in force. A line that cannot be read is an error, so that no finding is reported, or
     /// hidden, by mistake.
     pub(crate) fn suppressions(&self, files: &[PathBuf]) -> Result<Suppressions> {
-        let path = self.path.display().to_string();
+        let path = self.path.shown();
         let entries = (1..).zip(&self.suppressions);
         let mut all: Vec<Suppression> = entries
             .map(|(number, entry)| Suppression::from_entry(entry, &path, number))
             .collect();
         let mut problems = String::new();
         for file in files {
-            let (good, bad) = suppress::parse_tsan(&read(file)?, &file.display().to_string());
+            let (good, bad) = suppress::parse_tsan(&read(file)?, &file.shown());
             all.extend(good);
             for line in bad {
                 // Writing to a string cannot fail.
@@ -155,29 +174,26 @@ pub(crate) fn manifest_here() -> Result<Layer> {
     if !text.contains("metadata") || !text.contains("grind") {
         return Ok(Layer::default());
     }
-    let shown = || path.display().to_string();
+    let shown = || path.shown();
     let manifest = toml::Table::from_str(&text).with_context(shown)?;
     let package = manifest.get("package");
     let said = package.and_then(|package| package.get("metadata")?.get("grind"));
-    said.map_or_else(
-        || Ok(Layer::default()),
-        |said| manifest_layer(&shown(), said),
-    )
+    said.map_or_else(|| Ok(Layer::default()), |said| manifest_layer(&path, said))
 }
 
 /// The layer that the `[package.metadata.grind]` of this manifest is. Says which of its keys are unknown.
 ///
 /// # Errors
 /// If it is no table, or a value is of a type that no option has.
-pub(crate) fn manifest_layer(path: &str, said: &impl Serialize) -> Result<Layer> {
-    let origin = format!("{path} [package.metadata.grind]");
+pub(crate) fn manifest_layer(path: &Path, said: &impl Serialize) -> Result<Layer> {
+    let origin = format!("{} [package.metadata.grind]", path.shown());
     let table = toml::Table::try_from(said).with_context(|| origin.clone())?;
     settings::warn_of_unknown(&origin, &table)?;
-    Layer::from_table(origin, &table)
+    Layer::from_table(origin, path, &table)
 }
 
 fn read(path: &Path) -> Result<String> {
-    let shown = || path.display().to_string();
+    let shown = || path.shown();
     fs::read_to_string(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => NotFound { path: shown() }.into(),
         io::ErrorKind::InvalidData => anyhow!("{}: this is no text", shown()),

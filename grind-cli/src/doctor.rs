@@ -2,14 +2,15 @@
 
 use crate::cli::DoctorArgs;
 use crate::config::Config;
+use crate::error;
+use crate::say::{self, Shown as _};
 use anyhow::Result;
 use grind_runtime::host::ExitCode;
 use grind_runtime::program::imports::{self, ThreadAbi};
 use grind_runtime::program::interceptors::Role;
 use grind_runtime::program::{ModuleInfo, Program, ProgramOptions};
-use grind_runtime::report::suppress;
+use grind_runtime::report::{log, suppress};
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let wasm = crate::module::read(&args.module)?;
@@ -18,7 +19,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
         ..ProgramOptions::default()
     };
     let program = Program::with_options(&wasm, options);
-    let mut text = format!("{}: {} bytes\n", args.module.display(), wasm.len());
+    let mut text = format!("{}: {} bytes\n", args.module.shown(), wasm.len());
     if let Ok(info) = Program::inspect(&wasm) {
         describe(&mut text, &info, program.as_ref().ok())?;
     }
@@ -28,16 +29,23 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
             suppressions(&mut text)?;
             Ok("grind can run this module".to_owned())
         }
-        Err(error) => Err(format!("grind cannot run this module: {error}")),
+        Err(error) => Err(format!(
+            "grind cannot run this module: {}",
+            error::one(error)
+        )),
     };
     let (Ok(line) | Err(line)) = &verdict;
     writeln!(text, "\n{line}")?;
-    write!(anstream::stdout(), "{text}")?;
+    say::out(&text)?;
     Ok(verdict.map_or(ExitCode::InvalidModule.code(), |_| 0))
 }
 
 fn describe(text: &mut String, info: &ModuleInfo, program: Option<&Program>) -> Result<()> {
-    let mut line = |what: &str, value: String| writeln!(text, "  {what:<14} {value}");
+    // Whatever the module names stays on its line.
+    let mut line = |what: &str, value: String| {
+        let value = log::one_line(&value);
+        writeln!(text, "  {what:<14} {value}")
+    };
     let abis: Vec<&str> = ThreadAbi::of(info)
         .map(|abi| match abi {
             ThreadAbi::Threadlink => "threadlink",
@@ -156,7 +164,7 @@ fn interceptors(text: &mut String, program: &Program) -> Result<()> {
         "  {:<14} {}",
         "intercepted",
         or_none(
-            &names.join(", "),
+            &log::one_line(&names.join(", ")),
             "nothing: no known function by name; what is inlined counts as the atomics it is made of"
         )
     )?;

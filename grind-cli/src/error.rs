@@ -1,8 +1,10 @@
 //! Which exit code an error of grind's own means.
 
+use crate::say::Shown as _;
 use grind_runtime::host::{ExitCode, ReplayError};
 use grind_runtime::machine::MachineError;
 use grind_runtime::program::ProgramError;
+use grind_runtime::report::log;
 use std::io;
 use std::path::Path;
 
@@ -29,7 +31,7 @@ pub(crate) fn keep(input: &Path, output: &Path) -> Result<(), Usage> {
     match (input.canonicalize(), output.canonicalize()) {
         (Ok(read), Ok(written)) if read == written => Err(Usage(format!(
             "{} would be written over, which is what is read: name another file",
-            output.display()
+            output.shown()
         ))),
         _ => Ok(()),
     }
@@ -38,7 +40,7 @@ pub(crate) fn keep(input: &Path, output: &Path) -> Result<(), Usage> {
 /// What went wrong, with its causes. One that says no more than the end of what it caused is left out.
 pub(crate) fn text(error: &anyhow::Error) -> String {
     let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
+    for cause in error.chain().map(one) {
         if text.is_empty() {
             text = cause;
         } else if !text.ends_with(&cause) {
@@ -46,6 +48,16 @@ pub(crate) fn text(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+/// What one cause says. What is on one line stays there, whatever names of the module are in it.
+pub(crate) fn one(cause: &(dyn std::error::Error + 'static)) -> String {
+    let text = cause.to_string();
+    let list = matches!(cause.downcast_ref(), Some(ProgramError::Imports(_)));
+    match (cause.is::<ProgramError>() && !list) || cause.is::<MachineError>() {
+        true => log::one_line(&text),
+        false => log::plain(&text),
+    }
 }
 
 /// The exit code for an error that ended grind.

@@ -5,6 +5,7 @@
 mod aborts;
 mod analyze;
 mod baseline;
+mod bound;
 mod cargo;
 mod cli;
 mod config;
@@ -23,18 +24,21 @@ mod replay;
 mod report;
 mod report_args;
 mod run;
+mod say;
 mod seed_io;
 mod seeds;
 mod set_up;
 mod settings;
+mod signals;
 mod text;
 mod trace;
 mod trace_file;
+mod trust;
 mod watch;
+mod whole_file;
 
 use cli::{Cli, Command};
 use std::env;
-use std::io::Write;
 use std::process;
 
 /// `grind`, with the arguments of the process.
@@ -53,16 +57,19 @@ pub fn cargo_grind() -> process::ExitCode {
     guarded(|| cargo::dispatch(cargo::parse(env::args_os().collect())?))
 }
 
-/// Says what went wrong, and which exit code it is.
+/// Says what went wrong, and which exit code it is. After a signal, it is that of the signal.
 fn guarded(work: impl FnOnce() -> anyhow::Result<u8>) -> process::ExitCode {
     aborts::install();
-    match work() {
+    signals::install();
+    let code = match work() {
         Ok(code) => process::ExitCode::from(code),
         Err(error) => {
-            let _ = writeln!(anstream::stderr(), "grind: error: {}", error::text(&error));
+            // There is nowhere to report a failure to report.
+            let _ = say::err(&format!("grind: error: {}\n", error::text(&error)));
             error::exit_code(&error).into()
         }
-    }
+    };
+    signals::came().map_or(code, |signal| signal.exit_code().into())
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<u8> {

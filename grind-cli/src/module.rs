@@ -1,6 +1,7 @@
 //! The module a user names.
 
 use crate::error::NotFound;
+use crate::say::Shown as _;
 use crate::text;
 use anyhow::{Context, Result};
 use grind_runtime::program::ProgramError;
@@ -32,10 +33,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let bytes = match read_at_most(path, limit) {
         Ok(bytes) => bytes.with_context(|| path.display().to_string())?,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let path = path.display().to_string();
+            let path = path.shown();
             return Err(NotFound { path }.into());
         }
-        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        Err(error) => return Err(error).with_context(|| path.shown()),
     };
     if is_text {
         if let Ok(text) = str::from_utf8(&bytes) {
@@ -45,7 +46,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
             .generate_dwarf(wat::GenerateDwarf::Lines)
             .parse_bytes(Some(path), &bytes)
             .map(std::borrow::Cow::into_owned)
-            .with_context(|| path.display().to_string());
+            .with_context(|| path.shown());
     }
     Ok(bytes)
 }

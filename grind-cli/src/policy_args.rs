@@ -1,6 +1,7 @@
 //! What makes the command fail: what the subcommands with findings have in common.
 
 use crate::report::read;
+use crate::say::Shown as _;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::host::ExitCode;
@@ -33,7 +34,7 @@ impl PolicyArgs {
         let baseline = match &self.baseline {
             Some(path) => {
                 let text = read(path).context("cannot read the baseline")?;
-                Some(Baseline::from_text(&text).with_context(|| path.display().to_string())?)
+                Some(Baseline::from_text(&text).with_context(|| path.shown())?)
             }
             None => None,
         };

@@ -1,23 +1,24 @@
 //! Where a run is recorded, and how: the options that `run` and `replay` share.
 
-use crate::error;
+use crate::error::{self, Usage};
 use crate::report_args::of_program;
+use crate::say::Shown as _;
 use anyhow::{Context, Result};
 use clap::Args;
+use clap::builder::TypedValueParser as _;
 use grind_runtime::host::TraceOutput;
 use grind_runtime::program::Program;
 use grind_runtime::trace::file::{Detail, Footer, Header, TraceWriter};
-use std::convert::Infallible;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TraceArgs {
     /// Record the run: what a replay needs and all synchronisation (`light`), or every access as well (`full`); another
     /// value is where to record it
-    #[arg(long, value_name = "light|full|PATH", num_args = 0..=1, require_equals = true, default_missing_value = "light")]
+    #[arg(long, value_name = "light|full|PATH", num_args = 0..=1, require_equals = true, default_missing_value = "light",
+        value_parser = clap::builder::OsStringValueParser::new().map(Wanted::from))]
     trace: Option<Wanted>,
     /// Where to record it [default: the module's name here, with .grind]
     #[arg(long, value_name = "PATH")]
@@ -35,19 +36,22 @@ enum Wanted {
     At(PathBuf),
 }
 
-impl FromStr for Wanted {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Wanted, Infallible> {
-        Ok(match text {
-            "light" => Wanted::Detail(Detail::Light),
-            "full" => Wanted::Detail(Detail::Full),
-            path => Wanted::At(path.into()),
-        })
+impl From<OsString> for Wanted {
+    fn from(text: OsString) -> Wanted {
+        match text.to_str() {
+            Some("light") => Wanted::Detail(Detail::Light),
+            Some("full") => Wanted::Detail(Detail::Full),
+            _ => Wanted::At(text.into()),
+        }
     }
 }
 
 impl TraceArgs {
+    /// Whether a run is recorded, in the default detail to the default place: what `--trace` says alone.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.trace == Some(Wanted::Detail(Detail::Light)) && self.trace_file.is_none()
+    }
+
     /// How much to record, if anything. A place to record to, or a module to put there, asks for it as well.
     fn detail(&self) -> Option<Detail> {
         match &self.trace {
@@ -93,6 +97,14 @@ impl TraceArgs {
             return Ok(None);
         };
         let path = self.path(module);
+        // Nobody asked for this place, and who put the link there may not be the user.
+        if self.named().is_none() && path.is_symlink() {
+            return Err(Usage(format!(
+                "{} is a symbolic link: say with --trace-file where to record to",
+                path.shown()
+            ))
+            .into());
+        }
         for input in read {
             error::keep(input, &path)?;
         }
@@ -103,7 +115,7 @@ impl TraceArgs {
             TraceWriter::create(file, &header, program.sites(), embedded)
         };
         let writer =
-            create().with_context(|| format!("cannot write the trace {}", path.display()))?;
+            create().with_context(|| format!("cannot write the trace {}", path.shown()))?;
         Ok(Some(writer))
     }
 }

@@ -1,23 +1,25 @@
 //! `grind replay`
 
+use crate::bound::Bound;
 use crate::config::{Config, ConfigArgs};
 use crate::io::ProcessIo;
 use crate::policy_args::PolicyArgs;
 use crate::quote::quoted;
 use crate::recording::{self, TraceArgs};
 use crate::report_args::{Always, ReportArgs, Stream};
+use crate::say::{self, Shown as _};
+use crate::signals;
 use crate::trace_file::{self, TraceFile};
 use crate::watch::Watch;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::host::{self, ExitCode, Observe, Observer, ReplayOptions};
-use grind_runtime::machine::{HostIo, NullIo};
+use grind_runtime::machine::{Ending, HostIo, NullIo};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
-use grind_runtime::report;
+use grind_runtime::report::{self, log};
 use grind_runtime::trace::ThreadId;
-use std::io::Write as _;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -98,10 +100,11 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     let policy = args.policy.load()?;
     let read = trace_file::inputs(&args.file, args.module.as_deref());
     let outputs = args.report.open(Stream::Stderr, Always::Printed, &read)?;
-    let (file, reader) = TraceFile::open(&args.file)?;
+    let (file, reader) = TraceFile::open(&args.file, Bound::new(args.timeout))?;
     let program = trace_file::program(&reader, args.module.as_deref())?;
     let header = reader.header().clone();
     let module = trace_file::module(&header, args.module.as_deref());
+    let _orderly = signals::orderly();
     let record = args
         .trace
         .begin(&program, &module, header.clone(), &[&args.file, &module])?;
@@ -135,9 +138,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         args.timeout,
         !args.report.quiet,
     );
-    let replayed = host::replay(&program, || file.reader(), options, echo);
+    let replayed = host::replay(&program, || file.whole(), options, echo);
     drop(watch);
-    let replayed = replayed.with_context(|| args.file.display().to_string())?;
+    let replayed = replayed.with_context(|| args.file.shown())?;
     if let Some(observer) = &replayed.observed {
         list(&program, observer)?;
     }
@@ -169,6 +172,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         _ => of_run,
     };
     let code = policy.exit_code(&mut report, otherwise);
+    let stopped = replayed.outcome.ending == Ending::TimedOut;
+    let code = signals::told(&mut report, stopped, code);
     if let Some(trace) = replayed.record {
         match replayed.truncated {
             true => recording::finish_truncated(trace)?,
@@ -181,7 +186,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         let truncated = otherwise == ExitCode::Truncated.code();
         return Ok(if truncated { otherwise } else { 0 });
     }
-    trace_file::add_timeline(&mut report, &args.report, &args.file, &program)?;
+    let bound = Bound::finishing(args.timeout);
+    trace_file::add_timeline(&mut report, &args.report, &args.file, &program, bound)?;
     outputs.write(report)?;
     Ok(code)
 }
@@ -191,12 +197,14 @@ fn list(program: &Program, observer: &Observer) -> Result<()> {
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     let mut text = String::new();
     for seen in observer.found() {
-        text.push_str(&format!("#{} {} {}\n", seen.event, seen.thread, seen.what));
+        let what = log::one_line(&seen.what.to_string());
+        text.push_str(&format!("#{} {} {what}\n", seen.event, seen.thread));
         for frame in seen
             .stack
             .iter()
             .flat_map(|&site| symbolizer.frames(program.sites().get(site)))
         {
+            let frame = log::one_line(&frame.to_string());
             text.push_str(&format!("    at {frame}\n"));
         }
     }
@@ -206,6 +214,5 @@ fn list(program: &Program, observer: &Observer) -> Result<()> {
     if observer.left_out() > 0 {
         text.push_str(&format!("and {} more\n", observer.left_out()));
     }
-    write!(anstream::stdout(), "{text}")?;
-    Ok(())
+    say::out(&text)
 }

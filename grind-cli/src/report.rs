@@ -4,6 +4,7 @@ use crate::cli::ConvertArgs;
 use crate::config::Config;
 use crate::error::NotFound;
 use crate::report_args::{Always, Stream};
+use crate::say::Shown as _;
 use anyhow::{Context, Result, bail};
 use grind_runtime::report::json;
 use std::fs::File;
@@ -17,15 +18,14 @@ pub(crate) fn report(args: &ConvertArgs) -> Result<u8> {
     // For what it says of unknown keys.
     Config::load(&args.config)?;
     let outputs = (args.report).open(Stream::Stdout, Always::Nothing, &[&args.file])?;
-    let report =
-        json::from_str(&read(&args.file)?).with_context(|| args.file.display().to_string())?;
+    let report = json::from_str(&read(&args.file)?).with_context(|| args.file.shown())?;
     outputs.write(report)?;
     Ok(0)
 }
 
 /// The text of a stored report.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    let shown = || path.display().to_string();
+    let shown = || path.shown();
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {

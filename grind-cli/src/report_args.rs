@@ -1,6 +1,8 @@
 //! Where reports go: what the subcommands with findings have in common.
 
 use crate::error::{self, Usage};
+use crate::say::Shown as _;
+use crate::whole_file::Place;
 use anstream::AutoStream;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -9,7 +11,7 @@ use grind_runtime::report::paths::PathMap;
 use grind_runtime::report::source::Sources;
 use grind_runtime::report::{Kind, Options, Report, human, markdown};
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::{env, mem};
@@ -140,11 +142,11 @@ pub(crate) enum Always {
 }
 
 impl ReportArgs {
-    /// Opens all files, so that one that cannot be written is known before the work. `read` are files that must not be written
+    /// Finds places for all files, so that one that cannot be written is known before the work. `read` are files that must not be written
     /// over.
     ///
     /// # Errors
-    /// If a file cannot be opened, is one of those, or two reports go to one.
+    /// If a file cannot be written, is one of those, or two reports go to one.
     pub(crate) fn open(
         &self,
         stream: Stream,
@@ -160,13 +162,14 @@ impl ReportArgs {
                 continue;
             }
             if !paths.insert(&target.path) {
-                let path = target.path.display();
+                let path = target.path.shown();
                 return Err(Usage(format!("two reports would be written to {path}")).into());
             }
             for input in read {
                 error::keep(input, &target.path)?;
             }
-            files.push((target.kind, Output::open(&target.path)?));
+            let place = Place::find(&target.path).with_context(|| cannot_write(&target.path))?;
+            files.push((target.kind, &*target.path, place));
         }
         if let Some(kind) = self.format {
             printed.insert(0, kind);
@@ -181,7 +184,7 @@ impl ReportArgs {
         let summary = match env::var_os(STEP_SUMMARY) {
             Some(path) if !path.is_empty() && github.into_iter().any(|k| k == Kind::Github) => {
                 let file = OpenOptions::new().append(true).create(true).open(&path);
-                let shown = Path::new(&path).display();
+                let shown = Path::new(&path).shown();
                 Some(file.with_context(|| format!("cannot write {STEP_SUMMARY}, {shown}"))?)
             }
             _ => None,
@@ -258,38 +261,41 @@ pub(crate) struct Outputs<'a> {
     stream: Stream,
     always: Always,
     printed: Vec<Kind>,
-    files: Vec<(Kind, Output)>,
+    files: Vec<(Kind, &'a Path, Place)>,
     summary: Option<File>,
 }
 
 impl Outputs<'_> {
-    /// Writes all of them.
+    /// Writes all of them: one that cannot be written, as when the terminal has gone, does not keep the others from it.
     ///
     /// # Errors
-    /// If one cannot be written.
-    pub(crate) fn write(self, mut report: Report) -> Result<()> {
+    /// If one cannot be written; the first of those.
+    pub(crate) fn write(mut self, mut report: Report) -> Result<()> {
         let paths = self.args.paths()?;
         report.map_paths(&paths);
         let mut options = self.args.options(&report, paths, self.stream);
+        let mut printed = Ok(());
         for kind in &self.printed {
             let text = match kind {
                 Kind::Human => self.human(&report, &options),
                 kind => kind.render(&report, &options),
             };
-            self.stream.print(&text)?;
+            printed = printed.and(self.stream.print(&text));
         }
         options.color = false;
         options.width = 100;
-        for (kind, output) in self.files {
-            output.write(&kind.render(&report, &options))?;
+        let mut written = Ok(());
+        for (kind, path, place) in mem::take(&mut self.files) {
+            let text = kind.render(&report, &options);
+            let one = place.write(text.as_bytes());
+            written = written.and(one.with_context(|| cannot_write(path)));
         }
         if let Some(mut summary) = self.summary {
             let text = markdown::render(&report, &options);
-            summary
-                .write_all(text.as_bytes())
-                .with_context(|| format!("cannot write {STEP_SUMMARY}"))?;
+            let one = summary.write_all(text.as_bytes());
+            written = written.and(one.with_context(|| format!("cannot write {STEP_SUMMARY}")));
         }
-        Ok(())
+        written.and(printed)
     }
 
     fn human(&self, report: &Report, options: &Options) -> String {
@@ -311,49 +317,8 @@ impl Outputs<'_> {
     }
 }
 
-/// A file that can be written. One that was created for nothing is removed.
-struct Output {
-    path: PathBuf,
-    file: File,
-    created: bool,
-}
-
-impl Output {
-    fn open(path: &Path) -> Result<Output> {
-        let cannot = || format!("cannot write the report {}", path.display());
-        let mut options = OpenOptions::new();
-        options.write(true);
-        let (file, created) = match options.clone().create_new(true).open(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                (options.open(path), false)
-            }
-            new => (new, true),
-        };
-        Ok(Output {
-            path: path.to_owned(),
-            file: file.with_context(cannot)?,
-            created,
-        })
-    }
-
-    fn write(mut self, text: &str) -> Result<()> {
-        // The previous report goes only when there is a new one. A pipe has no length.
-        if self.file.metadata().is_ok_and(|about| about.is_file()) {
-            self.file.set_len(0)?;
-        }
-        self.created = false;
-        (self.file.write_all(text.as_bytes()))
-            .with_context(|| format!("cannot write the report {}", self.path.display()))
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if mem::take(&mut self.created) {
-            // It is empty; that it stays is no harm.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write the report {}", path.shown())
 }
 
 #[cfg(test)]

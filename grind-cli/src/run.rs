@@ -1,5 +1,6 @@
 //! `grind run`
 
+use crate::bound::Bound;
 use crate::cli::{RunArgs, SchedulerName};
 use crate::config::Config;
 use crate::error::{NotFound, Usage};
@@ -8,23 +9,26 @@ use crate::policy_args::Policy;
 use crate::quote;
 use crate::recording;
 use crate::report_args::{Always, Stream};
+use crate::say::{self, Shown as _};
 use crate::seeds::{self, SeedRange};
 use crate::set_up::SetUp;
+use crate::signals;
 use crate::trace_file;
 use crate::watch::Watch;
 use anyhow::{Context, Result, bail};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
-use grind_runtime::machine::{Control, Entry, Limits, Unfinished};
+use grind_runtime::machine::{Control, Ending, Entry, Limits, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, ProgramOptions};
 use grind_runtime::report::Report;
 use grind_runtime::report::suppress::{self, Suppressions};
 use grind_runtime::trace::file::{Detail, Header, ModuleHash};
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -36,15 +40,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let outputs = (args.flags.report).open(Stream::Stderr, Always::Printed, read)?;
     let control = Arc::default();
     let set_up = SetUp::within(args.flags.timeout, &control);
-    let wasm = crate::module::read(args.module())?;
+    let wasm = crate::module::read(args.module()).map_err(|error| meant(args, error))?;
     let program_options = ProgramOptions {
         interceptors: config.interceptors,
         ..ProgramOptions::default()
     };
     let options = options(args, control)?;
     let header = header(args, &wasm, &program_options, &options);
-    let program = Program::with_options(&wasm, program_options)
-        .with_context(|| args.module().display().to_string())?;
+    let program =
+        Program::with_options(&wasm, program_options).with_context(|| args.module().shown())?;
+    let _orderly = signals::orderly();
     let (report, code) = match args.flags.seeds {
         None => once(args, header, &program, &options, &mut suppressions, &policy),
         Some(seeds) => {
@@ -56,9 +61,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let lines = suppression_lines(&report);
     outputs.write(report)?;
     if args.flags.gen_suppressions {
-        Stream::Stderr.print(&lines)?;
+        say::err(&lines)?;
     }
-    if args.flags.deny_unused_suppressions {
+    // What was ended early did not have the time to show what they hide.
+    if args.flags.deny_unused_suppressions && signals::came().is_none() {
         let unused: Vec<String> = (suppressions.unused())
             .map(|one| format!("\n  {}: {one}", one.origin))
             .collect();
@@ -67,6 +73,23 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
         }
     }
     Ok(code)
+}
+
+/// A value of `--trace` with a blank before it is taken for the module.
+fn meant(args: &RunArgs, error: anyhow::Error) -> anyhow::Error {
+    let module = args.module();
+    if !args.flags.trace.is_bare() || args.guest_args().is_empty() || module.is_file() {
+        return error;
+    }
+    trace_with_a_blank(module.as_os_str()).into()
+}
+
+/// Says what `--trace VALUE` should have been.
+pub(crate) fn trace_with_a_blank(value: &OsStr) -> Usage {
+    let value = Path::new(value).shown();
+    Usage(format!(
+        "`--trace {value}`: the value is given with `=`, as `--trace={value}`"
+    ))
 }
 
 /// Under one seed. What it showed, and the exit code.
@@ -87,16 +110,18 @@ fn once(
         None => host::run(program, options.clone(), ProcessIo).map(|outcome| (outcome, None)),
     };
     drop(watch);
-    let (outcome, trace) = ran.with_context(|| args.module().display().to_string())?;
+    let (outcome, trace) = ran.with_context(|| args.module().shown())?;
 
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     let mut report = report(args, program, &symbolizer, options, &outcome);
     suppressions.apply(&mut report);
     let code = policy.exit_code(&mut report, outcome.own_exit_code());
+    let code = signals::told(&mut report, outcome.ending == Ending::TimedOut, code);
     if let Some(trace) = trace {
         recording::finish(trace, &outcome.footer(code, report.findings.len()))?;
         let path = args.flags.trace.path(args.module());
-        trace_file::add_timeline(&mut report, &args.flags.report, &path, program)?;
+        let bound = Bound::finishing(args.flags.timeout);
+        trace_file::add_timeline(&mut report, &args.flags.report, &path, program, bound)?;
     }
     Ok((report, code))
 }
@@ -127,9 +152,10 @@ fn many(
         progress: !args.flags.report.quiet,
         report: &|outcome, options| report(args, program, &symbolizer, options, outcome),
     };
-    let (mut report, code) = seeds::run(&job, suppressions, policy)
-        .with_context(|| args.module().display().to_string())?;
+    let (mut report, code) =
+        seeds::run(&job, suppressions, policy).with_context(|| args.module().shown())?;
     let code = policy.exit_code(&mut report, code);
+    let code = signals::told(&mut report, true, code);
     Ok((report, code))
 }
 
@@ -227,7 +253,7 @@ fn header(
 ) -> Header {
     Header {
         grind: env!("CARGO_PKG_VERSION").to_owned(),
-        module: args.module().display().to_string(),
+        module: args.module().as_os_str().as_encoded_bytes().to_vec(),
         module_hash: ModuleHash::of(wasm),
         embedded: None,
         sites: 0,
@@ -266,52 +292,52 @@ fn report<Io>(
 
 /// The command that shows the same again.
 fn reproduce(args: &RunArgs, seed: u64) -> String {
-    let mut words = vec!["grind".to_owned(), "run".to_owned()];
-    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
-    option("--seed", seed.to_string());
+    let mut words: Vec<OsString> = ["grind", "run"].map(OsString::from).to_vec();
+    let mut option = |name: &str, value: OsString| words.extend([name.into(), value]);
+    option("--seed", seed.to_string().into());
     if args.flags.scheduler != SchedulerName::Random {
-        option("--scheduler", "round-robin".to_owned());
+        option("--scheduler", "round-robin".into());
     }
     if let Some(function) = &args.flags.invoke {
-        option("--invoke", function.clone());
+        option("--invoke", function.into());
     }
     if let Some(bytes) = args.flags.initial_memory {
-        option("--initial-memory", bytes.to_string());
+        option("--initial-memory", bytes.to_string().into());
     }
     for variable in &args.flags.env {
-        option("--env", variable.clone());
+        option("--env", variable.into());
     }
     for dir in &args.flags.dir {
-        option("--dir", dir.clone());
+        option("--dir", dir.into());
     }
     for (name, paths) in [
         ("--config", args.flags.config.file.path.as_slice()),
         ("--suppressions", &args.flags.config.suppressions),
     ] {
         for path in paths {
-            option(name, path.display().to_string());
+            option(name, path.into());
         }
     }
     if let Some(steps) = args.flags.max_steps {
-        option("--max-steps", steps.to_string());
+        option("--max-steps", steps.to_string().into());
     }
     if args.flags.max_threads != 1000 {
-        option("--max-threads", args.flags.max_threads.to_string());
+        option("--max-threads", args.flags.max_threads.to_string().into());
     }
     if args.flags.max_memory != 1 << 30 {
-        option("--max-memory", args.flags.max_memory.to_string());
+        option("--max-memory", args.flags.max_memory.to_string().into());
     }
     for (flag, given) in [
         ("--after-start", args.flags.after_start),
         ("--wait-for-threads", args.flags.wait_for_threads),
+        ("--trust-config", args.flags.config.file.trust_config),
     ] {
-        words.extend(given.then(|| flag.to_owned()));
+        words.extend(given.then(|| flag.into()));
     }
     words.push(quote::path(args.module()));
-    words.extend(
-        args.guest_args()
-            .iter()
-            .map(|arg| arg.display().to_string()),
-    );
-    quote::joined(words.iter().map(String::as_str))
+    let guest = args.guest_args();
+    // The first of these would be taken as the end of grind's own.
+    words.extend((guest.first()).filter(|first| *first == "--").cloned());
+    words.extend(guest.iter().cloned());
+    quote::joined(words.iter().map(OsString::as_os_str))
 }

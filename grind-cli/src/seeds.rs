@@ -5,10 +5,11 @@
 
 use crate::policy_args::Policy;
 use crate::seed_io::{SeedIo, SharedInput};
+use crate::signals;
 use crate::watch::Watch;
 use anyhow::Result;
 use grind_runtime::host::{self, ExitCode, RunOptions};
-use grind_runtime::machine::Control;
+use grind_runtime::machine::{Control, Ending, MachineError};
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
 use grind_runtime::report::merge::Merge;
@@ -80,10 +81,16 @@ pub(crate) struct Job<'a> {
     pub(crate) report: &'a (dyn Fn(&host::Outcome<SeedIo>, &RunOptions) -> Report + Sync),
 }
 
-/// What one seed showed, and the exit code but for its findings.
-type Shown = Result<(Report, u8), grind_runtime::machine::MachineError>;
+/// What one seed showed.
+struct Shown {
+    report: Report,
+    /// The exit code but for its findings.
+    code: u8,
+    /// It was ended from outside.
+    stopped: bool,
+}
 
-/// Runs all seeds. Returns what they showed, and the exit code but for findings.
+/// Runs all seeds, until a signal comes. Returns what they showed, and the exit code but for findings.
 ///
 /// # Errors
 /// If the program cannot be started.
@@ -98,16 +105,17 @@ pub(crate) fn run(
     let jobs = (job.seeds.len().min(WINDOW) as usize).min(job.jobs);
     let controls: Vec<Mutex<Arc<Control>>> = (0..jobs).map(|_| Mutex::default()).collect();
     let bar = progress(job);
-    let (sender, shown) = mpsc::channel::<(u64, Shown)>();
+    let (sender, shown) = mpsc::channel::<(u64, Result<Shown, MachineError>)>();
     let mut merge = Merge::new();
     let mut code = 0;
+    let (mut run, mut stopped) = (0, 0);
     let merged: Result<()> = thread::scope(|scope| {
         for control in &controls {
             let (sender, queue, input) = (sender.clone(), &queue, &input);
             scope.spawn(move || work(job, queue, control, input, &sender));
         }
         drop(sender);
-        let mut waiting: BTreeMap<u64, Shown> = BTreeMap::new();
+        let mut waiting = BTreeMap::new();
         let mut next = Some(job.seeds.first);
         let stop = || {
             queue.stop();
@@ -115,25 +123,34 @@ pub(crate) fn run(
                 lock(control).request_stop();
             }
         };
-        'merging: for (seed, one) in &shown {
-            waiting.insert(seed, one);
+        let mut add = |seed, one: Shown| {
+            let mut report = one.report;
+            suppressions.apply(&mut report);
+            let any = !report.findings.is_empty();
+            merge.add(seed, report);
+            code = worse(code, one.code);
+            run += 1;
+            stopped += u64::from(one.stopped);
+            bar.inc(1);
+            bar.set_message(message(merge.report_mut()));
+            any && job.fail_fast && policy.fails(merge.report_mut())
+        };
+        for (seed, one) in &shown {
+            waiting.insert(seed, one.inspect_err(|_| stop())?);
             while let Some(seed) = next
                 && let Some(one) = waiting.remove(&seed)
             {
-                let (mut report, other) = one.inspect_err(|_| stop())?;
-                suppressions.apply(&mut report);
-                let any = !report.findings.is_empty();
-                merge.add(seed, report);
-                code = worse(code, other);
-                bar.inc(1);
-                bar.set_message(message(merge.report_mut()));
-                if any && job.fail_fast && policy.fails(merge.report_mut()) {
+                if add(seed, one) {
                     stop();
-                    break 'merging;
+                    return Ok(());
                 }
                 next = seed.checked_add(1);
                 queue.merged(seed);
             }
+        }
+        // After a signal, some seeds before these were not run.
+        for (seed, one) in waiting {
+            add(seed, one);
         }
         Ok(())
     });
@@ -141,6 +158,14 @@ pub(crate) fn run(
     merged?;
     let mut report = merge.finish();
     report.warnings.extend(input.warning());
+    match (signals::came(), &mut report.seeds) {
+        (Some(_), _) => report.limits.push(format!(
+            "{run} of {} seeds were run, {stopped} of them not to their ends",
+            job.seeds.len()
+        )),
+        (None, Some(seeds)) => seeds.timed_out = stopped,
+        (None, None) => {}
+    }
     Ok((report, code))
 }
 
@@ -150,7 +175,7 @@ fn work(
     queue: &Queue,
     control: &Mutex<Arc<Control>>,
     input: &SharedInput,
-    sender: &Sender<(u64, Shown)>,
+    sender: &Sender<(u64, Result<Shown, MachineError>)>,
 ) {
     // Otherwise the others would wait for this one's seed for ever.
     let _guard = StopOnPanic(queue);
@@ -161,16 +186,18 @@ fn work(
             ..job.options.clone()
         };
         *lock(control) = Arc::clone(&options.control);
-        if queue.stopped() {
+        if queue.stopped() || signals::came().is_some() {
             return;
         }
         let watch = Watch::start(Arc::clone(&options.control), job.timeout, false);
-        let streams = input.streams(seed == job.seeds.first);
+        let control = Arc::clone(&options.control);
+        let streams = input.streams(seed == job.seeds.first, control);
         let outcome = host::run(job.program, options.clone(), streams);
         drop(watch);
-        let shown = outcome.map(|outcome| {
-            let report = (job.report)(&outcome, &options);
-            (report, outcome.own_exit_code())
+        let shown = outcome.map(|outcome| Shown {
+            report: (job.report)(&outcome, &options),
+            code: outcome.own_exit_code(),
+            stopped: outcome.ending == Ending::TimedOut,
         });
         // Nobody listens any more after a stop.
         if sender.send((seed, shown)).is_err() {
@@ -240,7 +267,7 @@ impl Queue {
     fn take(&self) -> Option<u64> {
         let mut state = lock(&self.state);
         loop {
-            if state.stopped {
+            if state.stopped || signals::came().is_some() {
                 return None;
             }
             let seed = state.next?;

@@ -5,14 +5,19 @@
 //! parser, and a value means the same wherever it is written.
 
 use crate::config::{Config, ConfigFile};
+use crate::error::Usage;
+use crate::run::trace_with_a_blank;
+use crate::say;
+use crate::trust::{Guard, Project};
 use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
+use grind_runtime::report::log;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 /// An option that can be set elsewhere. Its name is that of the flag; clap knows the rest.
 ///
@@ -28,6 +33,8 @@ pub(crate) struct Key {
     excludes: &'static [&'static str],
     /// An option without which it means nothing.
     needs: Option<&'static str>,
+    /// What of it a file may not set by itself.
+    guard: Option<Guard>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,6 +60,7 @@ const fn key(name: &'static str) -> Key {
         tables: &[],
         excludes: &[],
         needs: None,
+        guard: None,
     }
 }
 
@@ -93,6 +101,13 @@ impl Key {
         }
     }
 
+    const fn guarded(self, guard: Guard) -> Key {
+        Key {
+            guard: Some(guard),
+            ..self
+        }
+    }
+
     /// Under which names a subcommand finds it, the one that counts first at the beginning.
     fn names(&self, subcommand: &str) -> impl Iterator<Item = String> {
         let own = self.tables.contains(&subcommand);
@@ -126,14 +141,20 @@ const KEYS: &[Key] = &[
     key("jobs").needs("seeds"),
     key("fail-fast").needs("seeds"),
     key("scheduler"),
-    key("trace").also(&["replay"]).excludes(&["seeds"]),
-    key("trace-file").also(&["replay"]).excludes(&["seeds"]),
+    key("trace")
+        .also(&["replay"])
+        .excludes(&["seeds"])
+        .guarded(Guard::Trace),
+    key("trace-file")
+        .also(&["replay"])
+        .excludes(&["seeds"])
+        .guarded(Guard::Write),
     key("embed-module").also(&["replay"]).excludes(&["seeds"]),
     key("invoke"),
     key("after-start").needs("invoke"),
     key("wait-for-threads"),
-    key("env"),
-    key("dir"),
+    key("env").guarded(Guard::Variable),
+    key("dir").guarded(Guard::Directory),
     all("timeout").also(&["replay"]),
     key("max-steps"),
     key("max-threads"),
@@ -141,20 +162,20 @@ const KEYS: &[Key] = &[
     key("initial-memory"),
     key("no-detect").also(&["replay"]),
     key("halt-on-error"),
-    own("module", TABLES),
+    own("module", TABLES).guarded(Guard::Read),
     own("analysis", &["analyze"]),
     own("time", &["analyze"]),
     own("memory", &["analyze"]),
     own("confirm", &["analyze"]),
-    shared("suppressions"),
+    shared("suppressions").guarded(Guard::Read),
     key("deny-unused-suppressions"),
-    shared("fail-on"),
-    shared("baseline"),
-    key("report").also(TABLES),
+    shared("fail-on").guarded(Guard::FailOn),
+    shared("baseline").guarded(Guard::Read),
+    key("report").also(TABLES).guarded(Guard::Report),
     shared("format"),
     shared("strip-prefix"),
     shared("remap"),
-    shared("source"),
+    shared("source").guarded(Guard::Read),
     shared("quiet").excludes(&["verbose"]),
     shared("verbose").excludes(&["quiet"]),
 ];
@@ -169,6 +190,8 @@ fn names() -> impl Iterator<Item = String> {
 pub(crate) struct Layer {
     origin: String,
     values: BTreeMap<String, Vec<String>>,
+    /// The file that it is. What the environment says is the user's own.
+    file: Option<PathBuf>,
 }
 
 /// The values of a table and of the tables of subcommands in it, by the names of keys.
@@ -187,7 +210,7 @@ impl Layer {
     ///
     /// # Errors
     /// If a value is of a type that no option has.
-    pub(crate) fn from_table(origin: String, table: &toml::Table) -> Result<Layer> {
+    pub(crate) fn from_table(origin: String, path: &Path, table: &toml::Table) -> Result<Layer> {
         let mut values = BTreeMap::new();
         for (name, value) in flat(table) {
             if names().all(|known| known != name) {
@@ -205,7 +228,11 @@ impl Layer {
             })?;
             values.insert(name, texts);
         }
-        Ok(Layer { origin, values })
+        Ok(Layer {
+            origin,
+            values,
+            file: Some(path.to_path_buf()),
+        })
     }
 
     /// What the environment sets for a subcommand. In a list, items are words as in a shell.
@@ -232,6 +259,7 @@ impl Layer {
         Ok(Layer {
             origin: "environment".to_owned(),
             values,
+            file: None,
         })
     }
 
@@ -267,10 +295,9 @@ pub(crate) fn warn_of_unknown(origin: &str, table: &toml::Table) -> Result<()> {
             Some(known) => format!("; did you mean `{known}`?"),
             None => String::new(),
         };
-        writeln!(
-            anstream::stderr(),
-            "grind: warning: {origin}: unknown key `{name}`{hint}"
-        )?;
+        say::err(&format!(
+            "grind: warning: {origin}: unknown key `{name}`{hint}\n"
+        ))?;
     }
     Ok(())
 }
@@ -284,10 +311,9 @@ fn warn_of_variables() -> Result<()> {
             && !known.iter().any(|known| known == name)
             && let Some(known) = nearest(name, &known)
         {
-            writeln!(
-                anstream::stderr(),
-                "grind: warning: environment: unknown variable `{name}`; did you mean `{known}`?"
-            )?;
+            say::err(&format!(
+                "grind: warning: environment: unknown variable `{name}`; did you mean `{known}`?\n"
+            ))?;
         }
     }
     Ok(())
@@ -313,20 +339,29 @@ struct Setting {
     name: String,
     values: Vec<String>,
     origin: String,
+    /// Why it takes trust, if it does.
+    refused: Option<&'static str>,
+}
+
+impl Setting {
+    /// `env = HOME`, as it is read on one line.
+    fn shown(&self) -> String {
+        format!("{} = {}", self.name, self.values.join(" "))
+    }
 }
 
 /// Reads a command line, with the layers below it. `subcommands` are those that have the options of the keys; `manifest` is
 /// asked for the layer between the environment and `grind.toml`.
 ///
 /// # Errors
-/// If a file cannot be read, or a value in it not be understood. What is wrong with the command line itself ends the process, as
+/// If a file cannot be read, a value in it not be understood, or it sets what it is not trusted to. What is wrong with the command line itself ends the process, as
 /// clap does.
 pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
     args: Vec<OsString>,
     subcommands: &[&str],
     manifest: impl FnOnce(&C) -> Result<Layer>,
 ) -> Result<C> {
-    let matches = C::command().get_matches_from(&args);
+    let matches = parsed::<C>(args.clone())?;
     let cli = C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let Some((name, sub)) = matches
         .subcommand()
@@ -343,10 +378,20 @@ pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
     warn_of_variables()?;
     let file = ConfigFile {
         path: sub.get_one("config").cloned(),
+        trust_config: sub.get_flag("trust_config"),
     };
     let environment = Layer::from_environment(command)?;
-    let (manifest, file) = (manifest(&cli)?, Config::find(&file)?.layer()?);
-    let settings = settings(command, Some(sub), &[&environment, &manifest, &file])?;
+    let config = Config::find(&file)?;
+    let (manifest, layer) = (manifest(&cli)?, config.layer()?);
+    let settings = settings(command, Some(sub), &[&environment, &manifest, &layer])?;
+    if !file.trust_config {
+        trusted(&settings)?;
+    }
+    let verbose = |setting: &Setting| setting.key.name == "verbose" && setting.values == ["true"];
+    let verbose = sub.get_flag("verbose") || settings.iter().any(verbose);
+    for (layer, besides) in [(&manifest, Vec::new()), (&layer, config.besides())] {
+        say_what_is_set(layer, &settings, besides, verbose)?;
+    }
     let mut inserted = settings
         .iter()
         .flat_map(|setting| options(command, setting))
@@ -365,8 +410,75 @@ pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
         .cloned()
         .chain(inserted.map(OsString::from))
         .chain(after.iter().cloned());
-    let matches = C::command().get_matches_from(all);
+    let matches = parsed::<C>(all.collect())?;
     Ok(C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+}
+
+/// What clap makes of a command line.
+///
+/// # Errors
+/// Where clap's own message would not do. Otherwise what is wrong ends the process, as clap does.
+fn parsed<C: CommandFactory>(args: Vec<OsString>) -> Result<ArgMatches> {
+    let error = match C::command().try_get_matches_from(&args) {
+        Ok(matches) => return Ok(matches),
+        Err(error) => error,
+    };
+    let blank = args.windows(2).find(|words| {
+        words[0] == "--trace" && ["light", "full"].iter().any(|value| words[1] == *value)
+    });
+    if let (Some(words), ErrorKind::UnknownArgument) = (blank, error.kind()) {
+        return Err(trace_with_a_blank(&words[1]).into());
+    }
+    // Names of files are in it as well.
+    let text = error.render().to_string();
+    if log::plain(&text) != text && error.use_stderr() {
+        let text = text.trim_start_matches("error: ").trim_end();
+        return Err(Usage(text.to_owned()).into());
+    }
+    error.exit()
+}
+
+/// # Errors
+/// If one of the settings takes trust: all that do.
+fn trusted(settings: &[Setting]) -> Result<()> {
+    let refused = settings.iter().filter_map(|setting| {
+        let reason = setting.refused?;
+        let (origin, shown) = (&setting.origin, setting.shown());
+        Some(format!("\n  {origin}: {shown}: {reason}"))
+    });
+    let refused: String = refused.collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let text = "a configuration file is not trusted with this; say --trust-config, or give the option on the command line:";
+    Err(Usage(format!("{text}{refused}")).into())
+}
+
+/// Says what a file has set, if somebody wants to know, or if it is from above the repository, where others may have put it.
+fn say_what_is_set(
+    layer: &Layer,
+    settings: &[Setting],
+    besides: Vec<String>,
+    verbose: bool,
+) -> Result<()> {
+    let Some(file) = &layer.file else {
+        return Ok(());
+    };
+    let is_foreign = Project::here().is_ok_and(|project| project.is_foreign(file));
+    let set = settings.iter().filter(|one| one.origin == layer.origin);
+    let all: Vec<String> = set.map(Setting::shown).chain(besides).collect();
+    if all.is_empty() || !(verbose || is_foreign) {
+        return Ok(());
+    }
+    let where_from = match is_foreign {
+        true => ", which is outside of the repository,",
+        false => "",
+    };
+    say::err(&format!(
+        "grind: {}{where_from} sets {}\n",
+        layer.origin,
+        all.join(", ")
+    ))
 }
 
 /// What the layers set for a subcommand and the command line does not, the first layer before the next.
@@ -382,6 +494,7 @@ fn settings(
             .and_then(|(given, id)| given.value_source(id.as_str()));
         source == Some(ValueSource::CommandLine)
     };
+    let project = Project::here().ok();
     let mut settings: Vec<Setting> = Vec::new();
     for layer in layers {
         // Within one layer, what excludes each other is an error of clap's.
@@ -408,11 +521,19 @@ fn settings(
             };
             let gives_way = |other: &&str| is_set(other) || (name == key.name && in_table(other));
             if !is_set(key.name) && !key.excludes.iter().any(gives_way) {
+                let guard = key.guard.filter(|_| layer.file.is_some());
+                let refused = guard.and_then(|guard| match &project {
+                    Some(project) => values
+                        .iter()
+                        .find_map(|value| guard.refuses(value, project)),
+                    None => Some("the current directory is not known"),
+                });
                 found.push(Setting {
                     key,
                     name,
                     values: values.clone(),
                     origin,
+                    refused,
                 });
             }
         }
@@ -506,6 +627,7 @@ fn is_list(argument: &Arg) -> bool {
 /// As `parse`.
 pub(crate) fn shown(root: &Command, file: &ConfigFile, manifest: &Layer) -> Result<String> {
     warn_of_variables()?;
+    let trusts = file.trust_config;
     let file = Config::find(file)?.layer()?;
     let mut rows: Vec<(String, String, String)> = Vec::new();
     for subcommand in ["run"].iter().chain(TABLES) {
@@ -528,7 +650,14 @@ pub(crate) fn shown(root: &Command, file: &ConfigFile, manifest: &Layer) -> Resu
                 continue;
             }
             rows.push(match setting {
-                Some(setting) => (first, setting.values.join(" "), setting.origin.clone()),
+                Some(setting) => {
+                    let untrusted = setting.refused.is_some() && !trusts;
+                    let origin = match untrusted {
+                        true => format!("{}, refused without --trust-config", setting.origin),
+                        false => setting.origin.clone(),
+                    };
+                    (first, setting.values.join(" "), origin)
+                }
                 None => (first, default(command, key.name), "default".to_owned()),
             });
         }
@@ -647,6 +776,7 @@ mod tests {
             "allow-truncated",
             "gen-suppressions",
             "config",
+            "trust-config",
             "color",
             "help",
             "version",

@@ -1,47 +1,77 @@
 //! Opening traces, and finding the module that they are of.
 
+use crate::bound::{Bound, BoundedFile, Gate, Stop};
 use crate::error::NotFound;
 use crate::report_args::ReportArgs;
+use crate::say::Shown as _;
 use anyhow::{Context, Result, bail};
 use grind_runtime::host::{self, TraceInput};
 use grind_runtime::interop::timeline::{self, Marker};
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
 use grind_runtime::trace::file::{Detail, Header, ModuleHash, TraceEnd, TraceError, TraceReader};
+#[cfg(unix)]
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A trace that can be read as often as needed.
+/// A trace that can be read as often as needed, within a bound.
 pub(crate) struct TraceFile {
     path: PathBuf,
+    bound: Bound,
+    gate: Gate,
 }
 
 impl TraceFile {
     /// Names the file, and reads its beginning.
-    pub(crate) fn open(path: &Path) -> Result<(TraceFile, TraceReader<TraceInput>)> {
+    pub(crate) fn open(path: &Path, bound: Bound) -> Result<(TraceFile, TraceReader<TraceInput>)> {
         if let Err(error) = File::open(path)
             && error.kind() == ErrorKind::NotFound
         {
-            let path = path.display().to_string();
+            let path = path.shown();
             return Err(NotFound { path }.into());
         }
         let file = TraceFile {
             path: path.to_path_buf(),
+            bound,
+            gate: Gate::default(),
         };
-        let reader = file.reader().with_context(|| path.display().to_string())?;
+        let reader = file.reader().with_context(|| path.shown())?;
         Ok((file, reader))
     }
 
+    /// From its beginning to its end, or to where the bound is reached: as if the trace ended there.
     pub(crate) fn reader(&self) -> Result<TraceReader<TraceInput>, TraceError> {
+        let (file, gate) = BoundedFile::new(File::open(&self.path)?, self.bound, &self.gate);
+        let reader = TraceReader::open(Box::new(BufReader::new(file)) as TraceInput)?;
+        // Without its beginning it would be none.
+        gate.close_late();
+        Ok(reader)
+    }
+
+    /// From its beginning to its end, for those who have a bound of their own.
+    pub(crate) fn whole(&self) -> Result<TraceReader<TraceInput>, TraceError> {
         TraceReader::open(Box::new(BufReader::new(File::open(&self.path)?)) as TraceInput)
     }
 
+    /// Why a reader ended before the trace did, if one did.
+    pub(crate) fn stopped(&self) -> Option<Stop> {
+        self.gate.stopped()
+    }
+
+    /// The exit code of a command that has read it and found nothing wrong.
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.stopped().map_or(0, |stop| stop.exit_code().code())
+    }
+
     /// A file that is there.
-    pub(crate) fn at(path: &Path) -> TraceFile {
+    pub(crate) fn at(path: &Path, bound: Bound) -> TraceFile {
         TraceFile {
             path: path.to_path_buf(),
+            bound,
+            gate: Gate::default(),
         }
     }
 
@@ -69,7 +99,19 @@ pub(crate) fn inputs<'a>(trace: &'a Path, module: Option<&'a Path>) -> Vec<&'a P
 
 /// The module that was named, or else the one that the trace says ran.
 pub(crate) fn module(header: &Header, named: Option<&Path>) -> PathBuf {
-    named.map_or_else(|| PathBuf::from(&header.module), Path::to_path_buf)
+    named.map_or_else(|| recorded(header), Path::to_path_buf)
+}
+
+/// The path that the trace has.
+#[cfg(unix)]
+fn recorded(header: &Header) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    PathBuf::from(OsStr::from_bytes(&header.module))
+}
+
+#[cfg(not(unix))]
+fn recorded(header: &Header) -> PathBuf {
+    PathBuf::from(&*String::from_utf8_lossy(&header.module))
 }
 
 /// Draws the report's timeline, if it is wanted. A light trace has no plain accesses: to mark those of races, it is run
@@ -79,12 +121,13 @@ pub(crate) fn add_timeline(
     args: &ReportArgs,
     path: &Path,
     program: &Program,
+    bound: Bound,
 ) -> Result<()> {
     if !args.wants_timeline() {
         return Ok(());
     }
-    let shown = || path.display().to_string();
-    let (file, reader) = TraceFile::open(path)?;
+    let shown = || path.shown();
+    let (file, reader) = TraceFile::open(path, bound)?;
     let light = reader.header().detail == Detail::Light;
     let marker = Marker::new(Arc::clone(program.sites()), &report.findings);
     let marks = if light && !marker.is_done() {
@@ -98,6 +141,10 @@ pub(crate) fn add_timeline(
         drawn.marks = marks;
     }
     report.timeline = Some(drawn);
+    if let Some(stop) = file.stopped() {
+        let text = format!("the timeline was ended early, by {stop}");
+        report.limits.push(text);
+    }
     Ok(())
 }
 
@@ -107,16 +154,16 @@ pub(crate) fn program(reader: &TraceReader<TraceInput>, named: Option<&Path>) ->
     if header.module_hash == ModuleHash::of(b"") {
         bail!("the trace was imported: there is no program to run");
     }
-    let recorded = Path::new(&header.module);
+    let recorded = recorded(header);
     let wasm = match (named, reader.module()) {
         (Some(path), _) => crate::module::read(path)?,
         (None, Some(embedded)) => embedded.to_vec(),
-        (None, None) if recorded.is_file() => crate::module::read(recorded)?,
+        (None, None) if recorded.is_file() => crate::module::read(&recorded)?,
         (None, None) => bail!(
             "the module of the trace, {}, is not there: name it with --module, or record with --embed-module",
-            recorded.display()
+            recorded.shown()
         ),
     };
     Program::with_options(&wasm, header.program_options())
-        .with_context(|| named.unwrap_or(recorded).display().to_string())
+        .with_context(|| named.unwrap_or(&recorded).shown())
 }

@@ -1,5 +1,6 @@
-//! Watches a run from a thread of its own: ends it at its time-out, shows how far it is.
+//! Watches a run from a thread of its own: ends it at its time-out or when a signal comes, shows how far it is.
 
+use crate::signals;
 use grind_runtime::machine::Control;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -20,6 +21,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn start(control: Arc<Control>, timeout: Option<Duration>, progress: bool) -> Watch {
+        signals::stop(&control);
         let progress = progress && std::io::stderr().is_terminal();
         if timeout.is_none() && !progress {
             return Watch {

@@ -283,6 +283,28 @@ fn seeds_and_numbers_that_are_none_say_why() {
 }
 
 #[test]
+fn a_value_of_trace_with_a_blank_is_explained() {
+    let place = Place::new();
+    for (command, meant) in [
+        ("run --trace full ok.wat", "`--trace=full`"),
+        ("run --trace light ok.wat --seed 1", "`--trace=light`"),
+        ("run --trace new.grind ok.wat", "`--trace=new.grind`"),
+        ("replay --trace full t.grind", "`--trace=full`"),
+    ] {
+        place.refused(command, 2, meant);
+    }
+    let mut cargo = Command::new(snapbox::cmd::cargo_bin!("cargo-grind"));
+    let cargo = cargo.args(["grind", "run", "--trace", "full"]).output();
+    let said = String::from_utf8(cargo.unwrap().stderr).unwrap();
+    assert!(said.contains("`--trace=full`"), "{said}");
+    // A guest may have it as an argument, and a file may have such a name.
+    place.codes(&["run", "--trace", "ok.wat", "full"], 0);
+    fs::copy(place.path("racy.wat"), place.path("full.wat")).unwrap();
+    place.codes(&["run", "--trace", "full.wat", "x"], 66);
+    place.refused("run gone full", 127, "gone: no such file");
+}
+
+#[test]
 fn options_that_exclude_each_other_name_both() {
     let place = Place::new();
     for (command, one, other) in [

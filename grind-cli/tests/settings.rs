@@ -368,3 +368,198 @@ fn the_nearest_manifest_counts_before_the_file_and_is_shown() {
     fs::write(project.path().join("Cargo.toml"), "nothing of a manifest").unwrap();
     assert!(project.run(&[], &[]).contains("seed 1"));
 }
+
+/// A guest that prints its environment.
+const ENVIRONMENT: &str = r#"(module
+    (import "wasi_snapshot_preview1" "environ_get" (func $get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")
+        (drop (call $get (i32.const 0) (i32.const 1000)))
+        (i32.store (i32.const 16) (i32.const 1000))
+        (i32.store (i32.const 20) (i32.const 300))
+        (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 24)))))"#;
+
+impl Project {
+    /// A repository in a directory of its own.
+    fn repository(config: &str) -> (TempDir, Project) {
+        let outside = TempDir::new().unwrap();
+        let repository = TempDir::new_in(outside.path()).unwrap();
+        fs::create_dir_all(repository.path().join(".git/hooks")).unwrap();
+        fs::create_dir(repository.path().join("sub")).unwrap();
+        fs::write(repository.path().join("guest.wat"), ENVIRONMENT).unwrap();
+        fs::write(repository.path().join("grind.toml"), config).unwrap();
+        (outside, Project(repository))
+    }
+}
+
+#[test]
+fn a_file_is_trusted_with_looking_only() {
+    let outside = TempDir::new().unwrap();
+    let path = |name: &str| outside.path().join(name).display().to_string();
+    let secret = [("SECRET", "s3cr3t")];
+    for (config, option) in [
+        ("env = [\"SECRET\"]".to_owned(), "env"),
+        ("env = [\"A=1\", \"SECRET\"]".to_owned(), "env"),
+        (format!("dir = [{:?}]", path("")), "dir"),
+        ("dir = [\"/::/\"]".to_owned(), "dir"),
+        ("dir = [\"..\"]".to_owned(), "dir"),
+        ("dir = [\".\"]".to_owned(), "dir"),
+        (
+            format!("report = [{:?}]", format!("json={}", path("r.json"))),
+            "report",
+        ),
+        ("report = [\"json=../r.json\"]".to_owned(), "report"),
+        ("report = [\"json=.git/config\"]".to_owned(), "report"),
+        (format!("trace = {:?}", path("t.grind")), "trace"),
+        (
+            "trace-file = \"../outside_written.grind\"".to_owned(),
+            "trace-file",
+        ),
+        ("fail-on = \"none\"".to_owned(), "fail-on"),
+        (
+            "suppressions = [\"/etc/passwd\"]".to_owned(),
+            "suppressions",
+        ),
+        ("baseline = \"../b.json\"".to_owned(), "baseline"),
+    ] {
+        let (above, project) = Project::repository(&config);
+        let refused = |arguments: &[&str]| {
+            let (code, text) = project.grind(&secret, arguments);
+            assert_eq!(code, Some(2), "{config}: {text}");
+            assert!(
+                text.contains("--trust-config")
+                    && text.contains(option)
+                    && text.contains("grind.toml"),
+                "{config}: {text}"
+            );
+            assert!(!text.contains("s3cr3t"), "{config}: {text}");
+        };
+        refused(&["run", "guest.wat"]);
+        // Another name for the file is no trust in it.
+        fs::rename(
+            project.path().join("grind.toml"),
+            project.path().join("other-grind.toml"),
+        )
+        .unwrap();
+        refused(&["run", "--config", "other-grind.toml", "guest.wat"]);
+        // Nor is a manifest any better.
+        let manifest = format!("[package]\nname = \"p\"\n[package.metadata.grind]\n{config}\n");
+        fs::write(project.path().join("Cargo.toml"), manifest).unwrap();
+        let (code, text) = project.grind(&secret, &["run", "guest.wat"]);
+        assert!(
+            code == Some(2) && text.contains("[package.metadata.grind]"),
+            "{config}: {text}"
+        );
+        // The files that are there are those of before.
+        let left = fs::read_dir(above.path()).unwrap().count();
+        assert_eq!(left, 1, "{config}");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0, "{config}");
+    }
+}
+
+#[test]
+fn trust_is_said_or_the_option_is() {
+    let config = "env = [\"SECRET\"]\nreport = [\"json=../r.json\"]\n";
+    let (above, project) = Project::repository(config);
+    let secret = [("SECRET", "s3cr3t")];
+    let (code, text) = project.grind(&secret, &["run", "--trust-config", "guest.wat"]);
+    assert!(code == Some(0) && text.contains("s3cr3t"), "{text}");
+    assert!(above.path().join("r.json").exists());
+    // On the command line, or in the environment, which is the user's own.
+    let report = ["--report", "json=mine.json"];
+    let given = [&["run", "--env", "SECRET"][..], &report, &["guest.wat"]].concat();
+    let (code, text) = project.grind(&secret, &given);
+    assert!(code == Some(0) && text.contains("s3cr3t"), "{text}");
+    let variables = [
+        ("SECRET", "s3cr3t"),
+        ("GRIND_ENV", "SECRET"),
+        ("GRIND_REPORT", "json=-"),
+    ];
+    let (code, text) = project.grind(&variables, &["run", "guest.wat"]);
+    assert!(code == Some(0) && text.contains("s3cr3t"), "{text}");
+    // One of them is not enough for the other, and what is refused is shown.
+    let (code, text) = project.grind(&secret, &["run", "--env", "SECRET", "guest.wat"]);
+    assert!(
+        code == Some(2) && text.contains("report = json=../r.json"),
+        "{text}"
+    );
+    let shown = project.shown(&[], "env").join(" ");
+    assert!(shown.ends_with("refused without --trust-config"), "{shown}");
+    let (_, text) = project.grind(&[], &["config", "show", "--trust-config"]);
+    assert!(!text.contains("refused"), "{text}");
+}
+
+#[test]
+fn what_looks_and_stays_in_the_project_takes_no_trust() {
+    let config =
+        "seeds = \"0..2\"\nfail-on = \"race\"\nenv = [\"A=1\"]\nreport = [\"json=sub/r.json\"]
+dir = [\"sub\"]\nsuppressions = [\"s.txt\"]\nsource = [\"sub\"]\nno-detect = true\n";
+    let (_above, project) = Project::repository(config);
+    fs::write(project.path().join("s.txt"), "").unwrap();
+    let (code, text) = project.grind(&[], &["run", "guest.wat"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        project.exists("sub/r.json") && text.contains("A=1"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_nowhere_else() {
+    let link = |project: &Project, target: &str, name: &str| {
+        std::os::unix::fs::symlink(target, project.path().join(name)).unwrap();
+    };
+    let (above, project) = Project::repository("report = [\"json=out.json\"]\n");
+    link(&project, "../r.json", "out.json");
+    let (code, text) = project.grind(&[], &["run", "guest.wat"]);
+    assert!(code == Some(2) && text.contains("outside"), "{text}");
+    // The place where traces go by default may be such a link, too.
+    let (_, traced) = Project::repository("trace = \"full\"\n");
+    link(&traced, "../t.grind", "guest.grind");
+    let (code, text) = traced.grind(&[], &["run", "guest.wat"]);
+    assert!(code == Some(2) && text.contains("--trace-file"), "{text}");
+    assert_eq!(fs::read_dir(above.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_a_file_sets_is_said_to_who_asks_and_of_files_from_above_to_all() {
+    let (above, project) = Project::repository("seed = 4\nmax-threads = 9\n");
+    assert!(!project.grind(&[], &["run", "guest.wat"]).1.contains("sets"));
+    let text = project.run(&[], &[]);
+    assert!(
+        text.contains("grind.toml sets seed = 4, max-threads = 9\n"),
+        "{text}"
+    );
+    let text = project.run(&[], &["--seed", "5"]);
+    assert!(text.contains("grind.toml sets max-threads = 9\n"), "{text}");
+    // From a directory below it is the same file of the same repository.
+    let below = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = Command::new(snapbox::cmd::cargo_bin!("grind"));
+        command
+            .current_dir(project.path().join("sub"))
+            .args(arguments);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(below(&[], &["run", "../guest.wat"]), "");
+    // Above it, anybody may have put one.
+    fs::rename(
+        project.path().join("grind.toml"),
+        above.path().join("grind.toml"),
+    )
+    .unwrap();
+    let text = below(&[], &["run", "-q", "../guest.wat"]);
+    assert!(
+        text.contains("grind.toml, which is outside of the repository, sets seed = 4"),
+        "{text}"
+    );
+    let rule = "[[suppression]]\nkind = \"race\"\npattern = \"x\"\nreason = \"y\"\n";
+    fs::write(above.path().join("grind.toml"), rule).unwrap();
+    let text = below(&[], &["run", "../guest.wat"]);
+    assert!(
+        text.contains("outside of the repository, sets 1 suppression"),
+        "{text}"
+    );
+}

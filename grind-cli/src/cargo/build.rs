@@ -2,6 +2,7 @@
 
 use super::select::{self, Program};
 use super::toolchain::{self, GuestTarget};
+use crate::signals;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Artifact, Message};
 use clap::Args;
@@ -11,6 +12,7 @@ use std::ffi::OsString;
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Build")]
@@ -107,6 +109,8 @@ pub(super) fn build(args: &BuildArgs, wanted: Wanted) -> Result<Built> {
         .spawn()
         .context("cannot run cargo")?;
     let output = child.stdout.take().context("cargo has no output")?;
+    let child = Arc::new(Mutex::new(child));
+    signals::child(Some(Arc::clone(&child)));
     let mut artifacts = Vec::new();
     let mut printed = Vec::new();
     for message in Message::parse_stream(BufReader::new(output)) {
@@ -118,7 +122,9 @@ pub(super) fn build(args: &BuildArgs, wanted: Wanted) -> Result<Built> {
             _ => {}
         }
     }
+    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
     let status = child.wait().context("cannot wait for cargo")?;
+    signals::child(None);
     if !status.success() {
         // A signal has no code; 101 is cargo's own for a failed build.
         let code = status.code().and_then(|code| u8::try_from(code).ok());

@@ -1,6 +1,7 @@
 //! `cargo grind init`
 
 use super::select;
+use crate::say::{self, Shown as _};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::fs::{self, OpenOptions};
@@ -27,7 +28,7 @@ pub(super) fn init(args: &InitArgs) -> Result<u8> {
     let metadata = select::metadata(args.manifest_path.as_deref())?;
     for (name, text) in FILES {
         let path = metadata.workspace_root.join(name).into_std_path_buf();
-        let cannot = || format!("cannot write {}", path.display());
+        let cannot = || format!("cannot write {}", path.shown());
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).with_context(cannot)?;
         }
@@ -39,7 +40,7 @@ pub(super) fn init(args: &InitArgs) -> Result<u8> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => "exists, left as it is",
             Err(error) => return Err(error).with_context(cannot),
         };
-        writeln!(anstream::stdout(), "{name}: {verb}")?;
+        say::out(&format!("{name}: {verb}\n"))?;
     }
     Ok(0)
 }

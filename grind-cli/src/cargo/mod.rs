@@ -7,14 +7,15 @@ mod toolchain;
 
 use crate::cli::{Color, RunArgs, RunFlags};
 use crate::config;
+use crate::say::{self, Shown as _};
 use crate::settings::{self, Layer};
+use crate::signals;
 use anyhow::Result;
 use build::{BuildArgs, Built, Wanted};
 use clap::{Args, Parser, Subcommand};
 use grind_runtime::host::ExitCode;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
 use std::path::Path;
 
 /// Run a crate, or its tests, under grind
@@ -103,7 +104,7 @@ fn manifest(args: &BuildArgs) -> Result<Layer> {
         return Ok(Layer::default());
     };
     match package.metadata.get("grind") {
-        Some(said) => config::manifest_layer(package.manifest_path.as_str(), said),
+        Some(said) => config::manifest_layer(package.manifest_path.as_std_path(), said),
         None => Ok(Layer::default()),
     }
 }
@@ -134,11 +135,8 @@ fn run(args: CargoRunArgs, wanted: Wanted) -> Result<u8> {
         let module = shown(&program.module);
         if wanted == Wanted::Tests && !flags.report.quiet {
             let name = &program.name;
-            writeln!(
-                anstream::stderr(),
-                "grind: running {name} ({})",
-                module.display()
-            )?;
+            let module = module.shown();
+            say::err(&format!("grind: running {name} ({module})\n"))?;
         }
         let command = [module.as_os_str()].into_iter();
         let command = command.chain(args.args.iter().map(OsString::as_os_str));
@@ -147,6 +145,9 @@ fn run(args: CargoRunArgs, wanted: Wanted) -> Result<u8> {
             command: command.map(OsStr::to_owned).collect(),
         };
         code = worse(code, crate::run::run(&run)?);
+        if signals::came().is_some() {
+            break;
+        }
     }
     Ok(code)
 }

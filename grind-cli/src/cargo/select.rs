@@ -2,6 +2,7 @@
 
 use super::build::BuildArgs;
 use crate::error::Usage;
+use crate::say::Shown as _;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Error, Metadata, MetadataCommand, Package, Target, TargetKind};
 use std::env;
@@ -139,9 +140,7 @@ pub(super) fn packages<'a>(metadata: &'a Metadata, args: &BuildArgs) -> Result<V
         return Ok(named);
     }
     let here = match &args.manifest_path {
-        Some(path) => path
-            .canonicalize()
-            .with_context(|| path.display().to_string())?,
+        Some(path) => path.canonicalize().with_context(|| path.shown())?,
         None => env::current_dir().context("the current directory is not there")?,
     };
     let enclosing = members.iter().copied().filter(|package| {

@@ -1,13 +1,17 @@
 //! `grind trace export` and `import`
 
+use crate::bound::{BoundArgs, BoundedFile, Gate};
 use crate::error::{self, NotFound, Usage};
+use crate::say::{self, Form, Lines, Shown as _};
+use crate::signals;
 use crate::trace_file::TraceFile;
+use crate::whole_file::{Draft, Place};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use grind_runtime::interop::{self, InteropError, chrome, jsonl, rapid};
 use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read as _, Write};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read as _, Seek, SeekFrom, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -21,6 +25,8 @@ pub(crate) struct ExportArgs {
     /// Where to write it [default: standard output, where the format allows]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    bound: BoundArgs,
     /// The trace
     #[arg(value_name = "TRACE")]
     file: PathBuf,
@@ -42,6 +48,16 @@ enum ExportFormat {
     Parquet,
 }
 
+impl ExportFormat {
+    /// Whether it can be looked at.
+    fn is_text(self) -> bool {
+        matches!(
+            self,
+            ExportFormat::Std | ExportFormat::Chrome | ExportFormat::Jsonl
+        )
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
     /// Which format
@@ -53,6 +69,8 @@ pub(crate) struct ImportArgs {
     /// Where to write the trace
     #[arg(short, long, value_name = "PATH")]
     output: PathBuf,
+    #[command(flatten)]
+    bound: BoundArgs,
     /// What to import
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -71,98 +89,117 @@ fn extensions(on: bool) -> Extensions {
     if on { Extensions::On } else { Extensions::Off }
 }
 
-/// A file that is made when something is written to it: until then, what is there stays.
-struct Late {
-    path: PathBuf,
-    file: Option<BufWriter<File>>,
+/// Where an export goes.
+enum Out {
+    File(Draft),
+    Stdout(Lines<BufWriter<StdoutLock<'static>>>),
 }
 
-impl Late {
-    fn file(&mut self) -> io::Result<&mut BufWriter<File>> {
-        Ok(match &mut self.file {
-            Some(file) => file,
-            none => none.insert(BufWriter::new(File::create(&self.path)?)),
-        })
-    }
-}
-
-impl Write for Late {
+impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file()?.write(bytes)
+        match self {
+            Out::File(draft) => draft.write(bytes),
+            Out::Stdout(stdout) => stdout.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+        match self {
+            Out::File(draft) => draft.flush(),
+            Out::Stdout(stdout) => stdout.flush(),
+        }
     }
 }
 
-fn create(path: &Path) -> Result<BufWriter<File>> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(BufWriter::new(file))
+impl Seek for Out {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Out::File(draft) => draft.seek(to),
+            Out::Stdout(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
+    }
+}
+
+impl Out {
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Out::File(draft) => draft.finish(),
+            Out::Stdout(mut stdout) => stdout.flush(),
+        }
+    }
+}
+
+fn create(path: &Path) -> Result<Draft> {
+    let cannot = || format!("cannot write {}", path.shown());
+    let place = Place::find(path).with_context(cannot)?;
+    place.begin().with_context(cannot)
 }
 
 pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
-    let (file, reader) = TraceFile::open(&args.file)?;
-    if let Some(path) = &args.output {
-        error::keep(&args.file, path)?;
-    }
-    let text = || -> Result<Box<dyn Write>> {
-        Ok(match &args.output {
-            Some(path) => Box::new(create(path)?),
-            None => Box::new(BufWriter::new(io::stdout().lock())),
-        })
-    };
-    let binary = || {
-        let text = "this format is written to a file: name it with --output";
-        let path = args.output.as_deref();
-        create(path.ok_or_else(|| Usage(text.to_owned()))?)
+    let (file, reader) = TraceFile::open(&args.file, args.bound.begin())?;
+    let _orderly = signals::orderly();
+    let shown = || args.file.shown();
+    let mut out = match (&args.output, args.format.is_text()) {
+        (Some(path), _) => {
+            error::keep(&args.file, path)?;
+            Out::File(create(path)?)
+        }
+        (None, true) => {
+            let form = match args.format {
+                ExportFormat::Std => Form::Text,
+                _ => Form::Json,
+            };
+            Out::Stdout(Lines::new(BufWriter::new(io::stdout().lock()), form))
+        }
+        (None, false) => {
+            let text = "this format is written to a file: name it with --output";
+            return Err(Usage(text.to_owned()).into());
+        }
     };
     let done: Result<(), InteropError> = match args.format {
         ExportFormat::Std => {
-            let mut out = text()?;
-            rapid::write_as_std(|| file.reader(), &mut out, extensions(args.extensions))
-                .and_then(|_| Ok(out.flush()?))
+            rapid::write_as_std(|| file.reader(), &mut out, extensions(args.extensions)).map(drop)
         }
-        ExportFormat::RapidBin => rapid::write_as_rapid_bin(|| file.reader(), binary()?).map(drop),
-        ExportFormat::Chrome => chrome::write(reader, text()?),
-        ExportFormat::Jsonl => jsonl::write(reader, text()?).map(drop),
+        ExportFormat::RapidBin => rapid::write_as_rapid_bin(|| file.reader(), &mut out).map(drop),
+        ExportFormat::Chrome => chrome::write(reader, &mut out),
+        ExportFormat::Jsonl => jsonl::write(reader, &mut out).map(drop),
         #[cfg(feature = "parquet")]
-        ExportFormat::Parquet => interop::parquet::write(reader, binary()?).map(drop),
+        ExportFormat::Parquet => interop::parquet::write(reader, &mut out).map(drop),
     };
-    match done {
+    match done.and_then(|()| Ok(out.finish()?)) {
         // Whoever read it has seen enough.
         Err(InteropError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        done => done.with_context(|| args.file.display().to_string())?,
+        done => done.with_context(shown)?,
     }
-    if file
-        .is_truncated()
-        .with_context(|| args.file.display().to_string())?
-    {
-        writeln!(
-            anstream::stderr(),
-            "the trace is truncated: this is what there is of it"
-        )?;
+    if let Some(stop) = file.stopped() {
+        say::err(&format!(
+            "ended by {stop}: this is what was read of the trace until then\n"
+        ))?;
+    } else if file.is_truncated().with_context(shown)? {
+        say::err("the trace is truncated: this is what there is of it\n")?;
     }
-    Ok(0)
+    Ok(file.exit_code())
 }
 
 pub(crate) fn import(args: &ImportArgs) -> Result<u8> {
-    let from = args.file.display().to_string();
-    let open =
-        || -> Result<BufReader<File>, InteropError> { Ok(BufReader::new(File::open(&args.file)?)) };
+    let from = args.file.shown();
+    let (bound, stopped) = (args.bound.begin(), Gate::default());
+    let open = || -> Result<BufReader<BoundedFile>, InteropError> {
+        let (file, gate) = BoundedFile::new(File::open(&args.file)?, bound, &stopped);
+        gate.close_late();
+        Ok(BufReader::new(file))
+    };
     if !args.file.exists() {
         return Err(NotFound { path: from }.into());
     }
     let mut beginning = [0];
-    let first = open().and_then(|mut file| Ok(file.read(&mut beginning)?));
+    let first = File::open(&args.file).and_then(|mut file| file.read(&mut beginning));
     if first.with_context(|| from.clone())? == 0 {
         bail!("{from}: there is nothing in it");
     }
     error::keep(&args.file, &args.output)?;
-    let mut out = Late {
-        path: args.output.clone(),
-        file: None,
-    };
+    let _orderly = signals::orderly();
+    let mut out = create(&args.output)?;
     let events = match args.format {
         ImportFormat::Std => interop::import::import(
             &from,
@@ -177,11 +214,14 @@ pub(crate) fn import(args: &ImportArgs) -> Result<u8> {
             &mut out,
         ),
     };
-    if events.is_err() && out.file.is_some() {
-        // A trace that ends in the middle would look like one that is truncated. That it stays is no harm.
-        let _ = fs::remove_file(&args.output);
+    // A trace that ends in the middle would look like one that is truncated.
+    if let Some(stop) = stopped.stopped() {
+        say::err(&format!("ended by {stop}: nothing was written\n"))?;
+        return Ok(stop.exit_code().code());
     }
     let events = events.with_context(|| from)?;
-    writeln!(anstream::stderr(), "{events} events")?;
+    let cannot = || format!("cannot write {}", args.output.shown());
+    out.finish().with_context(cannot)?;
+    say::err(&format!("{events} events\n"))?;
     Ok(0)
 }

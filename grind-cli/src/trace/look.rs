@@ -1,10 +1,14 @@
 //! `grind trace info`, `dump` and `stat`
 
+use crate::bound::BoundArgs;
+use crate::say::{Form, Lines, Shown as _};
+use crate::signals;
 use crate::trace_file::{self, TraceFile};
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::program::sites::{SiteId, SiteKind};
 use grind_runtime::program::symbols::Symbolizer;
+use grind_runtime::report::log;
 use grind_runtime::schedule::Slice;
 use grind_runtime::trace::file::{Entry, TraceEnd};
 use grind_runtime::trace::{Event, EventKind, ThreadId};
@@ -16,6 +20,8 @@ use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
+    #[command(flatten)]
+    bound: BoundArgs,
     /// The trace
     #[arg(value_name = "TRACE")]
     file: PathBuf,
@@ -29,15 +35,18 @@ pub(crate) struct DumpArgs {
     /// With the call stack of each event
     #[arg(long)]
     stacks: bool,
+    #[command(flatten)]
+    bound: BoundArgs,
     /// The trace
     #[arg(value_name = "TRACE")]
     file: PathBuf,
 }
 
 pub(crate) fn info(args: &FileArgs) -> Result<u8> {
-    let (file, mut reader) = TraceFile::open(&args.file)?;
+    let (file, mut reader) = TraceFile::open(&args.file, args.bound.begin())?;
+    let _orderly = signals::orderly();
     let header = reader.header().clone();
-    let mut out = anstream::stdout();
+    let mut out = Lines::new(anstream::stdout(), Form::Text);
     let text = |bytes: &[Vec<u8>]| {
         let words: Vec<_> = bytes
             .iter()
@@ -46,7 +55,7 @@ pub(crate) fn info(args: &FileArgs) -> Result<u8> {
         if words.is_empty() {
             "none".to_owned()
         } else {
-            words.join(" ")
+            log::one_line(&words.join(" "))
         }
     };
     let mut line = |what: &str, value: String| writeln!(out, "{what:<12} {value}");
@@ -54,7 +63,7 @@ pub(crate) fn info(args: &FileArgs) -> Result<u8> {
         "trace",
         format!(
             "{} ({}, {:?})",
-            args.file.display(),
+            args.file.shown(),
             HumanBytes(file.len()),
             header.detail
         ),
@@ -63,7 +72,8 @@ pub(crate) fn info(args: &FileArgs) -> Result<u8> {
     let embedded = header.embedded.map_or_else(String::new, |len| {
         format!(", in the trace ({})", HumanBytes(len))
     });
-    line("module", format!("{}{embedded}", header.module))?;
+    let module = trace_file::module(&header, None).shown();
+    line("module", format!("{module}{embedded}"))?;
     line("SHA-256", header.module_hash.to_string())?;
     line("arguments", text(&header.args))?;
     line("environment", text(&header.env))?;
@@ -73,11 +83,11 @@ pub(crate) fn info(args: &FileArgs) -> Result<u8> {
         format!("{}, seed {}", header.strategy.name(), header.seed),
     )?;
     let entry = header.entry.function.as_deref().unwrap_or("the default");
-    line("entry", entry.to_owned())?;
+    line("entry", log::one_line(entry))?;
     line("sites", HumanCount(header.sites.into()).to_string())?;
     while reader
         .next_entry()
-        .with_context(|| args.file.display().to_string())?
+        .with_context(|| args.file.shown())?
         .is_some()
     {}
     match reader.end() {
@@ -95,21 +105,27 @@ pub(crate) fn info(args: &FileArgs) -> Result<u8> {
             line("findings", footer.findings.to_string())?;
             line("exit code", footer.exit_code.to_string())?;
         }
-        _ => line(
-            "end",
-            format!("truncated after {} events", HumanCount(reader.counts().1)),
-        )?,
+        _ => {
+            let events = HumanCount(reader.counts().1);
+            line(
+                "end",
+                match file.stopped() {
+                    Some(stop) => format!("not read: ended by {stop} after {events} events"),
+                    None => format!("truncated after {events} events"),
+                },
+            )?;
+        }
     }
-    Ok(0)
+    Ok(file.exit_code())
 }
 
-/// Writes until whoever reads has seen enough.
-fn listing(write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<u8> {
-    let mut out = BufWriter::new(io::stdout().lock());
+/// Writes until whoever reads has seen enough, of this trace.
+fn listing(file: &TraceFile, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<u8> {
+    let mut out = Lines::new(BufWriter::new(io::stdout().lock()), Form::Text);
     let written = write(&mut out).and_then(|()| Ok(out.flush()?));
     match written {
         Err(error) if is_broken_pipe(&error) => Ok(0),
-        written => written.map(|()| 0),
+        written => written.map(|()| file.exit_code()),
     }
 }
 
@@ -119,7 +135,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
-    let (_, mut reader) = TraceFile::open(&args.file)?;
+    let (file, mut reader) = TraceFile::open(&args.file, args.bound.begin())?;
+    let _orderly = signals::orderly();
     let sites = Arc::clone(reader.sites());
     let symbolizer = match args.stacks {
         true => Some(Symbolizer::new(Arc::clone(
@@ -128,12 +145,9 @@ pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
         false => None,
     };
     let wants = |thread: ThreadId| args.thread.is_none_or(|wanted| wanted == thread);
-    listing(|out| {
+    listing(&file, |out| {
         let mut number = 0;
-        while let Some(entry) = reader
-            .next_entry()
-            .with_context(|| args.file.display().to_string())?
-        {
+        while let Some(entry) = reader.next_entry().with_context(|| args.file.shown())? {
             match entry {
                 Entry::Slice {
                     slice: Slice { thread, words },
@@ -177,10 +191,12 @@ pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
                     let at = site.map_or_else(String::new, |site| {
                         format!(" @{:x}", sites.get(site).offset)
                     });
-                    writeln!(out, "#{number} {thread} {kind}{at}")?;
+                    let what = log::one_line(&kind.to_string());
+                    writeln!(out, "#{number} {thread} {what}{at}")?;
                     if let Some(symbolizer) = &symbolizer {
                         let stack = site.into_iter().chain(reader.stack(thread));
                         for frame in stack.flat_map(|site| symbolizer.frames(sites.get(site))) {
+                            let frame = log::one_line(&frame.to_string());
                             writeln!(out, "    at {frame}")?;
                         }
                     }
@@ -188,7 +204,9 @@ pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
                 _ => {}
             }
         }
-        if matches!(reader.end(), Some(TraceEnd::Truncated)) {
+        if let Some(stop) = file.stopped() {
+            writeln!(out, "ended by {stop} here")?;
+        } else if matches!(reader.end(), Some(TraceEnd::Truncated)) {
             writeln!(out, "the trace is truncated here")?;
         }
         Ok(())
@@ -225,14 +243,12 @@ fn count_of(count: u64) -> String {
 const TOP: usize = 10;
 
 pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
-    let (file, mut reader) = TraceFile::open(&args.file)?;
+    let (file, mut reader) = TraceFile::open(&args.file, args.bound.begin())?;
+    let _orderly = signals::orderly();
     let mut counts = Counts::default();
     let mut asked: BTreeMap<ThreadId, (u64, u64)> = BTreeMap::new();
     let mut number = 0;
-    while let Some(entry) = reader
-        .next_entry()
-        .with_context(|| args.file.display().to_string())?
-    {
+    while let Some(entry) = reader.next_entry().with_context(|| args.file.shown())? {
         match entry {
             Entry::Slice { .. } => counts.slices += 1,
             Entry::Input(_) | Entry::Random(_) => counts.inputs += 1,
@@ -265,7 +281,7 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
             }
         }
     }
-    listing(|out| {
+    listing(&file, |out| {
         let bytes = file.len() as f64;
         writeln!(
             out,
@@ -288,7 +304,9 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
             HumanCount(counts.slices),
             HumanCount(counts.inputs)
         )?;
-        if let Some(TraceEnd::Truncated) = reader.end() {
+        if let Some(stop) = file.stopped() {
+            writeln!(out, "Ended by {stop}: only these were read.\n")?;
+        } else if let Some(TraceEnd::Truncated) = reader.end() {
             writeln!(out, "The trace is truncated after these.\n")?;
         }
         for (kind, count) in &counts.kinds {
@@ -323,7 +341,8 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
             )?;
         }
         for (addr, lock) in locks.iter().take(TOP) {
-            let name = lock.name.clone().unwrap_or_else(|| format!("0x{addr:x}"));
+            let name = lock.name.as_deref().map(log::one_line);
+            let name = name.unwrap_or_else(|| format!("0x{addr:x}"));
             writeln!(
                 out,
                 "{name:<34} {:>9} {:>11} {:>18}",

@@ -216,7 +216,7 @@ pub(crate) fn record(program: &Program, detail: Detail) -> Recorded {
     };
     let header = Header {
         grind: String::new(),
-        module: String::new(),
+        module: Vec::new(),
         module_hash: ModuleHash::of(b""),
         embedded: None,
         sites: 0,

@@ -19,6 +19,7 @@
 use super::context::{Contexts, ThreadContext};
 use super::diagnosis::{BlockedThread, Diagnosis, MemoryPlace, Wanted};
 use super::happens_before::HappensBefore;
+use super::lock_misuse::LockMisuse;
 use super::notifications::Notifications;
 use crate::trace::locks::Hook;
 use crate::trace::{BlockedOn, LockMode, ThreadId, WaitKind};
@@ -80,8 +81,9 @@ pub(super) fn explain(known: &Known<'_>, blocked: &[(ThreadId, BlockedOn)]) -> D
 }
 
 /// A deadlock of some threads at the end of a run, of which nothing was told for others went on or they spin: those that ask for
-/// locks of each other, or of threads that have ended. A thread that trapped ended all others with it.
-pub(super) fn stuck(known: &Known<'_>) -> Option<Diagnosis> {
+/// locks of each other, or of threads that have ended. A thread that trapped ended all others with it, and that a
+/// thread waits for itself is told already where it asked.
+pub(super) fn stuck(known: &Known<'_>, misuse: &LockMisuse) -> Option<Diagnosis> {
     let contexts = known.contexts;
     let asks = |(thread, context): (ThreadId, &ThreadContext)| {
         let hook = matches!(
@@ -91,11 +93,12 @@ pub(super) fn stuck(known: &Known<'_>) -> Option<Diagnosis> {
                 ..
             })
         );
+        let asks_itself = matches!(context.hook(), Some(Hook::Lock { lock, .. }) if misuse.relocks(thread, *lock));
         let waits = context.waiting().is_some() && (hook || context.wanted().is_some());
         let spins = hook && context.tries() >= SPINS;
         let site = context.waiting().or(context.top())?;
         // The address is that of no word, for it may spin.
-        (!context.ended() && (waits || spins))
+        (!context.ended() && !asks_itself && (waits || spins))
             .then_some((thread, BlockedOn::Futex { site, addr: 0 }))
     };
     let mut asking: Vec<_> = contexts.iter().filter_map(asks).collect();

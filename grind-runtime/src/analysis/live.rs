@@ -480,7 +480,7 @@ impl EventSink for LiveAnalysis {
         if detecting && !self.ending && event.kind == EventKind::ThreadExit(ThreadEnd::Cancelled) {
             self.ending = true;
             if self.deadlocks.is_empty()
-                && let Some(diagnosis) = deadlock::stuck(&self.known())
+                && let Some(diagnosis) = deadlock::stuck(&self.known(), &self.misuse)
             {
                 self.deadlock(diagnosis);
             }

@@ -115,6 +115,14 @@ impl LockMisuse {
         }
     }
 
+    /// Whether it was told that the thread asked for this lock, which it had, and waits for itself.
+    pub(super) fn relocks(&self, by: ThreadId, wanted: u32) -> bool {
+        self.found.iter().any(|(_, found)| {
+            matches!(found.diagnosis, Diagnosis::LockMisuse { misuse: Misuse::Relock, lock, thread, .. }
+                if lock == wanted && thread == by)
+        })
+    }
+
     /// Whether there is any.
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -21,13 +21,19 @@ pub enum ExitCode {
     InvalidModule = 126,
     /// The module or another named file does not exist.
     NotFound = 127,
+    /// SIGHUP ended grind.
+    Hangup = 129,
+    /// SIGINT (Ctrl-C) ended grind.
+    Interrupted = 130,
     /// A thread of the guest trapped.
     Trap = 134,
+    /// SIGTERM ended grind.
+    Terminated = 143,
 }
 
 impl ExitCode {
     /// Every code, ascending.
-    pub const ALL: [ExitCode; 9] = [
+    pub const ALL: [ExitCode; 12] = [
         ExitCode::Usage,
         ExitCode::Diverged,
         ExitCode::Findings,
@@ -36,8 +42,20 @@ impl ExitCode {
         ExitCode::Failure,
         ExitCode::InvalidModule,
         ExitCode::NotFound,
+        ExitCode::Hangup,
+        ExitCode::Interrupted,
         ExitCode::Trap,
+        ExitCode::Terminated,
     ];
+
+    /// Whether it says that a run was stopped from outside: by its time-out, or by a signal.
+    #[must_use]
+    pub const fn is_stop(self) -> bool {
+        matches!(
+            self,
+            ExitCode::Timeout | ExitCode::Hangup | ExitCode::Interrupted | ExitCode::Terminated
+        )
+    }
 
     /// The number.
     #[must_use]
@@ -57,7 +75,12 @@ impl ExitCode {
             ExitCode::Failure => "grind itself failed",
             ExitCode::InvalidModule => "the module cannot be run",
             ExitCode::NotFound => "a file that was named does not exist",
+            ExitCode::Hangup => "SIGHUP ended grind; what was found until then is reported",
+            ExitCode::Interrupted => {
+                "Ctrl-C (SIGINT) ended grind; what was found until then is reported"
+            }
             ExitCode::Trap => "a thread of the guest trapped",
+            ExitCode::Terminated => "SIGTERM ended grind; what was found until then is reported",
         }
     }
 }

@@ -278,13 +278,17 @@ impl Playback {
 }
 
 impl Playback {
-    /// Whether what ended the recorded run from outside was its time-out. The event does not say, but how it ended does: a run
-    /// that ended at its first finding has one.
+    /// Whether what ended the recorded run from outside was its time-out or a signal. The event does not say, but how it ended
+    /// does: a run that ended at its first finding has one.
     pub(super) fn was_timed_out(&self) -> bool {
         let reader = &mut self.state().reader;
         while let Ok(Some(_)) = reader.next_entry() {}
-        let timeout = ExitCode::Timeout.code();
-        matches!(reader.end(), Some(TraceEnd::Complete(footer)) if footer.exit_code == timeout)
+        let stopped = |code| {
+            ExitCode::ALL
+                .iter()
+                .any(|one| one.code() == code && one.is_stop())
+        };
+        matches!(reader.end(), Some(TraceEnd::Complete(footer)) if stopped(footer.exit_code))
     }
 }
 

@@ -30,7 +30,7 @@ pub fn write<R: Read>(mut trace: TraceReader<R>, out: impl Write) -> Result<(), 
     chrome
         .out
         .write_all(b"{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")?;
-    let process = json!({"name": trace.header().module.clone()});
+    let process = json!({"name": String::from_utf8_lossy(&trace.header().module)});
     chrome.put(&json!({"ph": "M", "pid": 1, "name": "process_name", "args": process}))?;
     let mut lanes = Lanes::default();
     let mut now = 0;

@@ -111,7 +111,7 @@ pub fn import<S: Source, W: Write>(
 fn header(from: &str) -> Header {
     Header {
         grind: env!("CARGO_PKG_VERSION").to_owned(),
-        module: from.to_owned(),
+        module: from.as_bytes().to_vec(),
         module_hash: ModuleHash::of(b""),
         embedded: None,
         sites: 0,

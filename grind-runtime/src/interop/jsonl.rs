@@ -71,7 +71,7 @@ pub fn write<R: Read>(mut trace: TraceReader<R>, mut out: impl Write) -> Result<
     let header = trace.header().clone();
     line(Line::Header {
         grind: &header.grind,
-        module: &header.module,
+        module: &String::from_utf8_lossy(&header.module),
         module_sha256: header.module_hash.to_string(),
         seed: header.seed,
         detail: header.detail,

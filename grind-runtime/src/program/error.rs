@@ -109,7 +109,10 @@ impl fmt::Display for DisplayImports<'_> {
             write!(
                 f,
                 "\n  `{}` from `{}`, {}: {}",
-                import.name, import.module, import.declared, import.problem
+                import.name.escape_debug(),
+                import.module.escape_debug(),
+                import.declared,
+                import.problem
             )?;
         }
         Ok(())

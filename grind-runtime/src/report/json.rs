@@ -10,6 +10,7 @@
 //! can exceed 2^53, which JavaScript rounds; `reproduce` has it as text.
 
 use super::Report;
+use super::log::shield_json;
 use super::text::is_unprintable;
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +75,7 @@ pub fn to_string(report: &Report) -> String {
     printable
 }
 
-/// JSON text with everything escaped that must not reach a terminal. JSON demands it of the first 32 characters
+/// JSON text with everything escaped that must not reach a terminal or be a command to a CI server. JSON demands it of the first 32 characters
 /// only, but terminals and editors obey others as well. Such a character can only be within a string, where its
 /// escape means the same.
 pub(super) fn printable(text: &str) -> String {
@@ -88,7 +89,7 @@ pub(super) fn printable(text: &str) -> String {
             printable.push(c);
         }
     }
-    printable
+    shield_json(&printable)
 }
 
 /// Reads what [`to_string`] wrote.

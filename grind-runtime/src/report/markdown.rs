@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::frames::place;
 use super::human::{location, render_finding, summary_facts, summary_kinds};
 use super::limits::{MARKDOWN_BYTES, MARKDOWN_FINDINGS, SUMMARY_LINES, first};
+use super::log::shield;
 use super::text::{clean, count, shorten};
 use super::{Options, Report};
 use std::fmt::Write as _;
@@ -36,7 +37,7 @@ pub fn render(report: &Report, options: &Options) -> String {
         );
     }
     foot(&mut out, report, options);
-    out
+    shield(&out)
 }
 
 fn head(out: &mut String, report: &Report) {

@@ -17,6 +17,7 @@ pub mod json;
 mod junit;
 mod kind;
 mod limits;
+pub mod log;
 pub mod markdown;
 pub mod merge;
 pub(crate) mod notes;
@@ -117,6 +118,17 @@ pub struct Seeds {
     pub run: u64,
     /// How many of them showed a finding.
     pub with_findings: u64,
+    /// How many of them their time-out ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub timed_out: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl fmt::Display for Seeds {
@@ -126,11 +138,16 @@ impl fmt::Display for Seeds {
             last,
             run,
             with_findings,
+            timed_out,
         } = self;
         write!(
             f,
             "seeds {first} to {last}, {with_findings} of {run} with findings"
-        )
+        )?;
+        if *timed_out > 0 {
+            write!(f, ", {timed_out} of {run} timed out")?;
+        }
+        Ok(())
     }
 }
 

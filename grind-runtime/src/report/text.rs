@@ -1,5 +1,6 @@
 //! Words and guest text: everything a guest can name passes through here on its way to a terminal.
 
+use super::log::completes_mark;
 use crate::program::symbols::Variable;
 use crate::trace::ThreadId;
 use std::fmt::Write as _;
@@ -7,12 +8,14 @@ use std::fmt::Write as _;
 /// Longest thread or lock name shown, in characters.
 pub(crate) const NAME_CHARS: usize = 64;
 
-/// `text` with everything that could move a cursor, start an escape sequence, reorder a line or hide
-/// itself written out: a name must not be able to forge a report.
+/// `text` with everything that could move a cursor, start an escape sequence, reorder a line, hide
+/// itself or be a CI server's command in the middle of a line written out: a name must not be able to forge a report.
 pub(crate) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
         match c {
+            '#' if before == '#' && completes_mark(&text[at + 1..]) => out.push_str("\\u{23}"),
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
@@ -21,6 +24,7 @@ pub(crate) fn clean(text: &str) -> String {
             }
             c => out.push(c),
         }
+        before = c;
     }
     out
 }

@@ -6,6 +6,7 @@
 use super::finding::{Access, AccessMeans, Evidence, Finding, FindingKind, HeapBlock, HeldLock};
 use super::frames::place;
 use super::limits::{FRAMES, TEXT_FINDINGS};
+use super::log::shield;
 use super::sections::{self, Role, Section};
 use super::text::{self, clean, shorten};
 use super::{Options, Report};
@@ -69,7 +70,7 @@ pub(super) fn render(report: &Report, options: &Options) -> String {
     if left > 0 {
         let _ = writeln!(out, "ThreadSanitizer: {left} of them are not shown");
     }
-    out
+    shield(&out)
 }
 
 struct Writer<'a> {

@@ -54,6 +54,7 @@ fn merged() -> Report {
         last: 9,
         run: 10,
         with_findings: 4,
+        timed_out: 1,
     });
     for (shown, finding) in (2..).zip(&mut report.findings) {
         finding.seeds = Some(SeedsOf { shown, first: 3 });

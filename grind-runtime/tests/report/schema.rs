@@ -50,6 +50,7 @@ fn what_is_written_is_what_the_schema_says() {
         last: u64::MAX,
         run: 7,
         with_findings: 3,
+        timed_out: 1,
     });
     for finding in &mut report.findings {
         finding.seeds = Some(SeedsOf {

@@ -36,7 +36,7 @@ impl Write for Memory {
 pub(crate) fn header(program: &Program, options: &RunOptions, detail: Detail) -> Header {
     Header {
         grind: "0".to_owned(),
-        module: "guest".to_owned(),
+        module: b"guest".to_vec(),
         module_hash: ModuleHash::of(program.original()),
         embedded: None,
         sites: 0,

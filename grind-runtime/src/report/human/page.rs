@@ -1,5 +1,6 @@
 //! Lines of styled text, wrapped to a width.
 
+use crate::report::log::shield;
 use crate::report::text::clean;
 use annotate_snippets::renderer::{
     AnsiColor, DEFAULT_CONTEXT_STYLE, DEFAULT_ERROR_STYLE, DEFAULT_NOTE_STYLE,
@@ -62,7 +63,7 @@ impl Page {
     }
 
     pub(super) fn finish(self) -> String {
-        self.out
+        shield(&self.out)
     }
 
     pub(super) fn blank(&mut self) {

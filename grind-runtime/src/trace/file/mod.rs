@@ -76,8 +76,8 @@ pub enum Detail {
 pub struct Header {
     /// Version of grind that wrote the file.
     pub grind: String,
-    /// Path of the module, as it was given.
-    pub module: String,
+    /// Path of the module, as it was given, in the bytes of the host: it need not be text.
+    pub module: Vec<u8>,
     /// Which module it was.
     pub module_hash: ModuleHash,
     /// Bytes of the module, if it is in the file.
