@@ -76,7 +76,7 @@ mod tests {
             ("-x.grind", "grind replay ./-x.grind"),
             ("it's\n::x", "grind replay $'it\\'s\\012::x'"),
             ("a ##[error]b", "grind replay $'a \\043\\043[error]b'"),
-            ("ä", "grind replay ä"),
+            ("ä", "grind replay 'ä'"),
         ] {
             assert_eq!(quoted(&["grind", "replay"], Path::new(file)), wanted);
         }

@@ -227,6 +227,7 @@ fn every_edge_is_a_step() {
         ),
         (
             |script, thread| {
+                script.lock(thread, LOCK);
                 script.event(
                     thread,
                     EventKind::CondvarWait {
