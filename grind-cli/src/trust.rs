@@ -114,7 +114,7 @@ impl Project {
             return Some("the directory is outside of the project");
         };
         let has = |name: &&str| fs::symlink_metadata(real.join(name)).is_ok();
-        (CONTROL.iter().any(|name| has(&name)))
+        (CONTROL.iter().any(has))
             .then_some("the guest could write to the repository's own files there")
     }
 }

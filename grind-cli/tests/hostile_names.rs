@@ -96,7 +96,7 @@ impl Place {
     }
 }
 
-fn words<'a>(line: &'a str) -> Vec<&'a OsStr> {
+fn words(line: &str) -> Vec<&OsStr> {
     line.split(' ').map(OsStr::new).collect()
 }
 

@@ -5,15 +5,17 @@
   (import "threadlink" "thread_join" (func $thread_join (param i32) (result i32)))
 
   (func (export "thread_start") (param $which i32)
-    (if (local.get $which)
-      (then
-        (unreachable)) ;;~ trap
-      (else
-        (drop (i32.load (i32.const 65536)))))) ;;~ trap
+    local.get $which
+    if
+      i32.const 65536
+      i32.load ;;~ trap
+      drop
+    end
+    unreachable) ;;~ trap
 
   (func (export "_start")
-    (drop (call $thread_create (i32.const 0) (i32.const 0)))
+    (drop (call $thread_create (i32.const 0) (i32.const 1)))
     (drop (call $thread_join (i32.load (i32.const 0))))
-    (drop (call $thread_create (i32.const 4) (i32.const 1)))
+    (drop (call $thread_create (i32.const 4) (i32.const 0)))
     (drop (call $thread_join (i32.load (i32.const 4)))))
 )

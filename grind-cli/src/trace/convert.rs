@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use grind_runtime::interop::{self, InteropError, chrome, jsonl, rapid};
 use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read as _, Seek, SeekFrom, StdoutLock, Write};
+use std::io::{self, BufReader, BufWriter, Read as _, Seek, SeekFrom, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -92,7 +92,7 @@ fn extensions(on: bool) -> Extensions {
 /// Where an export goes.
 enum Out {
     File(Draft),
-    Stdout(Lines<BufWriter<StdoutLock<'static>>>),
+    Stdout(Lines<BufWriter<Stdout>>),
 }
 
 impl Write for Out {
@@ -149,7 +149,7 @@ pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
                 ExportFormat::Std => Form::Text,
                 _ => Form::Json,
             };
-            Out::Stdout(Lines::new(BufWriter::new(io::stdout().lock()), form))
+            Out::Stdout(Lines::new(BufWriter::new(io::stdout()), form))
         }
         (None, false) => {
             let text = "this format is written to a file: name it with --output";

@@ -35,11 +35,11 @@ impl HandleMisuses {
     pub(super) fn event(&mut self, contexts: &Contexts, event: &Event, position: u64) {
         let thread = event.thread;
         match event.kind {
-            EventKind::ThreadJoin { child } | EventKind::ThreadDetach { child } => {
-                if self.given_up.len() < MAX_GIVEN_UP {
-                    let here = (thread, contexts.stack(thread));
-                    self.given_up.insert(child, here);
-                }
+            EventKind::ThreadJoin { child } | EventKind::ThreadDetach { child }
+                if self.given_up.len() < MAX_GIVEN_UP =>
+            {
+                let here = (thread, contexts.stack(thread));
+                self.given_up.insert(child, here);
             }
             EventKind::HandleMisuse { child, misuse } => {
                 let stack = contexts.stack(thread);

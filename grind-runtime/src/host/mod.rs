@@ -47,7 +47,7 @@ use crate::program::Program;
 use crate::program::sites::SiteTable;
 use crate::program::symbols::Symbolizer;
 use crate::report::identity::Index;
-use crate::report::{Finding, GuestExit, Report, notes};
+use crate::report::{Finding, FindingKind, GuestExit, Report, notes};
 use crate::schedule::{Scheduler, Strategy};
 use crate::trace::EventSink;
 use crate::trace::file::{Footer, TraceWriter};
@@ -389,7 +389,11 @@ impl<Io> Outcome<Io> {
             report.set_symbols(symbolizer);
             let overflows = self.analysis.overflows.iter().map(ToString::to_string);
             report.warnings.extend(overflows);
-            if program.info().function_names.is_empty() && program.interceptors().is_empty() {
+            let of_accesses = |finding: &Finding| finding.kind != FindingKind::Trap;
+            if program.info().function_names.is_empty()
+                && program.interceptors().is_empty()
+                && report.findings.iter().any(of_accesses)
+            {
                 report.warnings.push(NAMELESS.to_owned());
             }
         }

@@ -194,8 +194,7 @@ fn waits(thread: &Thread) -> Option<In> {
                 // The libraries' own queues have no place of their own to be told by.
                 of.is_none() || object.is_some_and(|object| addr.wrapping_sub(object) < 8)
             };
-            let waits_here =
-                found.is_none() && (word.is_some_and(own) || of.is_some_and(|of| parks(of)));
+            let waits_here = found.is_none() && (word.is_some_and(own) || of.is_some_and(parks));
             return if waits_here {
                 Some(In {
                     kind,

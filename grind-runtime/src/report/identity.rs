@@ -100,10 +100,13 @@ impl Identity {
     }
 }
 
+/// What is cheap to compare of an identity.
+type Key = (FindingKind, Fingerprint, Vec<Place>);
+
 /// Findings of a list, by what makes them the same.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    known: FxHashMap<(FindingKind, Fingerprint, Vec<Place>), Vec<(Identity, usize)>>,
+    known: FxHashMap<Key, Vec<(Identity, usize)>>,
 }
 
 impl Index {
@@ -135,7 +138,7 @@ impl Index {
     }
 }
 
-fn key(finding: &Finding, identity: &Identity) -> (FindingKind, Fingerprint, Vec<Place>) {
+fn key(finding: &Finding, identity: &Identity) -> Key {
     (finding.kind, finding.fingerprint, identity.places.clone())
 }
 

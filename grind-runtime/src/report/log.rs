@@ -20,7 +20,8 @@ pub fn shield(text: &str) -> String {
         let rest = skip_blanks(line);
         let blanks = &line[..line.len() - rest.len()];
         out.push_str(blanks);
-        if rest.starts_with("::") {
+        // `:::` is what excerpts begin another file with, and no command has a name that begins with a colon.
+        if rest.starts_with("::") && !rest.starts_with(":::") {
             out.push_str("\\u{3a}");
             without_marks(&rest[1..], "\\u{23}", &mut out);
         } else {

@@ -6,7 +6,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void *work(void *arg) {
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&lock); //~ lock-held-at-thread-end(1)
     return arg;
 }
 
