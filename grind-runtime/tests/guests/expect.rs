@@ -153,12 +153,14 @@ impl Expectations {
         let prefix = name.split('_').next().unwrap_or_default();
         let (mut kinds_meant, mut trap_meant) = (BTreeSet::new(), false);
         match prefix {
-            // A wrong use of a lock may be what hides a race.
-            "race" => {
+            // A wrong use of a lock may be what hides a race, or makes threads wait.
+            "race" | "deadlock" => {
                 kinds_meant.extend(kinds.intersection(&MISUSES.into()));
-                kinds_meant.insert(FindingKind::DataRace);
+                kinds_meant.insert(match prefix {
+                    "race" => FindingKind::DataRace,
+                    _ => FindingKind::Deadlock,
+                });
             }
-            "deadlock" => kinds_meant.extend([FindingKind::Deadlock]),
             "inversion" => kinds_meant.extend([FindingKind::LockOrderInversion]),
             "heap" => kinds_meant.extend(kinds.intersection(&HEAP.into())),
             "misuse" => kinds_meant.extend(kinds.intersection(&MISUSES.into())),
