@@ -1,9 +1,9 @@
 //! The time-out while a program is read, assembled, lowered and compiled. Nothing there can be interrupted, and nothing
 //! has run that could be reported, so that the process ends.
 
+use crate::say;
 use grind_runtime::host::ExitCode;
 use grind_runtime::machine::Control;
-use std::io::Write;
 use std::process;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -36,9 +36,7 @@ impl SetUp {
 
 fn end() -> ! {
     // There is nowhere to report a failure to report.
-    let _ = writeln!(
-        anstream::stderr(),
-        "grind: error: the time-out came before the program was set up; nothing ran"
-    );
+    let _ =
+        say::err("grind: error: the time-out came before the program was set up; nothing ran\n");
     process::exit(ExitCode::Timeout.code().into())
 }

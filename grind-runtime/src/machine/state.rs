@@ -249,12 +249,9 @@ impl State {
 
     /// The run has come to its end. The threads that have not may go on for a while.
     fn finish(&mut self, ending: Ending) {
-        let thread = self.current;
-        let left = |(id, other): (u32, &Thread)| ThreadId(id) != thread && !other.ended();
-        if self.unfinished == Unfinished::End
-            || self.observed.is_some()
-            || !(0..).zip(&self.threads).any(left)
-        {
+        // Who called exit is still alive, and who returned is not.
+        let others = self.alive - u32::from(!self.thread().ended());
+        if self.unfinished == Unfinished::End || self.observed.is_some() || others == 0 {
             return self.end(ending);
         }
         // The end of the main thread says so by itself.

@@ -29,7 +29,6 @@
 //! **Cost**: nothing in functions without such a load; one test, and the call that makes a record, where there is one.
 
 use super::effects::{Effect, effect, may_trap, straight};
-use crate::program::sites::SiteKind;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use wasmparser::Operator;
@@ -69,11 +68,6 @@ pub(super) struct Chosen {
     pub(super) last: bool,
     /// The load was hoisted: it may be taken several times, or not have been made.
     pub(super) hoisted: bool,
-}
-
-impl Chosen {
-    /// What the record of the load says.
-    pub(super) const KIND: SiteKind = SiteKind::Read;
 }
 
 /// A load whose record is made later, if at all.
@@ -204,19 +198,19 @@ impl Speculations {
     #[inline]
     pub(super) fn next(&mut self, offset: u64, op: &Operator<'_>) {
         let hoisted = match *op {
-            Operator::LocalGet { local_index } => self.hoisted(local_index),
+            Operator::LocalGet { local_index } => {
+                (self.hoisted(local_index)).map(|load| (load, local_index))
+            }
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 self.written(local_index);
                 None
             }
             _ => None,
         };
-        if let Some(load) = hoisted {
-            let Operator::LocalGet { local_index } = *op else {
-                unreachable!("only reading a local reads a hoisted load");
-            };
-            self.begin(load, Some(local_index));
-        } else if self.alive != 0 || is_candidate(op) {
+        let candidate = is_candidate(op);
+        if let Some((load, local)) = hoisted {
+            self.begin(load, Some(local));
+        } else if self.alive != 0 || candidate {
             self.follow(offset, op);
         }
         if !self.hoisted.is_empty() && is_boundary(op) {
@@ -224,15 +218,14 @@ impl Speculations {
                 hoisted.stale = true;
             }
         }
-        self.loaded =
-            (is_candidate(op).then(|| effect(op)).flatten()).and_then(|effect| match effect {
-                Effect::Load(displacement, width) => Some(Load {
-                    offset,
-                    displacement,
-                    width,
-                }),
-                _ => None,
-            });
+        self.loaded = (candidate.then(|| effect(op)).flatten()).and_then(|effect| match effect {
+            Effect::Load(displacement, width) => Some(Load {
+                offset,
+                displacement,
+                width,
+            }),
+            _ => None,
+        });
         self.truths = [is_truth(op), self.truths[0]];
     }
 

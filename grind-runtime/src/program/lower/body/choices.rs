@@ -5,6 +5,7 @@ use super::{Body, Slot};
 use crate::program::ProgramError;
 use crate::program::lower::copy::Read;
 use crate::program::lower::speculation::{Chosen, Operand};
+use crate::program::sites::SiteKind;
 use wasm_encoder::{BlockType, ValType};
 use wasmparser::Operator;
 
@@ -60,7 +61,7 @@ impl Body<'_> {
 
     /// The record of a speculative load, if the operand is not zero.
     fn late_record(&mut self, load: &Chosen) {
-        let site = self.site(Chosen::KIND, load.width, load.offset, load.displacement);
+        let site = self.site(SiteKind::Read, load.width, load.offset, load.displacement);
         let site = self.sites.push_region([(site, 0)].into_iter());
         let address = self.extra_local(ValType::I32, Slot::Speculative(load.slot));
         self.sink().if_(BlockType::Empty);
