@@ -110,8 +110,18 @@ pub struct Index {
 }
 
 impl Index {
-    /// Adds a finding to a list that all others were added to like this; if it is the same as one of them, only counts it.
-    /// Tells whether it was new.
+    /// The index of a list.
+    #[must_use]
+    pub fn of(list: &[Finding]) -> Index {
+        let mut index = Index::default();
+        for (at, finding) in list.iter().enumerate() {
+            index.insert(finding, Identity::of(finding), at);
+        }
+        index
+    }
+
+    /// Adds a finding to the list that this is the index of; if it is the same as one of them, only counts it. Returns
+    /// whether it was new.
     pub fn add(&mut self, list: &mut Vec<Finding>, finding: Finding) -> bool {
         let identity = Identity::of(&finding);
         if let Some(at) = self.find(&finding, &identity) {
@@ -123,7 +133,12 @@ impl Index {
         true
     }
 
-    /// Where the one is that is the same.
+    /// The position of the finding in the list that is the same as this one.
+    #[must_use]
+    pub fn position(&self, finding: &Finding) -> Option<usize> {
+        self.find(finding, &Identity::of(finding))
+    }
+
     pub(super) fn find(&self, finding: &Finding, identity: &Identity) -> Option<usize> {
         let there = self.known.get(&key(finding, identity))?;
         let same = there

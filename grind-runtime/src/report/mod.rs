@@ -193,21 +193,6 @@ pub enum GuestExit {
 }
 
 impl Report {
-    /// Adds a finding; if it is [the same](identity) as one that is there already, only counts it. Tells whether it was
-    /// new. For many of them, an [`Index`](identity::Index) is faster.
-    pub fn add(&mut self, finding: Finding) -> bool {
-        match self.findings.iter_mut().find(|f| f.is_same_as(&finding)) {
-            Some(known) => {
-                known.count = known.count.saturating_add(finding.count);
-                false
-            }
-            None => {
-                self.findings.push(finding);
-                true
-            }
-        }
-    }
-
     /// The findings, most important first: new before known ones, then by kind, then as they were found.
     #[must_use]
     pub fn by_importance(&self) -> Vec<&Finding> {

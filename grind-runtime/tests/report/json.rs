@@ -1,6 +1,6 @@
 //! The machine-readable form, compared with `golden/report.json`.
 
-use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, golden};
+use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, add, golden};
 use grind_runtime::program::symbols::SymbolSource;
 use grind_runtime::report::human::{Options, render};
 use grind_runtime::report::json::{JsonError, SCHEMA, from_str, to_string};
@@ -32,21 +32,24 @@ pub(crate) fn report() -> Report {
         warnings: vec!["a \"quoted\" \x1b[31mwarning\n\u{9b}\u{7f}\u{202e}\u{e0041}é🦀".into()],
         ..Report::default()
     };
-    report.add(lines.finding(lines.race(), 3));
-    report.add(program.finding(program.deadlock(), 1));
-    report.add(program.finding(program.lost_wakeup(), 1));
-    report.add(program.finding(program.inversion(), 1));
-    report.add(program.finding(program.trap(), 1));
+    add(&mut report, lines.finding(lines.race(), 3));
+    add(&mut report, program.finding(program.deadlock(), 1));
+    add(&mut report, program.finding(program.lost_wakeup(), 1));
+    add(&mut report, program.finding(program.inversion(), 1));
+    add(&mut report, program.finding(program.trap(), 1));
     for misuse in HEAP_MISUSES {
-        report.add(program.finding(program.heap_misuse(misuse), 1));
+        add(&mut report, program.finding(program.heap_misuse(misuse), 1));
     }
     for misuse in MISUSES {
-        report.add(program.finding(program.misuse(misuse), 1));
+        add(&mut report, program.finding(program.misuse(misuse), 1));
     }
     for misuse in HANDLE_MISUSES {
-        report.add(program.finding(program.handle_misuse(misuse), 1));
+        add(
+            &mut report,
+            program.finding(program.handle_misuse(misuse), 1),
+        );
     }
-    report.add(program.finding(program.leak(), 2));
+    add(&mut report, program.finding(program.leak(), 2));
     report
 }
 

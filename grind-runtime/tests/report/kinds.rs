@@ -2,7 +2,7 @@
 
 use crate::hostile::{EVIL, findings};
 use crate::json::report;
-use crate::support::{Program, fixture_sources, golden};
+use crate::support::{Program, add, fixture_sources, golden};
 use grind_runtime::report::finding::{BaselineState, Evidence, SeedsOf};
 use grind_runtime::report::paths::PathMap;
 use grind_runtime::report::source::Sources;
@@ -39,9 +39,9 @@ fn short() -> Report {
         warnings: vec!["a suppression has expired".into()],
         ..Report::default()
     };
-    report.add(program.finding(program.inversion(), 1));
-    report.add(program.finding(program.race(), 12));
-    report.add(program.finding(program.deadlock(), 1));
+    add(&mut report, program.finding(program.inversion(), 1));
+    add(&mut report, program.finding(program.race(), 12));
+    add(&mut report, program.finding(program.deadlock(), 1));
     report
 }
 

@@ -6,12 +6,18 @@ use grind_runtime::analysis::{
 };
 use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::program::symbols::Symbolizer;
-use grind_runtime::report::Finding;
+use grind_runtime::report::identity::Index;
 use grind_runtime::report::source::Sources;
+use grind_runtime::report::{Finding, Report};
 use grind_runtime::trace::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wasmparser::{Operator, Parser, Payload, TypeRef};
+
+/// Adds a finding to those of a report, which counts it if it has it already. Returns whether it was new.
+pub(crate) fn add(report: &mut Report, finding: Finding) -> bool {
+    Index::of(&report.findings).add(&mut report.findings, finding)
+}
 
 /// The bytes of a committed module.
 pub(crate) fn fixture(name: &str) -> Arc<[u8]> {

@@ -241,11 +241,15 @@ impl Body<'_> {
 
     /// Writes the header of a region, and its first address operand.
     fn store_header(&mut self, out: &Output<'_>, base: NamedBase) {
-        self.sink().local_get(out.ring);
         let header = match out.plan.records {
             1 => out.first.0,
             _ => trace::header(out.first, out.plan.words),
         };
+        self.store_first_words(out.ring, header, base);
+    }
+
+    fn store_first_words(&mut self, ring: u32, header: u32, base: NamedBase) {
+        self.sink().local_get(ring);
         let high = u64::from(header) << 32;
         match base {
             NamedBase::Constant(base) => {

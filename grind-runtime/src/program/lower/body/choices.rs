@@ -1,11 +1,12 @@
 //! Records of loads that the compiler made unconditional, where their value is chosen; see
 //! [`speculation`](crate::program::lower::speculation).
 
-use super::{Body, Slot};
+use super::{Body, NamedBase, Slot};
 use crate::program::ProgramError;
 use crate::program::lower::copy::Read;
 use crate::program::lower::speculation::{Chosen, Operand};
 use crate::program::sites::SiteKind;
+use crate::trace;
 use wasm_encoder::{BlockType, ValType};
 use wasmparser::Operator;
 
@@ -33,14 +34,22 @@ impl Body<'_> {
             self.sink().local_tee(condition);
         }
         self.copy(read)?;
-        for load in chosen {
+        for alike in chosen.chunk_by(Chosen::is_decided_with) {
+            let load = &alike[0];
             self.sink().local_get(condition);
+            let negated = selects && load.operand == Operand::Upper;
             match ty {
-                ValType::I64 => self.sink().i64_eqz(),
-                _ => self.sink().i32_eqz(),
-            };
-            if !(selects && load.operand == Operand::Upper) {
-                self.sink().i32_eqz();
+                ValType::I64 => {
+                    self.sink().i64_eqz().i32_eqz();
+                }
+                _ if negated => {
+                    self.sink().i32_eqz();
+                }
+                // `if` takes what is not zero.
+                _ if load.is_decided_here() => {}
+                _ => {
+                    self.sink().i32_eqz().i32_eqz();
+                }
             }
             let taken = self.extra_local(ValType::I32, Slot::Taken(load.slot));
             if !load.first {
@@ -51,7 +60,11 @@ impl Body<'_> {
                 self.sink().local_get(pending).i32_and();
             }
             if load.last {
-                self.late_record(load);
+                self.sink().if_(BlockType::Empty);
+                for load in alike {
+                    self.late_record(load);
+                }
+                self.sink().end();
             } else {
                 self.sink().local_set(taken);
             }
@@ -59,24 +72,21 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// The record of a speculative load, if the operand is not zero.
+    /// The record of a speculative load whose value was taken.
     fn late_record(&mut self, load: &Chosen) {
+        let Some(ring) = self.ring else {
+            return;
+        };
         let site = self.site(SiteKind::Read, load.width, load.offset, load.displacement);
         let site = self.sites.push_region([(site, 0)].into_iter());
         let address = self.extra_local(ValType::I32, Slot::Speculative(load.slot));
-        self.sink().if_(BlockType::Empty);
-        self.store_ring();
-        self.sink().local_get(address);
-        self.sink().i32_const(site.0.cast_signed());
-        self.call(self.context.step());
-        if let Some(ring) = self.ring {
-            self.load_ring(ring);
-        }
+        self.check_ring(ring);
+        self.store_first_words(ring, site.0, NamedBase::Local(address));
+        self.advance_ring(ring, trace::SINGLE as usize);
         if load.hoisted {
             let pending = self.extra_local(ValType::I32, Slot::Pending(load.slot));
             self.sink().i32_const(0).local_set(pending);
         }
-        self.sink().end();
     }
 
     /// What other threads can observe comes next: an access before it has no record after it.
