@@ -3,33 +3,34 @@
 use crate::bound::Bound;
 use crate::config::{Config, ConfigArgs};
 use crate::error::WrongModule;
+use crate::pace::Pace;
 use crate::policy_args::PolicyArgs;
 use crate::quote::quoted;
 use crate::report_args::{Always, ReportArgs, Stream};
 use crate::say::Shown as _;
 use crate::signals;
 use crate::trace_file::{self, TraceFile};
-use crate::watch::{self, Watch};
+use crate::watch::Watch;
 use crate::{memory, recording};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use grind_runtime::analysis::{AnalysisOptions, Detect, Diagnosed};
 use grind_runtime::host::{self, ExitCode, Outcome, ReplayOptions, TraceOutput};
-use grind_runtime::machine::{Control, Ending, NullIo};
-use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed, Progress};
+use grind_runtime::machine::{Ending, NullIo};
+use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed, Predicted};
 use grind_runtime::program::Program;
 use grind_runtime::program::sites::SiteTable;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::finding::{Prediction, PredictionStatus};
+use grind_runtime::report::identity::Index;
 use grind_runtime::report::{Command, Finding, Report};
 use grind_runtime::trace::file::{Detail, Header, TraceWriter};
-use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use indicatif::{HumanBytes, HumanCount};
 use std::fs::{self, File};
 use std::io::BufWriter;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -149,7 +150,8 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     let file = full
         .as_ref()
         .map_or(file, |full| TraceFile::at(full.path(), bound));
-    let mut pace = Pace::new(args, &bounds, file.len());
+    let bar = !args.report.quiet;
+    let mut pace = Pace::new(&bounds.control, args.time, bar.then(|| file.len()));
     let observed = offline::observe(|| file.whole(), &bounds, |now| pace.progress(now));
     let mut observed = observed.with_context(context)?;
     let analyzed = offline::analyze(|| file.whole(), &wanted, &bounds, |now| pace.progress(now));
@@ -183,16 +185,20 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     report.reproduce = Some(quoted(&["grind", "analyze"], &named));
     limits(&mut report, &observed, &analyzed, &bounds);
     report.limits.extend(notes);
-    add_observed(&mut report, observed, &sites, &symbolizer);
-    add_predicted(&mut report, &analyzed, &confirmed, &sites, &symbolizer);
-    // One of each finding is enough.
-    for trace in confirmed.iter().flatten() {
-        let replay = quoted(&["grind", "replay"], trace);
-        let shown = |finding: &Finding| {
-            let prediction = finding.prediction.as_ref();
-            prediction.and_then(|prediction| prediction.replay.as_ref()) == Some(&replay)
+    let mut index = Index::default();
+    add_observed(&mut report, &mut index, observed, &sites, &symbolizer);
+    for (predicted, trace) in analyzed.predicted.iter().zip(&confirmed) {
+        let diagnosed = Diagnosed {
+            diagnosis: predicted.diagnosis.clone(),
+            count: predicted.count,
         };
-        if !report.findings.iter().any(shown) {
+        let finding = Finding::from_diagnosis(&diagnosed, &sites, &symbolizer, &analyzed.threads);
+        let new = prediction(predicted, trace.as_deref());
+        let kept = add_predicted(&mut report, &mut index, finding, new);
+        // One trace of each finding is enough.
+        if let Some(trace) = trace
+            && !kept
+        {
             fs::remove_file(trace).with_context(|| trace.shown())?;
         }
     }
@@ -240,73 +246,6 @@ fn replayed(program: &Program, file: &TraceFile, time: Option<Duration>) -> Resu
     Ok(full)
 }
 
-/// Shows how far it is, and ends it in time.
-struct Pace {
-    bar: Option<ProgressBar>,
-    control: Arc<Control>,
-    start: Instant,
-    time: Option<Duration>,
-    /// When the reading that goes on began, and which it is.
-    reading: (u8, Instant),
-    /// Seconds per byte of the first reading: the last one takes about as long.
-    per_byte: f64,
-    /// When it was asked to stop.
-    stopped: Option<Instant>,
-}
-
-/// Time to take the stacks of what was found, when it is asked to stop.
-const GRACE: Duration = Duration::from_millis(700);
-
-impl Pace {
-    fn new(args: &AnalyzeArgs, bounds: &Bounds, len: u64) -> Pace {
-        let now = Instant::now();
-        Pace {
-            bar: (!args.report.quiet).then(|| watch::bytes(len)).flatten(),
-            control: Arc::clone(&bounds.control),
-            start: now,
-            time: args.time,
-            reading: (0, now),
-            per_byte: 0.0,
-            stopped: None,
-        }
-    }
-
-    fn progress(&mut self, now: Progress) -> ControlFlow<()> {
-        if let Some(bar) = &self.bar {
-            bar.set_position(now.position);
-        }
-        if now.reading != self.reading.0 {
-            self.reading = (now.reading, Instant::now());
-        }
-        let position = now.position as f64;
-        let enough = match now.reading {
-            1 => {
-                self.per_byte = self.reading.1.elapsed().as_secs_f64() / position.max(1.0);
-                false
-            }
-            // What is left has to do for the stacks.
-            2 => self.time.is_some_and(|time| {
-                let left = time.saturating_sub(self.start.elapsed());
-                left.as_secs_f64() < position * self.per_byte
-            }),
-            3 if self.control.stop_requested() => {
-                self.stopped.get_or_insert_with(Instant::now).elapsed() > GRACE
-            }
-            _ => false,
-        };
-        match enough {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 /// Traces of the runs that showed predictions.
 struct Confirmed {
     /// By prediction.
@@ -350,6 +289,7 @@ fn confirm(
 /// Adds what the recorded run showed.
 fn add_observed(
     report: &mut Report,
+    index: &mut Index,
     mut observed: Observed,
     sites: &SiteTable,
     symbolizer: &Symbolizer,
@@ -368,7 +308,7 @@ fn add_observed(
             status: PredictionStatus::Observed,
             replay: None,
         });
-        report.add(finding);
+        index.add(&mut report.findings, finding);
     }
 }
 
@@ -378,52 +318,59 @@ fn names(analyses: &[Analysis]) -> Vec<String> {
         .collect()
 }
 
-/// Adds what was predicted, unless it is at the same lines as something that was observed.
+/// What is said of a prediction, whose confirming run is recorded there.
+fn prediction(predicted: &Predicted, confirmed: Option<&Path>) -> Prediction {
+    let sound = (predicted.analyses.iter()).any(|analysis| analysis.is_sound());
+    Prediction {
+        analyses: names(&predicted.analyses),
+        status: match (confirmed, sound) {
+            (Some(_), _) => PredictionStatus::Confirmed,
+            (None, true) => PredictionStatus::Predicted,
+            (None, false) => PredictionStatus::Hint,
+        },
+        replay: confirmed.map(|trace| quoted(&["grind", "replay"], trace)),
+    }
+}
+
+/// Adds what was predicted; if it is the same as a finding that is there, only says so there. Returns whether the report
+/// names the run that confirmed it.
 fn add_predicted(
     report: &mut Report,
-    analyzed: &Analyzed,
-    confirmed: &[Option<PathBuf>],
-    sites: &SiteTable,
-    symbolizer: &Symbolizer,
-) {
-    for (predicted, confirmed) in analyzed.predicted.iter().zip(confirmed) {
-        let diagnosed = Diagnosed {
-            diagnosis: predicted.diagnosis.clone(),
-            count: predicted.count,
-        };
-        let threads = &analyzed.threads;
-        let mut finding = Finding::from_diagnosis(&diagnosed, sites, symbolizer, threads);
-        let mut findings = report.findings.iter_mut();
-        if let Some(known) = findings.find(|known| known.is_same_as(&finding))
-            && let Some(prediction) = &mut known.prediction
-            && prediction.status == PredictionStatus::Observed
-        {
-            let new = names(&predicted.analyses).into_iter();
-            let new: Vec<String> = new
-                .filter(|name| !prediction.analyses.contains(name))
-                .collect();
-            prediction.analyses.extend(new);
-            let place = |name: &String| Analysis::ALL.iter().position(|one| one.name() == name);
-            prediction.analyses.sort_by_key(place);
-            continue;
+    index: &mut Index,
+    mut finding: Finding,
+    new: Prediction,
+) -> bool {
+    let confirmed = new.status == PredictionStatus::Confirmed;
+    let known = index.position(&finding).map(|at| &mut report.findings[at]);
+    let Some(known) = known else {
+        finding.prediction = Some(new);
+        return index.add(&mut report.findings, finding) && confirmed;
+    };
+    let Some(prediction) = &mut known.prediction else {
+        return false;
+    };
+    for analysis in new.analyses {
+        if !prediction.analyses.contains(&analysis) {
+            prediction.analyses.push(analysis);
         }
-        let sound = predicted
-            .analyses
-            .iter()
-            .any(|analysis| analysis.is_sound());
-        finding.prediction = Some(Prediction {
-            analyses: names(&predicted.analyses),
-            status: match (confirmed, sound) {
-                (Some(_), _) => PredictionStatus::Confirmed,
-                (None, true) => PredictionStatus::Predicted,
-                (None, false) => PredictionStatus::Hint,
-            },
-            replay: confirmed
-                .as_ref()
-                .map(|trace| quoted(&["grind", "replay"], trace)),
-        });
-        report.add(finding);
     }
+    let place = |name: &String| Analysis::ALL.iter().position(|one| one.name() == name);
+    prediction.analyses.sort_by_key(place);
+    if prediction.status == PredictionStatus::Observed {
+        // The run that was recorded shows it already.
+        return false;
+    }
+    known.count = known.count.saturating_add(finding.count);
+    let stronger = match prediction.status {
+        PredictionStatus::Hint => new.status != PredictionStatus::Hint,
+        PredictionStatus::Predicted => confirmed,
+        _ => false,
+    };
+    if stronger {
+        prediction.status = new.status;
+        prediction.replay = new.replay;
+    }
+    stronger && confirmed
 }
 
 /// Notes what the report lacks.
@@ -501,4 +448,77 @@ fn summary(observed: &Observed, analyzed: &Analyzed) -> Result<()> {
     let shown = observed.analysis.diagnoses.len();
     writeln!(out, "{:8} {shown:>9} findings of the recorded run", "run")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use grind_runtime::analysis::{Access, AccessKind, Diagnosis};
+    use grind_runtime::trace::ThreadId;
+
+    fn race() -> Finding {
+        let access = |thread| Access {
+            thread: ThreadId(thread),
+            addr: 64,
+            len: 4,
+            write: true,
+            kind: AccessKind::Plain,
+            stack: Vec::new(),
+            locks: Vec::new(),
+        };
+        let diagnosed = Diagnosed {
+            diagnosis: Diagnosis::DataRace {
+                first: access(1),
+                second: access(2),
+                block: None,
+                stack_place: None,
+                history: None,
+            },
+            count: 1,
+        };
+        let symbolizer = Symbolizer::new(Arc::from(&b"\0asm\x01\0\0\0"[..]));
+        Finding::from_diagnosis(&diagnosed, &SiteTable::default(), &symbolizer, &[])
+    }
+
+    fn told(analysis: &str, status: PredictionStatus) -> Prediction {
+        let confirmed = status == PredictionStatus::Confirmed;
+        Prediction {
+            analyses: vec![analysis.to_owned()],
+            status,
+            replay: confirmed.then(|| format!("grind replay {analysis}")),
+        }
+    }
+
+    #[test]
+    fn of_predictions_of_one_finding_the_strongest_is_told() {
+        use PredictionStatus::{Confirmed, Hint, Observed, Predicted};
+        for (told_so_far, new, status, names_the_run) in [
+            (Hint, Predicted, Predicted, false),
+            (Hint, Confirmed, Confirmed, true),
+            (Predicted, Hint, Predicted, false),
+            (Predicted, Confirmed, Confirmed, true),
+            (Confirmed, Confirmed, Confirmed, false),
+            (Confirmed, Predicted, Confirmed, false),
+            (Observed, Confirmed, Observed, false),
+        ] {
+            let mut report = Report::default();
+            let mut index = Index::default();
+            let first = add_predicted(&mut report, &mut index, race(), told("shb", told_so_far));
+            assert_eq!(first, told_so_far == Confirmed);
+            let named = add_predicted(&mut report, &mut index, race(), told("hb", new));
+            assert_eq!(named, names_the_run, "{told_so_far:?}, then {new:?}");
+            let [finding] = &report.findings[..] else {
+                panic!("{} findings", report.findings.len());
+            };
+            let prediction = finding.prediction.as_ref().expect("it was predicted");
+            assert_eq!(prediction.status, status);
+            assert_eq!(prediction.analyses, ["hb", "shb"]);
+            let run = match (told_so_far, status) {
+                (Confirmed, _) => Some("grind replay shb"),
+                (_, Confirmed) => Some("grind replay hb"),
+                _ => None,
+            };
+            assert_eq!(prediction.replay.as_deref(), run);
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod io;
 mod manual;
 mod memory;
 mod module;
+mod pace;
 mod policy_args;
 mod quote;
 mod recording;
