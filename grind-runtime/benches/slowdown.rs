@@ -11,7 +11,8 @@
 //!
 //! Times are CPU times of the one thread that runs everything; the repetitions of the modes of a kernel
 //! are interleaved, so that a ratio compares neighbours in time; figures are medians. Each repetition makes a
-//! store, loads the module, instantiates and runs it; parsing and lowering are measured on their own.
+//! store, instantiates the module and runs it; the first of a program translates it. Parsing and lowering are measured on their
+//! own.
 
 #![expect(
     clippy::print_stdout,
@@ -21,6 +22,8 @@
 
 mod support;
 
+use grind_runtime::host::{self, RunOptions};
+use grind_runtime::machine::NullIo;
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
 use grind_runtime::trace::file::Detail;
 use std::process::ExitCode;
@@ -32,6 +35,11 @@ const TARGETS: &[(&str, f64)] = &[("mixed", 2.2), ("mem", 3.5)];
 const SWITCH_TARGET: f64 = 300.0;
 /// Bytes of resident memory per byte that the guest touched.
 const MEMORY_TARGET: f64 = 4.0;
+/// Guests, below `test-programs`, and schedules of each per second of one core.
+const SCHEDULES_TARGETS: [(&str, f64); 2] = [
+    ("wasm/clean_counter_mutex", 1500.0),
+    ("wasip1-threads/wasm/clean_locks", 700.0),
+];
 /// Bytes lowered per microsecond.
 const LOWERING_TARGET: f64 = 20.0;
 
@@ -105,6 +113,7 @@ fn main() -> ExitCode {
     traces(&kernels, args.repetitions, &mut failures);
     if args.kernel.is_none() && given.is_none() {
         switches(args.repetitions, &mut failures);
+        schedules(args.repetitions, &mut failures);
         memory(&mut failures);
         lowering(args.repetitions, &mut failures);
     }
@@ -263,6 +272,33 @@ fn switches(repetitions: usize, failures: &mut Vec<String>) {
         "Switch: {plain:.0} ns, with detection {detect:.0} ns (below {wanted}); two threads that yield,"
     );
     println!("  the call and the scheduler's decision included.");
+    println!();
+}
+
+fn schedules(repetitions: usize, failures: &mut Vec<String>) {
+    const SEEDS: u32 = 100;
+    let guests = concat!(env!("CARGO_MANIFEST_DIR"), "/../test-programs");
+    println!("Schedules: detecting runs under seeds, translation included, on one core.");
+    for (guest, wanted) in SCHEDULES_TARGETS {
+        let wasm = std::fs::read(format!("{guests}/{guest}.wasm")).expect("a guest of ours");
+        let times = (0..repetitions).map(|_| {
+            let work = || {
+                let program = Program::new(&wasm).expect("a guest loads");
+                for seed in 0..SEEDS {
+                    let options = RunOptions {
+                        seed: seed.into(),
+                        ..RunOptions::default()
+                    };
+                    host::run(&program, options, NullIo).expect("a guest runs");
+                }
+            };
+            cpu(work).0
+        });
+        let speed = f64::from(SEEDS) / median(times.collect());
+        let what = format!("schedules of {guest}");
+        let wanted = target(failures, &what, speed, speed >= wanted, wanted);
+        println!("{guest:32} {speed:>9.0} per second (at least {wanted})");
+    }
     println!();
 }
 

@@ -21,8 +21,9 @@ use interceptors::{Interceptor, Role};
 use lock_words::LockWord;
 use rustc_hash::FxHashMap;
 use sites::{SiteId, SiteTable};
+use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A guest, ready to be run any number of times.
 #[derive(Debug)]
@@ -32,6 +33,18 @@ pub struct Program {
     lowered: lower::Lowered,
     embedder: Vec<embedder::HostImport>,
     driver: Option<embedder::Driver>,
+    translation: Translation,
+}
+
+/// What an engine made of the lowered module, kept so that only the first of many runs translates it. Which engine that was is
+/// not known here.
+#[derive(Default)]
+struct Translation(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
+
+impl std::fmt::Debug for Translation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Translation")
+    }
 }
 
 /// How a module is turned into a [`Program`].
@@ -74,6 +87,7 @@ impl Program {
             lowered,
             embedder: options.imports,
             driver: options.driver,
+            translation: Translation::default(),
         })
     }
 
@@ -146,10 +160,38 @@ impl Program {
         self.driver.as_ref()
     }
 
+    /// What an engine made of the program, which it makes now if it has not. Others that ask meanwhile wait for it.
+    pub(crate) fn translated<T: Any + Send + Sync, E>(
+        &self,
+        translate: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        let mut kept = (self.translation.0.lock()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(known)) = kept.clone().map(Arc::downcast) {
+            return Ok(known);
+        }
+        let new = Arc::new(translate()?);
+        *kept = Some(new.clone());
+        Ok(new)
+    }
+
     /// Whether an instance of a finished thread may serve another one: nothing but its globals can
     /// have changed, and these are exported for the reset.
     #[must_use]
     pub fn instances_recyclable(&self) -> bool {
         self.lowered.recyclable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_translated_once_and_again_after_a_failure() {
+        let program = Program::new(b"\0asm\x01\0\0\0").expect("a module");
+        assert_eq!(program.translated(|| Err::<u32, _>("no")), Err("no"));
+        let first = program.translated(|| Ok::<_, &str>(7));
+        assert_eq!(first, Ok(Arc::new(7)));
+        assert_eq!(program.translated(|| Err::<u32, _>("asked again")), first);
     }
 }

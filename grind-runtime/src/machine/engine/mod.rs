@@ -23,6 +23,7 @@ use crate::trace::{EventKind, ThreadId};
 use errors::{compile_error, instantiation_error, too_large};
 use link::{Leave, Shared, from_val, to_val};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use wasmi::{
     CompilationMode, Config, Engine, Error, ExternType, Func, Global, Instance, Linker, Memory,
     MemoryType, Module, Ref, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Store,
@@ -61,7 +62,7 @@ struct Activation {
 
 struct Runner<'a> {
     program: &'a Program,
-    module: Module,
+    module: Arc<Module>,
     linker: Linker<State>,
     store: Store<State>,
     shared: Shared,
@@ -141,16 +142,7 @@ impl<'a> Runner<'a> {
         config: MachineConfig,
         entry: Vec<String>,
     ) -> Result<Self, MachineError> {
-        let mut engine_config = Config::default();
-        engine_config
-            // In the lazy modes, fuel that runs out during translation is a hard error.
-            .compilation_mode(CompilationMode::Eager)
-            .consume_fuel(true)
-            .set_max_recursion_depth(RECURSION)
-            .set_max_stack_height(VALUE_STACK)
-            .set_max_cached_stacks(64);
-        let engine = Engine::new(&engine_config);
-        let module = Module::new(&engine, program.lowered()).map_err(compile_error)?;
+        let translated = program.translated(|| translate(program))?;
         let shape = program.info().memory;
         let wanted = config.initial_memory.unwrap_or(0).div_ceil(65_536);
         let most = shape.map_or(0, |memory| memory.maximum.unwrap_or(65_536));
@@ -168,7 +160,7 @@ impl<'a> Runner<'a> {
             return Err(MachineError::Memory { wanted, limit });
         }
         let fuel = config.fuel;
-        let mut store = Store::new(&engine, State::new(program, config, entry));
+        let mut store = Store::new(translated.engine(), State::new(program, config, entry));
         store.limiter(|state| &mut state.instances);
         if !store.data_mut().instances.reserve() {
             return Err(too_large(program.info()));
@@ -180,10 +172,10 @@ impl<'a> Runner<'a> {
             slot: Global::new(&mut store, Val::I32(0), wasmi::Mutability::Var),
         };
         write_data(program, &mut store, shared.memory)?;
-        let linker = link::link(program, &module, &mut store, shared).map_err(engine_error)?;
+        let linker = link::link(program, &translated, &mut store, shared).map_err(engine_error)?;
         Ok(Runner {
             program,
-            module,
+            module: translated,
             linker,
             store,
             shared,
@@ -639,6 +631,19 @@ impl<'a> Runner<'a> {
         // Metering is on, the only reason for which this could fail.
         let _ = self.store.set_fuel(self.fuel_given);
     }
+}
+
+/// The program's module as the engine runs it.
+fn translate(program: &Program) -> Result<Module, MachineError> {
+    let mut config = Config::default();
+    config
+        // In the lazy modes, fuel that runs out during translation is a hard error.
+        .compilation_mode(CompilationMode::Eager)
+        .consume_fuel(true)
+        .set_max_recursion_depth(RECURSION)
+        .set_max_stack_height(VALUE_STACK)
+        .set_max_cached_stacks(64);
+    Module::new(&Engine::new(&config), program.lowered()).map_err(compile_error)
 }
 
 fn results_of(function: &Func, store: &Store<State>) -> Vec<Val> {
