@@ -4,7 +4,7 @@
 use grind_runtime::interop::{import, jsonl};
 use grind_runtime::offline::{self, Analysis, Bounds};
 use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
-use grind_runtime::trace::file::TraceReader;
+use grind_runtime::trace::TraceReader;
 use std::io::{self, Cursor};
 use std::ops::ControlFlow;
 

@@ -3,7 +3,8 @@
 
 use arbitrary::Unstructured;
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{BufferIo, Entry, Limits};
+use grind_runtime::machine::BufferIo;
+use grind_runtime::model::{Entry, Limits};
 use grind_runtime::program::Program;
 
 /// Exports that are tried.

@@ -17,14 +17,14 @@ use clap::{Args, ValueEnum};
 use grind_runtime::analysis::{AnalysisOptions, Detect, Diagnosed};
 use grind_runtime::host::{self, ExitCode, Outcome, ReplayOptions, TraceOutput};
 use grind_runtime::machine::{Ending, NullIo};
+use grind_runtime::model::sites::SiteTable;
 use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed, Predicted};
 use grind_runtime::program::Program;
-use grind_runtime::program::sites::SiteTable;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::finding::{Prediction, PredictionStatus};
 use grind_runtime::report::identity::Index;
 use grind_runtime::report::{Command, Finding, Report};
-use grind_runtime::trace::file::{Detail, Header, TraceWriter};
+use grind_runtime::trace::{Detail, Header, TraceWriter};
 use indicatif::{HumanBytes, HumanCount};
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -454,7 +454,7 @@ fn summary(observed: &Observed, analyzed: &Analyzed) -> Result<()> {
 mod tests {
     use super::*;
     use grind_runtime::analysis::{Access, AccessKind, Diagnosis};
-    use grind_runtime::trace::ThreadId;
+    use grind_runtime::model::ThreadId;
 
     fn race() -> Finding {
         let access = |thread| Access {

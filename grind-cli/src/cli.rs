@@ -12,7 +12,7 @@ use crate::trace::TraceCommand;
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use grind_runtime::host::ExitCode;
-use grind_runtime::schedule::Strategy;
+use grind_runtime::model::Strategy;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

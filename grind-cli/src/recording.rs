@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::TypedValueParser as _;
 use grind_runtime::host::TraceOutput;
 use grind_runtime::program::Program;
-use grind_runtime::trace::file::{Detail, Footer, Header, TraceWriter};
+use grind_runtime::trace::{Detail, Footer, Header, TraceWriter};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use grind_runtime::host::{self, TraceInput};
 use grind_runtime::interop::timeline::{self, Marker};
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
-use grind_runtime::trace::file::{Detail, Header, ModuleHash, TraceEnd, TraceError, TraceReader};
+use grind_runtime::trace::{Detail, Header, ModuleHash, TraceEnd, TraceError, TraceReader};
 #[cfg(unix)]
 use std::ffi::OsStr;
 use std::fs::File;

@@ -5,8 +5,8 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
-use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
-use grind_runtime::trace::{
+use grind_runtime::model::sites::{Site, SiteId, SiteKind, SiteTable};
+use grind_runtime::model::{
     AtomicKind, Event, EventKind, EventSink, LockMode, Record, RecordBuffer, ThreadId,
 };
 use std::hint::black_box;

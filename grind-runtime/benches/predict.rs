@@ -20,7 +20,7 @@ use grind_runtime::predict::{
     RaceAnalysis, Shb, SyncPreserving, Wcp,
 };
 use grind_runtime::program::Program;
-use grind_runtime::trace::file::{Detail, TraceReader};
+use grind_runtime::trace::{Detail, TraceReader};
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::ops::ControlFlow;

@@ -25,7 +25,7 @@ mod support;
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::NullIo;
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
-use grind_runtime::trace::file::Detail;
+use grind_runtime::trace::Detail;
 use std::process::ExitCode;
 use support::{KERNELS, Kernel, Mode, cpu, median, run};
 

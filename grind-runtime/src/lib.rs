@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod host;
 pub mod interop;
 pub mod machine;
+pub mod model;
 pub mod offline;
 pub mod predict;
 pub mod program;

@@ -8,8 +8,8 @@ use grind_runtime::analysis::{
     Access, AccessKind, AnalysisOptions, AnalysisOutcome, Detect, Diagnosis, HeapBlock, HeapMisuse,
     StackOverflow,
 };
-use grind_runtime::program::sites::SiteId;
-use grind_runtime::trace::{EventKind, ThreadId};
+use grind_runtime::model::sites::SiteId;
+use grind_runtime::model::{EventKind, ThreadId};
 use script::{Script, races};
 
 const X: u32 = 0x1000;

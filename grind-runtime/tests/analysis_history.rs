@@ -5,7 +5,7 @@
 mod script;
 
 use grind_runtime::analysis::{AnalysisOutcome, Deed, Diagnosis, History};
-use grind_runtime::trace::{EventKind, LockMode, ThreadId};
+use grind_runtime::model::{EventKind, LockMode, ThreadId};
 use script::Script;
 
 const X: u32 = 0x1000;

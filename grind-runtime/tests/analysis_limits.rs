@@ -5,7 +5,7 @@
 mod script;
 
 use grind_runtime::analysis::{AnalysisOptions, DetectionEnd, LimitNotice, Limits};
-use grind_runtime::trace::EventKind;
+use grind_runtime::model::EventKind;
 use script::{Script, races};
 
 const X: u32 = 0x1000;

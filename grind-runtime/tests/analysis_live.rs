@@ -7,7 +7,7 @@ mod script;
 use grind_runtime::analysis::{
     AnalysisOptions, AnalysisOutcome, BlockedThread, Detect, Diagnosed, Diagnosis, Misuse, Wanted,
 };
-use grind_runtime::trace::{
+use grind_runtime::model::{
     BlockedOn, EventKind, LockMode, ThreadEnd, ThreadId, WaitKind, Waiting,
 };
 use script::{Script, races};

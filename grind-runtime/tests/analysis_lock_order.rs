@@ -9,8 +9,8 @@ use grind_runtime::analysis::{
     AnalysisOptions, AnalysisOutcome, Detect, DetectionEnd, Diagnosis, LimitNotice, Limits,
     LockOrderEdge,
 };
-use grind_runtime::program::sites::SiteId;
-use grind_runtime::trace::{BlockedOn, EventKind, LockMode, ThreadId};
+use grind_runtime::model::sites::SiteId;
+use grind_runtime::model::{BlockedOn, EventKind, LockMode, ThreadId};
 use script::Script;
 
 const A: u32 = 0x100;

@@ -5,7 +5,7 @@
 mod script;
 
 use grind_runtime::analysis::{AccessKind, Diagnosis};
-use grind_runtime::trace::{AtomicKind, EventKind, LockMode, RangeOrigin, ThreadId, WaitOutcome};
+use grind_runtime::model::{AtomicKind, EventKind, LockMode, RangeOrigin, ThreadId, WaitOutcome};
 use script::{Script, races};
 
 const X: u32 = 0x1000;
@@ -313,7 +313,7 @@ fn a_wait_that_does_not_wait_is_an_atomic_load() {
     let mut script = Script::with_children(2);
     script.write(1, X, 4);
     script.store(1, FLAG);
-    let site = script.site(grind_runtime::program::sites::SiteKind::Atomic, 4);
+    let site = script.site(grind_runtime::model::sites::SiteKind::Atomic, 4);
     script.wait_end(2, site, FLAG, WaitOutcome::NotEqual);
     script.read(2, X, 4);
     assert_eq!(script.races(), []);
@@ -770,7 +770,7 @@ fn the_same_race_is_reported_once_and_counted() {
 fn the_same_place_by_another_path_is_another_race() {
     let mut script = Script::with_children(2);
     let first = script.write(1, X, 4);
-    let second = script.site(grind_runtime::program::sites::SiteKind::Read, 4);
+    let second = script.site(grind_runtime::model::sites::SiteKind::Read, 4);
     let mut expected = Vec::new();
     for _ in 0..2 {
         let call = script.call(2);

@@ -78,6 +78,23 @@ fn schedulers_know_nothing_of_wasm() {
 }
 
 #[test]
+fn the_words_stand_alone() {
+    let others = [
+        "crate::analysis",
+        "crate::host",
+        "crate::interop",
+        "crate::machine",
+        "crate::offline",
+        "crate::predict",
+        "crate::program",
+        "crate::report",
+        "crate::schedule",
+        "crate::trace",
+    ];
+    assert_eq!(offenders("model", &others, None), [""; 0]);
+}
+
+#[test]
 fn predictions_stand_alone() {
     let own = offenders("predict", &["crate::"], None);
     assert_eq!(own, [""; 0]);
@@ -103,7 +120,7 @@ fn a_run_asks_the_host_for_nothing() {
         "getrandom",
     ];
     for directory in [
-        "machine", "schedule", "program", "analysis", "trace", "host", "predict",
+        "model", "machine", "schedule", "program", "analysis", "trace", "host", "predict",
     ] {
         // Its answers are recorded.
         assert_eq!(offenders(directory, &words, Some("host/files.rs")), [""; 0]);

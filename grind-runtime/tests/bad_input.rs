@@ -7,7 +7,8 @@
 mod run_exports;
 
 use grind_runtime::host::{self, Outcome, RunOptions};
-use grind_runtime::machine::{BufferIo, LimitReached, Limits};
+use grind_runtime::machine::BufferIo;
+use grind_runtime::model::{LimitReached, Limits};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, imports};
 use grind_runtime::report::human;

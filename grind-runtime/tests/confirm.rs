@@ -10,11 +10,11 @@ mod recording;
 use grind_runtime::analysis::Diagnosis;
 use grind_runtime::host::{self, ReplayOptions, RunOptions, TraceOutput};
 use grind_runtime::machine::NullIo;
+use grind_runtime::model::sites::SiteKind;
+use grind_runtime::model::{Event, EventKind, ThreadId};
 use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Predicted};
 use grind_runtime::program::Program;
-use grind_runtime::program::sites::SiteKind;
-use grind_runtime::trace::file::{Detail, Entry, TraceWriter};
-use grind_runtime::trace::{Event, EventKind, ThreadId};
+use grind_runtime::trace::{Detail, Entry, TraceWriter};
 use locking_guest::{Made, calls, guest, seeded};
 use recording::{Memory, open, record};
 use std::ops::ControlFlow;
@@ -350,7 +350,7 @@ fn reads(bytes: &[u8]) -> bool {
     let mut trace = open(bytes).unwrap();
     let sites = Arc::clone(trace.sites());
     while let Some(entry) = trace.next_entry().unwrap() {
-        let accesses = |record: grind_runtime::trace::Record| {
+        let accesses = |record: grind_runtime::model::Record| {
             let site = sites.get(record.site());
             site.kind == SiteKind::Read && record.base() == X
         };

@@ -1,9 +1,8 @@
 //! The same module, inputs and seed give the same events, bit for bit: every guest there is, twice.
 
-use grind_runtime::machine::{self, BufferIo, Ending, Limits, MachineConfig, RunResult, RunStats};
+use grind_runtime::machine::{self, BufferIo, Ending, MachineConfig, RunResult, RunStats};
+use grind_runtime::model::{EventHash, Limits, Strategy};
 use grind_runtime::program::Program;
-use grind_runtime::schedule::Strategy;
-use grind_runtime::trace::EventHash;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -7,9 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::machine::{MachineConfig, NullIo, Session, Trap, Value};
+use grind_runtime::model::{NullSink, Strategy};
 use grind_runtime::program::Program;
-use grind_runtime::schedule::Strategy;
-use grind_runtime::trace::NullSink;
 use std::fmt::Write;
 
 /// Generated calls.

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::host::{self, ExitCode, RunOptions};
-use grind_runtime::machine::{NullIo, Unfinished};
+use grind_runtime::machine::NullIo;
+use grind_runtime::model::Unfinished;
 use grind_runtime::program::embedder::{Call, Driver, HostImport, ValType};
 use grind_runtime::program::{Program, ProgramError, ProgramOptions};
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{BufferIo, Entry, MachineError, Unfinished};
+use grind_runtime::machine::{BufferIo, MachineError};
+use grind_runtime::model::{Entry, Unfinished};
 use grind_runtime::program::Program;
 
 /// Each function writes its letter. `main` starts a thread, which writes `t` unless the run ends before.

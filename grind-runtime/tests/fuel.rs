@@ -9,10 +9,12 @@
 mod generated;
 
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{self, BufferIo, Ending, FUEL, Limits, MachineConfig, Unfinished};
+use grind_runtime::machine::{self, BufferIo, Ending, FUEL, MachineConfig};
+use grind_runtime::model::{
+    Event, EventHash, EventKind, EventSink, Flow, Limits, Records, Slice, ThreadId, Unfinished,
+};
 use grind_runtime::program::Program;
-use grind_runtime::schedule::{Point, PointKind, Scheduler, Slice};
-use grind_runtime::trace::{Event, EventHash, EventKind, EventSink, Flow, Records, ThreadId};
+use grind_runtime::schedule::{Point, PointKind, Scheduler};
 use std::path::{Path, PathBuf};
 
 /// Generated programs.

@@ -10,9 +10,8 @@
 
 use arbitrary::Unstructured;
 use grind_runtime::machine::{MachineConfig, MachineError, NullIo, Session, Trap, Value};
+use grind_runtime::model::{NullSink, Strategy};
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
-use grind_runtime::schedule::Strategy;
-use grind_runtime::trace::NullSink;
 use std::collections::BTreeMap;
 use wasmparser::{Operator, Parser, Payload};
 use wasmtime::{ExternType, Val, ValType};

@@ -10,7 +10,7 @@ use grind_runtime::host::{self, RunOptions, TraceOutput};
 use grind_runtime::machine::Ending;
 use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed};
 use grind_runtime::program::Program;
-use grind_runtime::trace::file::Detail;
+use grind_runtime::trace::Detail;
 use recording::{open, record};
 use std::ops::ControlFlow;
 

@@ -15,7 +15,7 @@ use grind_runtime::host::{self, TraceOutput};
 use grind_runtime::machine::NullIo;
 use grind_runtime::offline::{self, Analysis, Bounds, Predicted};
 use grind_runtime::program::Program;
-use grind_runtime::trace::file::Detail;
+use grind_runtime::trace::Detail;
 use locking_guest::{Made, guest, seeded};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

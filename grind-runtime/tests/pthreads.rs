@@ -3,9 +3,9 @@
 use grind_runtime::analysis::{Diagnosis, Misuse};
 use grind_runtime::host::{self, Outcome, RunOptions};
 use grind_runtime::machine::BufferIo;
+use grind_runtime::model::{HandleMisuse, ThreadId};
 use grind_runtime::program::interceptors::{Role, Rule};
 use grind_runtime::program::{Program, ProgramOptions};
-use grind_runtime::trace::{HandleMisuse, ThreadId};
 
 fn run(text: &str, interceptors: Vec<Rule>) -> Outcome<BufferIo> {
     let wasm = wat::parse_str(text).expect("a module");

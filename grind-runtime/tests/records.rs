@@ -4,9 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::machine::{self, MachineConfig, NullIo};
-use grind_runtime::program::{Program, sites::SiteKind};
-use grind_runtime::schedule::{Point, Scheduler, Slice};
-use grind_runtime::trace::{Event, EventKind, EventSink, Flow, Records, ThreadEnd, ThreadId};
+use grind_runtime::model::sites::SiteKind;
+use grind_runtime::model::{
+    Event, EventKind, EventSink, Flow, Records, Slice, ThreadEnd, ThreadId,
+};
+use grind_runtime::program::Program;
+use grind_runtime::schedule::{Point, Scheduler};
 use std::sync::Arc;
 
 /// Slices of the same length.

@@ -9,13 +9,12 @@ mod read_trace;
 mod recording;
 
 use grind_runtime::host::{self, ReplayError, ReplayOptions, RunOptions, TraceInput};
-use grind_runtime::machine::{BufferIo, Limits, NullIo};
+use grind_runtime::machine::{BufferIo, NullIo};
+use grind_runtime::model::{Event, EventKind, Limits, LockMode, Slice, Strategy, ThreadId};
 use grind_runtime::program::Program;
-use grind_runtime::schedule::{Slice, Strategy};
-use grind_runtime::trace::file::{
+use grind_runtime::trace::{
     Detail, Entry, TraceEnd, TraceError, TraceReader, TraceWriter, VERSION,
 };
-use grind_runtime::trace::{Event, EventKind, LockMode, ThreadId};
 use recording::{Memory, header, open, record};
 use std::path::Path;
 
@@ -173,7 +172,7 @@ fn an_input_larger_than_a_chunk_comes_whole() {
     for input in &inputs {
         writer.input(input.clone());
     }
-    writer.slice(grind_runtime::schedule::Slice {
+    writer.slice(grind_runtime::model::Slice {
         thread: ThreadId(3),
         words: 17,
     });
@@ -192,8 +191,8 @@ fn an_input_larger_than_a_chunk_comes_whole() {
     ));
 }
 
-fn footer() -> grind_runtime::trace::file::Footer {
-    grind_runtime::trace::file::Footer {
+fn footer() -> grind_runtime::trace::Footer {
+    grind_runtime::trace::Footer {
         exit_code: 0,
         words: 0,
         events: 0,

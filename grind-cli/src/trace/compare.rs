@@ -7,9 +7,9 @@ use crate::trace_file::TraceFile;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::host::{ExitCode, TraceInput};
+use grind_runtime::model::Event;
 use grind_runtime::report::log;
-use grind_runtime::trace::Event;
-use grind_runtime::trace::file::{Entry, TraceReader};
+use grind_runtime::trace::{Entry, TraceReader};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -3,10 +3,9 @@
 use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
 use grind_runtime::host::{self, RunOptions, TraceOutput};
 use grind_runtime::machine::{self, Ending, MachineConfig, NullIo};
+use grind_runtime::model::{Event, EventKind, EventSink, NullSink, Strategy, ThreadId};
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
-use grind_runtime::schedule::Strategy;
-use grind_runtime::trace::file::{Detail, Header, ModuleHash, TraceWriter};
-use grind_runtime::trace::{Event, EventKind, EventSink, NullSink, ThreadId};
+use grind_runtime::trace::{Detail, Header, ModuleHash, TraceWriter};
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Write};
 use std::process::Command;

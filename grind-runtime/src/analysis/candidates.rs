@@ -8,7 +8,7 @@
 
 use super::diagnosis::{Access, AccessKind, Diagnosed, Diagnosis, HeapBlock, StackPlace};
 use super::history::History;
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 use rustc_hash::FxHashMap;
 
 /// The earlier access of a race.

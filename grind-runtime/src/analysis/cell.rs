@@ -1,7 +1,7 @@
 //! One access, as shadow memory remembers it: an epoch, what kind, which bytes, and a hint at where.
 
 use super::clock::{MAX_CLOCK, Slot, VectorClock};
-use crate::program::sites::SiteId;
+use crate::model::sites::SiteId;
 
 const CLOCK_SHIFT: u32 = 32;
 const SLOT_SHIFT: u32 = 21;

@@ -9,7 +9,7 @@
 //!
 //! Vector clocks: Mattern, *Virtual time and global states of distributed systems* (1989); Fidge (1988).
 
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 
 /// How many slots shadow memory can tell apart.
 pub(super) const MAX_SLOTS: u32 = 1 << 11;

@@ -12,9 +12,9 @@
 
 use super::diagnosis::{HeapBlock, HeldLock, Misuse, Stack, StackPlace, ThreadInfo, TrappedThread};
 use super::limits::Limits;
-use crate::program::sites::SiteId;
-use crate::trace::locks::{Change, Held, Hook, LockState, Wanted};
-use crate::trace::{Event, EventKind, ThreadEnd, ThreadId};
+use crate::model::locks::{Change, Held, Hook, LockState, Wanted};
+use crate::model::sites::SiteId;
+use crate::model::{Event, EventKind, ThreadEnd, ThreadId};
 use rustc_hash::{FxHashMap, FxHasher};
 use std::collections::BTreeSet;
 use std::hash::Hasher;

@@ -21,8 +21,8 @@ use super::diagnosis::{BlockedThread, Diagnosis, MemoryPlace, Wanted};
 use super::happens_before::HappensBefore;
 use super::lock_misuse::LockMisuse;
 use super::notifications::Notifications;
-use crate::trace::locks::Hook;
-use crate::trace::{BlockedOn, LockMode, ThreadId, WaitKind};
+use crate::model::locks::Hook;
+use crate::model::{BlockedOn, LockMode, ThreadId, WaitKind};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -270,7 +270,7 @@ fn writers_in_the_way(
     mode: LockMode,
     blocked: &[(ThreadId, BlockedOn)],
 ) -> Vec<ThreadId> {
-    let written = |(_, held): (_, &crate::trace::locks::Held)| held.mode == LockMode::Exclusive;
+    let written = |(_, held): (_, &crate::model::locks::Held)| held.mode == LockMode::Exclusive;
     if mode == LockMode::Exclusive || contexts.holders(lock).any(written) {
         return Vec::new();
     }

@@ -1,8 +1,8 @@
 //! What a detector says, in sites and addresses; `report` turns it into something to read.
 
 use super::history::History;
-use crate::program::sites::SiteId;
-use crate::trace::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
+use crate::model::sites::SiteId;
+use crate::model::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
 use serde::{Deserialize, Serialize};
 
 /// Call stack as sites, innermost first. The first is the access or event itself, the others calls.

@@ -13,8 +13,8 @@ use super::clock::VectorClock;
 use super::context::ThreadContext;
 use super::order::granules;
 use super::shadow::Shadow;
-use crate::program::sites::{SiteId, SiteKind, SiteTable};
-use crate::trace::{Record, Records, Region, region};
+use crate::model::sites::{SiteId, SiteKind, SiteTable};
+use crate::model::{Record, Records, Region, region};
 
 /// The highest [`SiteKind`] that is an access.
 pub(super) const WRITE: u8 = SiteKind::Write as u8;

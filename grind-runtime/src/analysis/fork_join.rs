@@ -14,7 +14,7 @@
 use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
 use super::rounds::Rounds;
-use crate::trace::{Event, EventKind, ThreadId};
+use crate::model::{Event, EventKind, ThreadId};
 use std::sync::Arc;
 
 /// A stretch of a thread's life between two creations of other threads.
@@ -198,7 +198,7 @@ impl ForkJoin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::ThreadEnd;
+    use crate::model::ThreadEnd;
 
     fn order(slots: u32) -> ForkJoin {
         ForkJoin::new(&Limits {

@@ -13,7 +13,7 @@
 
 use super::context::Contexts;
 use super::diagnosis::{Diagnosed, Diagnosis, Stack};
-use crate::trace::{Event, EventKind, ThreadId};
+use crate::model::{Event, EventKind, ThreadId};
 use rustc_hash::FxHashMap;
 
 /// At most this many distinct ones are kept; others count towards nothing.

@@ -34,8 +34,8 @@ use super::limits::Limits;
 use super::order::{Moment, Order};
 use super::shadow::Shadow;
 use super::stack_overflow::{StackOverflow, StackOverflows};
-use crate::program::sites::{SiteId, SiteTable};
-use crate::trace::{
+use crate::model::sites::{SiteId, SiteTable};
+use crate::model::{
     AtomicKind, Event, EventKind, ObjectAct, RangeOrigin, Record, Records, ThreadId, WaitOutcome,
 };
 

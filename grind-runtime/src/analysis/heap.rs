@@ -10,7 +10,7 @@
 use super::context::ThreadContext;
 use super::diagnosis::{HeapBlock, Stack};
 use super::limits::Limits;
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -213,7 +213,7 @@ impl Heap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::sites::SiteId;
+    use crate::model::sites::SiteId;
 
     fn heap(blocks: usize, frames: usize) -> Heap {
         Heap::new(&Limits {

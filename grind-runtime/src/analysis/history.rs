@@ -8,7 +8,7 @@
 
 use super::context::Contexts;
 use super::diagnosis::{Access, Stack};
-use crate::trace::{AtomicKind, Event, EventKind, LockChange, LockMode, ThreadId, WaitOutcome};
+use crate::model::{AtomicKind, Event, EventKind, LockChange, LockMode, ThreadId, WaitOutcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;

@@ -31,8 +31,8 @@ use super::stack_overflow::StackOverflow;
 use super::sync_objects::{Broken, SyncObjects};
 use super::thread_leak::ThreadLeaks;
 use super::traps::{self, Traps};
-use crate::program::sites::{SiteId, SiteTable};
-use crate::trace::{Event, EventKind, EventSink, Flow, ObjectAct, Records, ThreadEnd, ThreadId};
+use crate::model::sites::{SiteId, SiteTable};
+use crate::model::{Event, EventKind, EventSink, Flow, ObjectAct, Records, ThreadEnd, ThreadId};
 use std::sync::Arc;
 
 /// Which race detection to do.

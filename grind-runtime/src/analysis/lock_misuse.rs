@@ -21,7 +21,7 @@
 use super::context::Contexts;
 use super::diagnosis::{Diagnosed, Diagnosis, Misuse, Wanted};
 use super::sync_objects::Broken;
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 
 /// At most this many distinct ones are kept; others count towards nothing.
 const MAX_KEPT: usize = 1000;

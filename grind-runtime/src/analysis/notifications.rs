@@ -7,8 +7,8 @@
 
 use super::context::Contexts;
 use super::diagnosis::Stack;
-use crate::trace::locks::Hook;
-use crate::trace::{Event, EventKind, ThreadId};
+use crate::model::locks::Hook;
+use crate::model::{Event, EventKind, ThreadId};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 

@@ -43,7 +43,7 @@
 use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
 use super::rounds::Rounds;
-use crate::trace::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome};
+use crate::model::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //!
 //! A barrier, and a round of it, is remembered while a thread is in it: at most one per thread.
 
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 

@@ -20,8 +20,8 @@ use super::heap::{Heap, Release};
 use super::history::{self, Entry, StepLog};
 use super::limits::Limits;
 use super::order::{Order, granules};
-use crate::program::sites::SiteTable;
-use crate::trace::{Event, EventKind, Records, ThreadId};
+use crate::model::sites::SiteTable;
+use crate::model::{Event, EventKind, Records, ThreadId};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
 

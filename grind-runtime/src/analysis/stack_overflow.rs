@@ -8,7 +8,7 @@
 //! **Cost**: one look at the heap's blocks for each time that a stack is seen to have grown.
 
 use super::heap::Heap;
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

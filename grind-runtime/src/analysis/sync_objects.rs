@@ -27,8 +27,8 @@
 use super::context::Contexts;
 use super::diagnosis::{Misuse, Stack};
 use super::order::Moment;
-use crate::program::sites::{SiteId, SiteKind, SiteTable};
-use crate::trace::{
+use crate::model::sites::{SiteId, SiteKind, SiteTable};
+use crate::model::{
     AtomicKind, Event, EventKind, ObjectAct, ObjectKind, Records, ThreadEnd, ThreadId,
 };
 use std::collections::BTreeMap;

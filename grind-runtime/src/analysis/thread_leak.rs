@@ -16,7 +16,7 @@
 
 use super::context::Contexts;
 use super::diagnosis::{Diagnosed, Diagnosis, Stack};
-use crate::trace::{Event, EventKind, ThreadEnd, ThreadId};
+use crate::model::{Event, EventKind, ThreadEnd, ThreadId};
 use std::collections::BTreeSet;
 
 /// How many threads of one place are named. Others count.

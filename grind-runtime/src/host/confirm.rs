@@ -13,10 +13,10 @@ use super::steer::Steer;
 use super::{Pass, RunOptions, TraceInput, pass};
 use crate::analysis::{AnalysisOptions, Diagnosis, LiveAnalysis};
 use crate::machine::Control;
+use crate::model::sites::SiteId;
 use crate::offline::{Bounds, OfflineError, Plan, Plans, Predicted};
 use crate::program::Program;
-use crate::program::sites::SiteId;
-use crate::trace::file::{Entry, Header, TraceError, TraceReader, TraceWriter};
+use crate::trace::{Entry, Header, TraceError, TraceReader, TraceWriter};
 use std::io;
 use std::sync::Arc;
 

@@ -37,20 +37,17 @@ pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, listen, replay};
 
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
-use crate::machine::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
-use crate::machine::{
-    self, Control, Ending, Entry, HostIo, LimitReached, Limits, MachineConfig, MachineError,
-    RunStats,
-};
+use crate::machine::{self, Control, Ending, HostIo, MachineConfig, MachineError, RunStats};
+use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
+use crate::model::sites::SiteTable;
+use crate::model::{Entry, EventSink, LimitReached, Limits, Strategy};
 use crate::offline::Observed;
 use crate::program::Program;
-use crate::program::sites::SiteTable;
 use crate::program::symbols::Symbolizer;
 use crate::report::identity::Index;
 use crate::report::{Finding, FindingKind, GuestExit, Report, notes};
-use crate::schedule::{Scheduler, Strategy};
-use crate::trace::EventSink;
-use crate::trace::file::{Footer, TraceWriter};
+use crate::schedule::Scheduler;
+use crate::trace::{Footer, TraceWriter};
 use record::{Audience, Tape, TapedIo};
 use std::any::Any;
 use std::collections::BTreeSet;

@@ -3,8 +3,8 @@
 //!
 //! **Limits**: the first 100,000 observations are kept, the others counted.
 
-use crate::program::sites::{SiteId, SiteKind, SiteTable};
-use crate::trace::{Event, EventKind, EventSink, Flow, RangeOrigin, Records, ThreadId};
+use crate::model::sites::{SiteId, SiteKind, SiteTable};
+use crate::model::{Event, EventKind, EventSink, Flow, RangeOrigin, Records, ThreadId};
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -6,10 +6,10 @@
 use super::ExitCode;
 use crate::machine::Control;
 use crate::machine::io::{Answer, Call, Errno, HostIo, Node};
+use crate::model::{Event, EventKind, EventSink, Flow, Records, Slice, ThreadId};
 use crate::program::embedder::Effects;
-use crate::schedule::{Point, PointKind, Scheduler, Slice};
-use crate::trace::file::{Detail, Entry, TraceEnd, TraceError, TraceReader};
-use crate::trace::{Event, EventKind, EventSink, Flow, Records, ThreadId};
+use crate::schedule::{Point, PointKind, Scheduler};
+use crate::trace::{Detail, Entry, TraceEnd, TraceError, TraceReader};
 use std::fmt::Display;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -2,10 +2,10 @@
 
 use crate::analysis::LiveAnalysis;
 use crate::machine::io::{Answer, Call, Errno, HostIo};
+use crate::model::{Event, EventSink, Flow, Records, Slice, ThreadId};
 use crate::program::embedder::Effects;
-use crate::schedule::{Point, Scheduler, Slice};
-use crate::trace::file::TraceWriter;
-use crate::trace::{Event, EventSink, Flow, Records, ThreadId};
+use crate::schedule::{Point, Scheduler};
+use crate::trace::TraceWriter;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -6,9 +6,9 @@ use super::record::{Tape, TraceOutput};
 use super::{Outcome, Pass, RunOptions, SECOND_STOPPED, downcast, pass};
 use crate::analysis::{AnalysisOptions, Detect, LiveAnalysis};
 use crate::machine::{Control, Ending, HostIo, MachineError, NullIo};
+use crate::model::EventSink;
 use crate::program::{Program, ProgramOptions};
-use crate::trace::EventSink;
-use crate::trace::file::{Header, ModuleHash, TraceError, TraceReader, TraceWriter};
+use crate::trace::{Header, ModuleHash, TraceError, TraceReader, TraceWriter};
 use std::sync::Arc;
 
 /// What to do with a trace besides running it.

@@ -3,10 +3,10 @@
 //! A plan counts visible steps, not words: a lock that was waited for in the trace and is free now takes other words
 //! to acquire. A thread that cannot go on is passed over; after the plan, threads take turns.
 
+use crate::model::sites::SiteTable;
+use crate::model::{Event, EventSink, Flow, Records, Slice, Strategy, ThreadId};
 use crate::offline::{Plan, Tracker};
-use crate::program::sites::SiteTable;
-use crate::schedule::{Point, Scheduler, Slice, Strategy};
-use crate::trace::{Event, EventSink, Flow, Records, ThreadId};
+use crate::schedule::{Point, Scheduler};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Decisions for a thread that gets no further, until another is let run.

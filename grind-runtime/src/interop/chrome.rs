@@ -1,13 +1,13 @@
 //! Trace Event Format, as Perfetto and `chrome://tracing` open it: one track per thread, locks and waits as slices on
-//! it, and flow arrows for what orders threads (`trace/lanes.rs`).
+//! it, and flow arrows for what orders threads (`model/lanes.rs`).
 //!
 //! Time is the number of the event, as microseconds: the order is what matters, and a run on one processor has no other
 //! time that is exact.
 
 use super::InteropError;
-use crate::trace::file::{Entry, TraceReader};
-use crate::trace::lanes::{Arrow, Drawn, Lanes, Slice};
-use crate::trace::{EventKind, ThreadId};
+use crate::model::lanes::{Arrow, Drawn, Lanes, Slice};
+use crate::model::{EventKind, ThreadId};
+use crate::trace::{Entry, TraceReader};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 

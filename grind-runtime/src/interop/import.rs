@@ -5,13 +5,13 @@
 //! exported, not replayed.
 
 use super::InteropError;
-use crate::machine::{Entry, Limits};
+use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
+use crate::model::{
+    Entry, Event, EventKind, Limits, LockMode, Record, RecordBuffer, Strategy, ThreadEnd, ThreadId,
+};
 use crate::predict::well_formed::WellFormed;
 use crate::predict::{Event as Foreign, Op, Operand, Source};
-use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
-use crate::schedule::Strategy;
-use crate::trace::file::{Detail, Footer, Header, ModuleHash, TraceWriter};
-use crate::trace::{Event, EventKind, LockMode, Record, RecordBuffer, ThreadEnd, ThreadId};
+use crate::trace::{Detail, Footer, Header, ModuleHash, TraceWriter};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::io::Write;

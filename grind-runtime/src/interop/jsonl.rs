@@ -1,9 +1,9 @@
 //! JSON Lines: the header, then one object for each thing that happened, then how it ended.
 
 use super::InteropError;
-use crate::program::sites::{SiteId, SiteKind, SiteTable};
-use crate::trace::file::{Entry, TraceEnd, TraceReader};
-use crate::trace::{Event, ThreadId};
+use crate::model::sites::{SiteId, SiteKind, SiteTable};
+use crate::model::{Event, ThreadId};
+use crate::trace::{Entry, TraceEnd, TraceReader};
 use serde::Serialize;
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ enum Line<'a> {
         module: &'a str,
         module_sha256: String,
         seed: u64,
-        detail: crate::trace::file::Detail,
+        detail: crate::trace::Detail,
     },
     Slice {
         thread: u32,
@@ -116,7 +116,7 @@ pub fn write<R: Read>(mut trace: TraceReader<R>, mut out: impl Write) -> Result<
 fn of_record(
     sites: &SiteTable,
     thread: ThreadId,
-    record: crate::trace::Record,
+    record: crate::model::Record,
 ) -> Option<Line<'static>> {
     let id: SiteId = record.site();
     let site = sites.get(id);

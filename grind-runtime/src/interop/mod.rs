@@ -20,7 +20,7 @@ pub mod timeline;
 use crate::offline::OfflineError;
 use crate::predict::ReadError;
 use crate::predict::rapid_bin::WriteError;
-use crate::trace::file::TraceError;
+use crate::trace::TraceError;
 use std::io;
 
 /// Why a trace could not be brought into another format, or from one.

@@ -10,9 +10,9 @@
 //! | `offset` | int64, optional | of the instruction, or of the innermost call, in the module |
 
 use super::InteropError;
-use crate::program::sites::SiteKind;
-use crate::trace::file::{Entry, TraceReader};
-use crate::trace::{Event, EventKind};
+use crate::model::sites::SiteKind;
+use crate::model::{Event, EventKind};
+use crate::trace::{Entry, TraceReader};
 use ::parquet::basic::{Compression, ZstdLevel};
 use ::parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use ::parquet::errors::ParquetError;

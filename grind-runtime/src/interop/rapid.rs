@@ -10,7 +10,7 @@
 use super::InteropError;
 use crate::offline::Translation;
 use crate::predict::{Event, Extensions, Op, RapidBinWriter, Source, write_std};
-use crate::trace::file::{TraceError, TraceReader};
+use crate::trace::{TraceError, TraceReader};
 use rustc_hash::FxHashMap;
 use std::io::{Read, Seek, Write};
 

@@ -7,13 +7,13 @@
 //! **Limits**: 100,000 slices and arrows; more are counted.
 
 use super::InteropError;
-use crate::program::sites::{SiteId, SiteTable};
+use crate::model::lanes::{self, Drawn, Lanes};
+use crate::model::sites::{SiteId, SiteTable};
+use crate::model::{Event, EventKind, EventSink, Flow, RangeOrigin, Records, ThreadId};
 use crate::report::finding::Evidence;
 use crate::report::timeline::{Arrow, ArrowKind, Lane, Mark, Point, Slice, SliceKind, Timeline};
 use crate::report::{Finding, Fingerprint};
-use crate::trace::file::{Entry, TraceReader};
-use crate::trace::lanes::{self, Drawn, Lanes};
-use crate::trace::{Event, EventKind, EventSink, Flow, RangeOrigin, Records, ThreadId};
+use crate::trace::{Entry, TraceReader};
 use rustc_hash::FxHashMap;
 use std::io::Read;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 //! then one out of bounds.
 
 use super::Trap;
+use crate::model::AtomicKind;
 use crate::program::AtomicOp;
-use crate::trace::AtomicKind;
 
 /// One atomic access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Virtual time: it advances with work done, and jumps ahead when everyone waits.
 
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 use std::collections::BTreeSet;
 
 /// Nanoseconds that a word of the ring stands for. Near enough to native speed for time-outs to keep their

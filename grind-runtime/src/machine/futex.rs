@@ -1,6 +1,6 @@
 //! Who waits on which address. Wake-up is first in, first out, as the threads proposal wants it.
 
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Waiters by address.

@@ -4,7 +4,7 @@
 //! it as soon as that memory is allocated again, and whoever uses it until then uses what is gone.
 
 use super::state::State;
-use crate::trace::{EventKind, HandleMisuse, ThreadId};
+use crate::model::{EventKind, HandleMisuse, ThreadId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 

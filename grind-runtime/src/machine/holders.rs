@@ -3,7 +3,7 @@
 //! The layout is that of musl, which wasi-libc and Emscripten have theirs from.
 
 use super::intercepts::word;
-use crate::trace::{LockMode, ObjectKind, ThreadId};
+use crate::model::{LockMode, ObjectKind, ThreadId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 

@@ -5,7 +5,7 @@
 
 use super::io::{Answer, Call, Node};
 use super::state::State;
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 use std::collections::BTreeSet;
 
 /// Virtual nanoseconds between two questions while other threads run: some milliseconds of the host's time.

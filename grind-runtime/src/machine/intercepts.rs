@@ -12,8 +12,8 @@ use super::state::State;
 use super::stdio;
 use super::thread::Thread;
 use super::waits;
+use crate::model::{EventKind, LockMode, ObjectAct, ObjectKind, RangeOrigin, ThreadId};
 use crate::program::interceptors::{Interceptor, Role, TextEnd};
-use crate::trace::{EventKind, LockMode, ObjectAct, ObjectKind, RangeOrigin, ThreadId};
 
 /// An intercepted function that a thread is in.
 #[derive(Clone, Copy, Debug)]

@@ -7,10 +7,10 @@
 use super::atomics;
 use super::intercepts::{Frame, Function};
 use super::state::State;
+use crate::model::sites::SiteId;
+use crate::model::{AtomicKind, EventKind, LockChange, LockMode, ThreadId};
 use crate::program::interceptors::Role;
 use crate::program::lock_words::{LockState, LockWord, NO_DEADLINE, Part};
-use crate::program::sites::SiteId;
-use crate::trace::{AtomicKind, EventKind, LockChange, LockMode, ThreadId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;

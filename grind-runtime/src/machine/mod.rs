@@ -15,7 +15,6 @@ mod input;
 mod intercepts;
 pub mod io;
 mod last_words;
-pub(crate) mod limits;
 mod lock_words;
 mod names;
 mod ops;
@@ -29,14 +28,12 @@ mod waits;
 pub use control::Control;
 pub use engine::{Session, Value};
 pub use io::{BufferIo, HostIo, NullIo};
-pub use limits::{LimitReached, Limits};
 pub use trap::Trap;
 
+use crate::model::sites::SiteId;
+use crate::model::{Entry, EventSink, LimitReached, Limits, ThreadId};
 use crate::program::Program;
-use crate::program::sites::SiteId;
 use crate::schedule::Scheduler;
-use crate::trace::{EventSink, ThreadId};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -70,33 +67,6 @@ pub struct MachineConfig {
 /// tenth of a second or so. Metering costs 3 %. Less changes the schedule and costs time, and is for tests of what happens where fuel
 /// ends; an instruction that needs more is given what it needs.
 pub const FUEL: u64 = 10_000_000;
-
-/// What the main thread runs, and what its end means.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Entry {
-    /// Exported function; by default `_start`, else `main`. If it is another than `_start`, `_initialize` runs first,
-    /// where it is exported.
-    pub function: Option<String>,
-    /// Run `_start` first, and the function when that returned.
-    pub after_start: bool,
-    /// What becomes of the other threads when it has returned, or the guest has called exit.
-    pub unfinished: Unfinished,
-}
-
-/// What becomes of threads that have not ended when the main thread has returned, or the guest has called exit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Unfinished {
-    /// They end with the run, where they are.
-    End,
-    /// They run to their ends, if the main thread returned; the run ends when they have.
-    Wait,
-    /// They run on for a while, as if the main thread had been held up right before its end, and are looked at like before: at
-    /// most [`AFTERWARDS`] of virtual time, and [`WORK_AFTERWARDS`] of work. Nothing of it reaches the host: a thread goes no further
-    /// than to where it wants to write, read or ask. The run ends as the main thread ended it, unless a thread traps where that ends
-    /// all.
-    #[default]
-    Observe,
-}
 
 /// Virtual nanoseconds for which unfinished threads are observed: sleeps of a few seconds. ThreadSanitizer waits for one second (its
 /// `atexit_sleep_ms`) of real time.

@@ -5,8 +5,8 @@
 
 use super::intercepts::word;
 use super::state::State;
+use crate::model::{EventKind, ThreadId};
 use crate::program::interceptors::Role;
-use crate::trace::{EventKind, ThreadId};
 use std::collections::BTreeMap;
 
 /// Handles of themselves that threads asked for; of further ones, a name given by handle is not seen.

@@ -4,17 +4,17 @@
 //! the operation pending, and it is carried out when the thread's turn comes. So an operation and its
 //! event are one step, and the order of events is the order in memory.
 
+use super::Trap;
 use super::abi::{Ctx, HostFn};
 use super::atomics;
 use super::lock_words::{self, Done};
 use super::scopes;
 use super::state::State;
 use super::thread::{Block, Way};
-use super::{Trap, limits::LimitReached};
+use crate::model::sites::SiteId;
+use crate::model::{AtomicKind, EventKind, LimitReached, RangeOrigin, ThreadId, WaitOutcome};
 use crate::program::AtomicOp;
 use crate::program::embedder::{Call, Driver, Touch};
-use crate::program::sites::SiteId;
-use crate::trace::{AtomicKind, EventKind, RangeOrigin, ThreadId, WaitOutcome};
 
 /// Bytes of a page of memory.
 const PAGE: u64 = 65_536;

@@ -5,7 +5,7 @@
 //! for all, in every schedule; that is told as [`EventKind::ThreadDone`]. The atomics order the threads themselves.
 
 use super::state::State;
-use crate::trace::{EventKind, ThreadId};
+use crate::model::{EventKind, ThreadId};
 use std::collections::BTreeMap;
 
 /// Scopes whose end is awaited at once; that of further ones is not seen.

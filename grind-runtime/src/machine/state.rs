@@ -8,23 +8,23 @@ use super::futex::Futexes;
 use super::input::InputWaiters;
 use super::intercepts::Intercepts;
 use super::io::HostIo;
-use super::limits::{LimitReached, Limits, TOTAL_THREADS};
 use super::lock_words::LockWords;
 use super::names::Selves;
 use super::ops::{self, Op, Reply};
 use super::scopes::Scopes;
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
 use super::waits::{self, Waits};
-use super::{AFTERWARDS, Ending, MachineConfig, Trap, TrapReport, Unfinished, WORK_AFTERWARDS};
+use super::{AFTERWARDS, Ending, MachineConfig, Trap, TrapReport, WORK_AFTERWARDS};
+use crate::model::limits::TOTAL_THREADS;
+use crate::model::sites::{HEADER, SiteId, SiteKind, SiteTable};
+use crate::model::{
+    Event, EventKind, EventSink, Flow, LimitReached, Limits, RangeOrigin, Record, Records, SINGLE,
+    Slice, ThreadEnd, ThreadId, Unfinished, WaitOutcome, region,
+};
 use crate::program::embedder::{HostImport, ValType};
 use crate::program::imports::ThreadAbi;
-use crate::program::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::program::{Program, RING_END};
-use crate::schedule::{Point, PointKind, Scheduler, Slice};
-use crate::trace::{
-    Event, EventKind, EventSink, Flow, RangeOrigin, Record, Records, SINGLE, ThreadEnd, ThreadId,
-    WaitOutcome, region,
-};
+use crate::schedule::{Point, PointKind, Scheduler};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use threadlink::abi::Errno;

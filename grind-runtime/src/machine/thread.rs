@@ -3,10 +3,10 @@
 use super::intercepts::{Frame, Function};
 use super::last_words::LastWords;
 use super::ops::Op;
+use crate::model::sites::SiteId;
+use crate::model::{BlockedOn, ThreadId};
 use crate::program::RING_END;
 use crate::program::interceptors::Role;
-use crate::program::sites::SiteId;
-use crate::trace::{BlockedOn, ThreadId};
 
 /// What a thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@
 use super::intercepts::{Frame, word};
 use super::state::State;
 use super::thread::Thread;
+use crate::model::{BlockedOn, ThreadId, WaitKind, Waiting};
 use crate::program::interceptors::Role;
 use crate::program::waits::At;
-use crate::trace::{BlockedOn, ThreadId, WaitKind, Waiting};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use crate::predict::{
     Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
     ReadError, Shb, Stop, SyncPreserving, Totals, Wcp, WellFormed,
 };
-use crate::trace::file::{Detail, TraceError, TraceReader};
+use crate::trace::{Detail, TraceError, TraceReader};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -3,9 +3,9 @@
 use super::source::SyncSource;
 use super::visible::{At, Step};
 use crate::analysis::{Access, AccessKind, HeldLock, LockOrderEdge, Stack, ThreadInfo};
+use crate::model::{AtomicKind, LockMode, ThreadId};
 use crate::predict::ReadError;
 use crate::predict::event::MAX_THREADS;
-use crate::trace::{AtomicKind, LockMode, ThreadId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::ops::ControlFlow;

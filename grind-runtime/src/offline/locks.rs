@@ -18,8 +18,8 @@
 //!
 //! **Cost**: 8 bytes per address that atomics use; a look at the words held per plain write.
 
-use crate::program::sites::SiteId;
-use crate::trace::{Event, EventKind, LockChange, LockMode, WaitOutcome};
+use crate::model::sites::SiteId;
+use crate::model::{Event, EventKind, LockChange, LockMode, WaitOutcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What was learned.
@@ -172,7 +172,7 @@ impl Learning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{AtomicKind, ThreadId};
+    use crate::model::{AtomicKind, ThreadId};
 
     const LOCK: u32 = 0x40;
     const FAST: SiteId = SiteId(1);

@@ -13,9 +13,9 @@
 use super::analyses::{Analysis, Analyzed, Bounds, OfflineError, Progress};
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosis, Limits, LiveAnalysis, Stack};
 use crate::machine::Ending;
-use crate::program::sites::SiteId;
-use crate::trace::file::{Detail, Entry, TraceEnd, TraceError, TraceReader};
-use crate::trace::{Event, EventKind, EventSink, Flow, ThreadEnd, ThreadId};
+use crate::model::sites::SiteId;
+use crate::model::{Event, EventKind, EventSink, Flow, ThreadEnd, ThreadId};
+use crate::trace::{Detail, Entry, TraceEnd, TraceError, TraceReader};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::ops::ControlFlow;

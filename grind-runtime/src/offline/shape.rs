@@ -9,8 +9,8 @@
 use super::locks::Locks;
 use super::paged::Paged;
 use super::visible::{Step, Visible};
-use crate::trace::file::TraceError;
-use crate::trace::{AtomicKind, ThreadId};
+use crate::model::{AtomicKind, ThreadId};
+use crate::trace::TraceError;
 use rustc_hash::FxHashSet;
 use std::io::Read;
 use std::ops::ControlFlow;

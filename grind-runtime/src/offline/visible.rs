@@ -7,13 +7,13 @@
 
 use super::locks::{Learning, Locks};
 use crate::analysis::rounds::Rounds;
-use crate::program::sites::{SiteId, SiteKind, SiteTable};
-use crate::trace::calls::CallStack;
-use crate::trace::file::{Detail, Entry, TraceError, TraceReader};
-use crate::trace::locks::{Change, Held, LockState};
-use crate::trace::{
+use crate::model::calls::CallStack;
+use crate::model::locks::{Change, Held, LockState};
+use crate::model::sites::{SiteId, SiteKind, SiteTable};
+use crate::model::{
     AtomicKind, Event, EventKind, LockMode, ObjectAct, RangeOrigin, Records, ThreadId, WaitOutcome,
 };
+use crate::trace::{Detail, Entry, TraceError, TraceReader};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;

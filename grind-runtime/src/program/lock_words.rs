@@ -12,7 +12,7 @@
 //! **Misses** locks whose slow path has no name (a stripped module) or was merged with another's, until a thread
 //! has to wait for them; and what an inlined `try_lock` takes, for nothing tells it from another compare-exchange.
 
-use crate::trace::LockMode;
+use crate::model::LockMode;
 
 /// What a word means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,7 +7,6 @@ pub mod interceptors;
 pub mod lock_words;
 mod lower;
 mod module;
-pub mod sites;
 pub mod symbols;
 pub mod waits;
 
@@ -17,10 +16,10 @@ pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
 pub use module::{DataSegment, Export, Import, MemoryShape, ModuleInfo, unsupported_proposals};
 
+use crate::model::sites::{SiteId, SiteTable};
 use interceptors::{Interceptor, Role};
 use lock_words::LockWord;
 use rustc_hash::FxHashMap;
-use sites::{SiteId, SiteTable};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,7 @@
 //!
 //! The functions that have roles of their own (those of pthreads, and the locks that are words) are not here.
 
-use crate::trace::WaitKind;
+use crate::model::WaitKind;
 use WaitKind::*;
 use std::borrow::Cow;
 use wasmparser::{FuncType, ValType};

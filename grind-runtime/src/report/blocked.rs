@@ -4,9 +4,9 @@ use super::finding::{
     Blocked, BlockedThread, Evidence, Finding, FindingKind, WaitDetails, WaitsFor,
 };
 use super::text::{self, address_label};
+use crate::model::{ThreadId, WaitKind};
 use crate::program::symbols::Frame;
 use crate::program::waits::{self, Wait};
-use crate::trace::{ThreadId, WaitKind};
 
 /// How something is told of that threads wait for. `{}` stands for what it is.
 struct Words {

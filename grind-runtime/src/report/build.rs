@@ -12,10 +12,10 @@ use super::text;
 use crate::analysis::{
     self, AccessKind, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted,
 };
-use crate::program::sites::{Site, SiteId, SiteTable};
+use crate::model::sites::{Site, SiteId, SiteTable};
+use crate::model::{self, BlockedOn, LockMode, ThreadId, WaitKind, Waiting};
 use crate::program::symbols::{Frame, StackFrame, Symbolizer};
 use crate::program::waits::Wait;
-use crate::trace::{self, BlockedOn, LockMode, ThreadId, WaitKind, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Finding {
@@ -123,9 +123,9 @@ impl Builder<'_> {
                 given_up,
             } => {
                 let kind = match misuse {
-                    trace::HandleMisuse::DoubleJoin => FindingKind::DoubleJoin,
-                    trace::HandleMisuse::JoinDetached => FindingKind::JoinDetached,
-                    trace::HandleMisuse::DoubleDetach => FindingKind::DoubleDetach,
+                    model::HandleMisuse::DoubleJoin => FindingKind::DoubleJoin,
+                    model::HandleMisuse::JoinDetached => FindingKind::JoinDetached,
+                    model::HandleMisuse::DoubleDetach => FindingKind::DoubleDetach,
                 };
                 let misuse = HandleMisuse {
                     of: self.name(*of),

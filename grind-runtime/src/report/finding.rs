@@ -8,8 +8,8 @@ use super::frames::place;
 use super::history::History;
 use super::identity::Identity;
 use super::text;
+use crate::model::{ThreadId, WaitKind};
 use crate::program::symbols::{Frame, StackFrame, Variable};
-use crate::trace::{ThreadId, WaitKind};
 use serde::{Deserialize, Serialize};
 
 /// What is wrong. The names are stable: configuration, suppressions and exit policies use them.

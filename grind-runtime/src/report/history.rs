@@ -4,8 +4,8 @@ use super::finding::{Finding, Race};
 use super::frames::{is_library, place};
 use super::text::{address_label, hex};
 use crate::analysis::Deed;
+use crate::model::ThreadId;
 use crate::program::symbols::Frame;
-use crate::trace::ThreadId;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

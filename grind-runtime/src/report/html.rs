@@ -15,8 +15,8 @@ use super::sections::{Role, Section, sections};
 use super::source::Source;
 use super::text::{address_label, clean, count, is_unprintable, shorten};
 use super::{Options, Report};
+use crate::model::ThreadId;
 use crate::program::symbols::Frame;
-use crate::trace::ThreadId;
 use askama::Template;
 use sha2::{Digest, Sha256};
 

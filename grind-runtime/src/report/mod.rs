@@ -40,8 +40,8 @@ pub use fingerprint::Fingerprint;
 pub use kind::Kind;
 pub use options::Options;
 
+use crate::model::ThreadId;
 use crate::program::symbols::{Frame, SymbolSource, Symbolizer};
-use crate::trace::ThreadId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

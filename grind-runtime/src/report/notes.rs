@@ -3,7 +3,7 @@
 use super::frames::place;
 use super::text;
 use crate::analysis::AnalysisOutcome;
-use crate::program::sites::SiteTable;
+use crate::model::sites::SiteTable;
 use crate::program::symbols::{Frame, Symbolizer};
 
 /// Threads that somebody could have joined, and that ran still when the main thread ended: no defect.

@@ -8,8 +8,8 @@ use super::finding::{
     Memory, Race,
 };
 use super::text::{self, address_label, hex};
+use crate::model::ThreadId;
 use crate::program::symbols::Frame;
-use crate::trace::ThreadId;
 
 /// What a section is to its finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Words and guest text: everything a guest can name passes through here on its way to a terminal.
 
 use super::log::completes_mark;
+use crate::model::ThreadId;
 use crate::program::symbols::Variable;
-use crate::trace::ThreadId;
 use std::fmt::Write as _;
 
 /// Longest thread or lock name shown, in characters.

@@ -4,7 +4,7 @@
 //! order of events, so that what happened first has the lower one.
 
 use super::Fingerprint;
-use crate::trace::ThreadId;
+use crate::model::ThreadId;
 use serde::{Deserialize, Serialize};
 
 /// A timeline.

@@ -10,8 +10,8 @@ use super::log::shield;
 use super::sections::{self, Role, Section};
 use super::text::{self, clean, shorten};
 use super::{Options, Report};
+use crate::model::ThreadId;
 use crate::program::symbols::Frame;
-use crate::trace::ThreadId;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -9,7 +9,7 @@ mod round_robin;
 pub use random::Random;
 pub use round_robin::RoundRobin;
 
-use crate::trace::ThreadId;
+use crate::model::{Slice, Strategy, ThreadId};
 use serde::{Deserialize, Serialize};
 
 /// Why the machine asks.
@@ -39,16 +39,6 @@ pub struct Point<'a> {
     pub runnable: &'a [ThreadId],
 }
 
-/// A decision: this thread runs, at most until its plain accesses and calls have filled so many words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Slice {
-    /// Who.
-    pub thread: ThreadId,
-    /// How long, in words of records, at least 1: an access takes two, or fewer where several share them (see
-    /// [`Records`](crate::trace::Records)).
-    pub words: u32,
-}
-
 /// An oracle that decides a run's interleaving.
 pub trait Scheduler: std::fmt::Debug + Send {
     /// Decides who runs next. The thread must be one of [`Point::runnable`].
@@ -58,17 +48,6 @@ pub trait Scheduler: std::fmt::Debug + Send {
     fn random(&mut self) -> u64;
 }
 
-/// The strategies a user can name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// Threads take turns; the seed only feeds the guest's randomness.
-    RoundRobin,
-    /// Preempts at random points, in favour of a random thread.
-    #[default]
-    Random,
-}
-
 impl Strategy {
     /// A scheduler of this strategy.
     #[must_use]
@@ -76,15 +55,6 @@ impl Strategy {
         match self {
             Strategy::RoundRobin => Box::new(RoundRobin::new(seed)),
             Strategy::Random => Box::new(Random::new(seed)),
-        }
-    }
-
-    /// Its name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Strategy::RoundRobin => "round-robin",
-            Strategy::Random => "random",
         }
     }
 }

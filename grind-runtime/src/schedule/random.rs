@@ -3,7 +3,8 @@
 //! Slice lengths are log-uniform, so that both long stretches and preemptions between two neighbouring
 //! accesses occur; at synchronisation, where most orders are decided, every fourth point switches.
 
-use super::{Point, PointKind, Scheduler, Slice, SplitMix64};
+use super::{Point, PointKind, Scheduler, SplitMix64};
+use crate::model::Slice;
 
 /// Slices are `1..=2^MAX_LOG` accesses, of [`WORDS`] each.
 const MAX_LOG: u64 = 12;

@@ -1,6 +1,7 @@
 //! Round-robin: threads take turns in the order of their ids.
 
-use super::{Point, PointKind, Scheduler, Slice, SplitMix64};
+use super::{Point, PointKind, Scheduler, SplitMix64};
+use crate::model::Slice;
 
 /// Words of a full turn. Long enough that switching costs nothing measurable (a switch is worth about
 /// 20 accesses), short enough that every thread of a small test runs.

@@ -3,8 +3,8 @@
 
 use super::streams::{Item, Stream};
 use grind_runtime::analysis::HeapMisuse;
-use grind_runtime::program::sites::{SiteId, SiteKind};
-use grind_runtime::trace::{AtomicKind, Event, EventKind, LockMode, RangeOrigin, WaitOutcome};
+use grind_runtime::model::sites::{SiteId, SiteKind};
+use grind_runtime::model::{AtomicKind, Event, EventKind, LockMode, RangeOrigin, WaitOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// By thread.

@@ -1,8 +1,8 @@
 //! Event streams written by hand.
 
 use grind_runtime::analysis::{Access, AnalysisOptions, AnalysisOutcome, Diagnosis, LiveAnalysis};
-use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
-use grind_runtime::trace::{
+use grind_runtime::model::sites::{Site, SiteId, SiteKind, SiteTable};
+use grind_runtime::model::{
     AtomicKind, Event, EventKind, EventSink, Flow, LockMode, RangeOrigin, Record, RecordBuffer,
     ThreadEnd, ThreadId, WaitOutcome,
 };

@@ -2,8 +2,8 @@
 //!
 //! Every access has a site of its own, so that a report names the access exactly.
 
-use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
-use grind_runtime::trace::{
+use grind_runtime::model::sites::{Site, SiteId, SiteKind, SiteTable};
+use grind_runtime::model::{
     AtomicKind, Event, EventKind, EventSink, Flow, LockMode, RangeOrigin, Record, RecordBuffer,
     ThreadEnd, ThreadId, WaitOutcome,
 };

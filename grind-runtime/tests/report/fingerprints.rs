@@ -3,10 +3,10 @@
 use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, add, all_sites};
 use crate::symbols::wat_with_lines;
 use grind_runtime::analysis::{Access, AccessKind, Diagnosed, Diagnosis};
-use grind_runtime::program::sites::{SiteId, SiteTable};
+use grind_runtime::model::ThreadId;
+use grind_runtime::model::sites::{SiteId, SiteTable};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::{Finding, Report};
-use grind_runtime::trace::ThreadId;
 use std::sync::Arc;
 
 /// A race between the stores of two functions of a WAT module with lines.

@@ -2,13 +2,13 @@
 
 use crate::support::{Program, fixture, fixture_sources};
 use grind_runtime::analysis::{Diagnosed, Diagnosis, Misuse, ThreadInfo};
-use grind_runtime::program::sites::SiteId;
+use grind_runtime::model::ThreadId;
+use grind_runtime::model::sites::SiteId;
 use grind_runtime::program::symbols::{Frame, SymbolSource, Symbolizer};
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::human::{Options, render, render_finding};
 use grind_runtime::report::source::Sources;
 use grind_runtime::report::{Finding, GuestExit, Report};
-use grind_runtime::trace::ThreadId;
 use std::sync::Arc;
 use wasm_encoder::{Module, NameMap, NameSection, RawSection};
 use wasmparser::{Parser, Payload};

@@ -4,11 +4,11 @@ use crate::support::{
     HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, add, fixture_sources, golden,
 };
 use grind_runtime::analysis::{Diagnosis, TrappedThread};
+use grind_runtime::model::ThreadId;
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::human::{Options, render, render_finding};
 use grind_runtime::report::source::Sources;
 use grind_runtime::report::{GuestExit, Report};
-use grind_runtime::trace::ThreadId;
 use std::time::{Duration, Instant};
 
 fn options() -> Options {

@@ -5,13 +5,13 @@ use crate::symbols::wat_with_lines;
 use grind_runtime::analysis::{BlockedThread, Diagnosis, Wanted};
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
+use grind_runtime::model::sites::SiteId;
+use grind_runtime::model::{BlockedOn, ThreadId};
 use grind_runtime::program::Program;
-use grind_runtime::program::sites::SiteId;
 use grind_runtime::program::symbols::{Frame, Symbolizer};
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::merge::Merge;
 use grind_runtime::report::{Finding, Report};
-use grind_runtime::trace::{BlockedOn, ThreadId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

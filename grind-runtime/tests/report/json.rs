@@ -1,11 +1,11 @@
 //! The machine-readable form, compared with `golden/report.json`.
 
 use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, add, golden};
+use grind_runtime::model::ThreadId;
 use grind_runtime::program::symbols::SymbolSource;
 use grind_runtime::report::human::{Options, render};
 use grind_runtime::report::json::{JsonError, SCHEMA, from_str, to_string};
 use grind_runtime::report::{FindingKind, GuestExit, ProgramInfo, Report};
-use grind_runtime::trace::ThreadId;
 
 /// One finding of every kind.
 pub(crate) fn report() -> Report {

@@ -3,6 +3,7 @@
 use crate::hostile::{EVIL, findings};
 use crate::json::report;
 use crate::support::{Program, add, fixture_sources, golden};
+use grind_runtime::model::ThreadId;
 use grind_runtime::report::finding::{BaselineState, Evidence, SeedsOf};
 use grind_runtime::report::paths::PathMap;
 use grind_runtime::report::source::Sources;
@@ -12,7 +13,6 @@ use grind_runtime::report::timeline::{
 use grind_runtime::report::{
     Command, FindingKind, Fingerprint, GuestExit, Kind, Options, ProgramInfo, Report, Seeds,
 };
-use grind_runtime::trace::ThreadId;
 use serde_json::Value;
 
 fn options() -> Options {

@@ -4,12 +4,12 @@ use grind_runtime::analysis::{
     Access, AccessKind, BlockedThread, Deed, Diagnosed, Diagnosis, HeapBlock, HeapMisuse, HeldLock,
     History, HistoryStep, LockOrderEdge, MemoryPlace, Misuse, ThreadInfo, TrappedThread, Wanted,
 };
-use grind_runtime::program::sites::{Site, SiteId, SiteKind, SiteTable};
+use grind_runtime::model::sites::{Site, SiteId, SiteKind, SiteTable};
+use grind_runtime::model::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::identity::Index;
 use grind_runtime::report::source::Sources;
 use grind_runtime::report::{Finding, Report};
-use grind_runtime::trace::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wasmparser::{Operator, Parser, Payload, TypeRef};

@@ -1,7 +1,7 @@
 //! Where frames come from, on real modules and on broken ones.
 
 use crate::support::{all_sites, fixture};
-use grind_runtime::program::sites::Site;
+use grind_runtime::model::sites::Site;
 use grind_runtime::program::symbols::{Frame, SymbolSource, Symbolizer};
 use std::sync::Arc;
 use wasm_encoder::{CustomSection, Module, RawSection, Section as _};

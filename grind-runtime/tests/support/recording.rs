@@ -3,9 +3,7 @@
 use grind_runtime::host::{self, Outcome, RunOptions, TraceInput};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::Program;
-use grind_runtime::trace::file::{
-    Detail, Header, ModuleHash, TraceError, TraceReader, TraceWriter,
-};
+use grind_runtime::trace::{Detail, Header, ModuleHash, TraceError, TraceReader, TraceWriter};
 use std::error::Error;
 use std::io::{self, Cursor, Write};
 use std::sync::{Arc, Mutex};

@@ -4,9 +4,8 @@ use super::{guest, options, output, run, text};
 use grind_runtime::host::{self, Files, Preopen, RunOptions};
 use grind_runtime::machine::io::{Answer, Call, Errno, FileKind, HostIo};
 use grind_runtime::machine::{self, BufferIo, Ending, MachineConfig};
+use grind_runtime::model::{EventHash, Strategy};
 use grind_runtime::program::Program;
-use grind_runtime::schedule::Strategy;
-use grind_runtime::trace::EventHash;
 use tempfile::TempDir;
 
 /// Opens `/work/full` for writing and exits with what a write of 4 bytes comes to.

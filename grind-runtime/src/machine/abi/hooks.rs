@@ -5,7 +5,7 @@
 
 use super::{Ctx, HostFn, quiet, sync};
 use crate::machine::ops::Reply;
-use crate::trace::{EventKind, LockMode};
+use crate::model::{EventKind, LockMode};
 
 use LockMode::{Exclusive, Shared};
 

@@ -10,8 +10,8 @@ pub(super) use wasi::Descriptors;
 
 use super::ops::{self, Reply};
 use super::state::State;
+use crate::model::RangeOrigin;
 use crate::program::imports;
-use crate::trace::RangeOrigin;
 use threadlink::abi;
 
 /// What a host function can reach.

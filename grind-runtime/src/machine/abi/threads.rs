@@ -4,8 +4,8 @@ use super::{Ctx, HostFn, OutOfBounds, quiet, sync};
 use crate::machine::Trap;
 use crate::machine::ops::Reply;
 use crate::machine::thread::{Block, HostStack, Way};
+use crate::model::{EventKind, ThreadId};
 use crate::program::imports::ThreadAbi;
-use crate::trace::{EventKind, ThreadId};
 use threadlink::abi::Errno;
 
 pub(super) const THREADLINK: &[HostFn] = &[sync("thread_create", |ctx, args| {

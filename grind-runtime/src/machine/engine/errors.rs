@@ -1,7 +1,7 @@
 //! What is said of a module that the engine does not take: its own doing, where that can be said, else grind's.
 
 use crate::machine::MachineError;
-use crate::machine::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
+use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
 use crate::program::ModuleInfo;
 use wasmi::Error;
 use wasmi::errors::{ErrorKind, InstantiationError};

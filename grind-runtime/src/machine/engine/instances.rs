@@ -4,7 +4,7 @@
 //! before anything is allocated, so that creation can fail. The engine frees no instance: what is counted stays counted,
 //! except that the instance of a finished thread may serve another.
 
-use crate::machine::limits::{INSTANCE_BYTES, LimitReached, TABLE_ELEMENTS};
+use crate::model::limits::{INSTANCE_BYTES, LimitReached, TABLE_ELEMENTS};
 use crate::program::ModuleInfo;
 use wasmi::ResourceLimiter;
 use wasmi_core::LimiterError;

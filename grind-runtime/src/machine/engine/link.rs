@@ -4,10 +4,10 @@ use crate::machine::abi;
 use crate::machine::intercepts::{self, Function};
 use crate::machine::ops::{self, Op};
 use crate::machine::state::{Filled, State, Verdict};
+use crate::model::EventKind;
+use crate::model::sites::SiteId;
 use crate::program::interceptors::Role;
-use crate::program::sites::SiteId;
 use crate::program::{AtomicOp, Hook, Program, hooks};
-use crate::trace::EventKind;
 use rustc_hash::FxHashMap;
 use wasmi::{
     AsContextMut, Caller, Error, Extern, ExternRef, ExternType, F32, F64, Func, Global, Linker,

@@ -12,14 +12,14 @@ pub(super) use instances::Instances;
 pub use session::{Session, Value};
 
 use crate::machine::intercepts;
-use crate::machine::limits::LimitReached;
 use crate::machine::ops::{self, Op};
 use crate::machine::state::{Filled, State, Verdict};
 use crate::machine::thread::{Status, TlsLayout};
-use crate::machine::{Ending, Entry, MachineConfig, MachineError, RunResult, RunStats, Trap};
+use crate::machine::{Ending, MachineConfig, MachineError, RunResult, RunStats, Trap};
+use crate::model::limits::LimitReached;
+use crate::model::{Entry, EventKind, ThreadId};
 use crate::program::{Program, hooks};
 use crate::schedule::PointKind;
-use crate::trace::{EventKind, ThreadId};
 use errors::{compile_error, instantiation_error, too_large};
 use link::{Leave, Shared, from_val, to_val};
 use std::collections::VecDeque;

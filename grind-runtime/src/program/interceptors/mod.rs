@@ -14,7 +14,7 @@ pub use stdio::{Bytes, Touch};
 use super::ModuleInfo;
 use super::lock_words::{self, LockWord, Part};
 use super::waits::{self, At, Wait};
-use crate::trace::{ObjectKind, WaitKind};
+use crate::model::{ObjectKind, WaitKind};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use wasmparser::{FuncType, ValType};

@@ -1,7 +1,7 @@
 //! The built-in interceptors.
 
 use super::{Role, TextEnd, lock_words, stdio, waits};
-use crate::trace::ObjectKind;
+use crate::model::ObjectKind;
 use wasmparser::{FuncType, ValType};
 
 const fn allocate(size: u8) -> Role {

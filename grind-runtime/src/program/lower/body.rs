@@ -12,9 +12,9 @@ use super::operands::{Operands, Origin};
 use super::region::{Base, Place, Plan, Planned, Region};
 use super::speculation::{Late, is_boundary};
 use super::{Context, Instrumentation, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, first_reads};
+use crate::model;
+use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
 use crate::program::ProgramError;
-use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
-use crate::trace;
 use smallvec::SmallVec;
 use std::ops::Range;
 use wasm_encoder::reencode::Reencode;
@@ -243,7 +243,7 @@ impl Body<'_> {
     fn store_header(&mut self, out: &Output<'_>, base: NamedBase) {
         let header = match out.plan.records {
             1 => out.first.0,
-            _ => trace::header(out.first, out.plan.words),
+            _ => model::header(out.first, out.plan.words),
         };
         self.store_first_words(out.ring, header, base);
     }

@@ -16,9 +16,9 @@
 
 use super::effects::{Effect, effect};
 use super::hooks::AtomicOp;
+use crate::model::LockMode;
 use crate::program::interceptors::{Interceptor, Role};
 use crate::program::lock_words::{LockWord, NO_DEADLINE, Part};
-use crate::trace::LockMode;
 use rustc_hash::FxHashMap;
 use wasmparser::Operator;
 

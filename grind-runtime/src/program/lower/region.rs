@@ -1,5 +1,5 @@
 //! Regions: stretches of straight-line code, whose records share one check of the ring, a header, and the address
-//! operands that are the same value (see [`Records`](crate::trace::Records) for what this looks like in the ring).
+//! operands that are the same value (see [`Records`](crate::model::Records) for what this looks like in the ring).
 //!
 //! A region with several records looks once whether there is room for all, and exists twice:
 //!
@@ -22,7 +22,7 @@
 //! be told from its address.
 
 use super::operands::Operands;
-use crate::program::sites::Site;
+use crate::model::sites::Site;
 use smallvec::SmallVec;
 use std::ops::Range;
 use wasm_encoder::ValType;

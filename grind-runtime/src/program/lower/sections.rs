@@ -2,9 +2,9 @@
 
 use super::hooks::{self, Hook};
 use super::{Context, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, body, wrapper};
+use crate::model::sites::SiteTable;
 use crate::program::ProgramError;
 use crate::program::module::UnvalidatedBody;
-use crate::program::sites::SiteTable;
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
     BlockType, ConstExpr, DataCountSection, DataSection, DataSegment, DataSegmentMode,

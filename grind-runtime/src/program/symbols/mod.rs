@@ -20,7 +20,7 @@ mod variable;
 pub use demangle::demangle;
 pub use variable::Variable;
 
-use crate::program::sites::Site;
+use crate::model::sites::Site;
 use dwarf::{Dwarf, DwarfFrame};
 use globals::Globals;
 use layout::{Layout, NameOrigin};

@@ -25,8 +25,8 @@ use super::finding::{
 use super::frames::place;
 use super::text::{self, address_label, hex, thread_label};
 use super::{blocked, sections};
+use crate::model::ThreadId;
 use crate::program::symbols::{Frame, SymbolSource};
-use crate::trace::ThreadId;
 use excerpt::Mark;
 use page::{Ink, Page, Span};
 

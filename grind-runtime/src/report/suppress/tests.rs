@@ -1,8 +1,8 @@
 use super::*;
+use crate::model::ThreadId;
 use crate::program::symbols::{SymbolSource, Variable};
 use crate::report::Fingerprint;
 use crate::report::finding::{Access, AccessMeans, Creator, LockMisuse, Race, Thread};
-use crate::trace::ThreadId;
 use jiff::civil::date;
 
 fn frame(function: &str, file: &str) -> Frame {

@@ -2,11 +2,11 @@
 //! [`speculation`](crate::program::lower::speculation).
 
 use super::{Body, NamedBase, Slot};
+use crate::model;
+use crate::model::sites::SiteKind;
 use crate::program::ProgramError;
 use crate::program::lower::copy::Read;
 use crate::program::lower::speculation::{Chosen, Operand};
-use crate::program::sites::SiteKind;
-use crate::trace;
 use wasm_encoder::{BlockType, ValType};
 use wasmparser::Operator;
 
@@ -82,7 +82,7 @@ impl Body<'_> {
         let address = self.extra_local(ValType::I32, Slot::Speculative(load.slot));
         self.check_ring(ring);
         self.store_first_words(ring, site.0, NamedBase::Local(address));
-        self.advance_ring(ring, trace::SINGLE as usize);
+        self.advance_ring(ring, model::SINGLE as usize);
         if load.hoisted {
             let pending = self.extra_local(ValType::I32, Slot::Pending(load.slot));
             self.sink().i32_const(0).local_set(pending);

@@ -2,7 +2,7 @@
 //!
 //! **Limit**: 65,536 frames are kept; deeper ones are counted and not known.
 
-use crate::program::sites::{SiteId, SiteKind};
+use crate::model::sites::{SiteId, SiteKind};
 
 const MAX_FRAMES: usize = 1 << 16;
 

@@ -15,7 +15,7 @@
 //! `benches/slowdown.rs` a region has four records on average, which take three words.
 
 use super::Record;
-use crate::program::sites::{Extent, HEADER, PackedSite, SiteId, SiteKind, SiteTable};
+use crate::model::sites::{Extent, HEADER, PackedSite, SiteId, SiteKind, SiteTable};
 
 /// In a header: these are the records of a whole region.
 const REGION: u32 = 1 << 31;
@@ -164,8 +164,8 @@ impl<'a> Records<'a> {
 /// Records one by one, for whoever makes them by hand.
 ///
 /// ```
-/// use grind_runtime::program::sites::SiteId;
-/// use grind_runtime::trace::{Record, RecordBuffer};
+/// use grind_runtime::model::sites::SiteId;
+/// use grind_runtime::model::{Record, RecordBuffer};
 ///
 /// let record = Record::new(16, SiteId(1));
 /// let buffer: RecordBuffer = [record].into_iter().collect();

@@ -5,7 +5,7 @@
 //! any thread switch, so the order of deliveries is the order in memory.
 
 use super::{Records, Waiting};
-use crate::program::sites::SiteId;
+use crate::model::sites::SiteId;
 use serde::{Deserialize, Serialize};
 
 /// A thread of the run, numbered from 0 (the main thread) in order of creation. Never reused.
@@ -257,7 +257,7 @@ pub struct Event {
 /// See [`Event`].
 ///
 /// Events that come from a host call find that call's site on top of the thread's call stack (a
-/// [`SiteKind::Call`](crate::program::sites::SiteKind::Call) record precedes it).
+/// [`SiteKind::Call`](crate::model::sites::SiteKind::Call) record precedes it).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EventKind {
     /// The thread runs its first instruction; its parent's [`EventKind::ThreadCreate`] came before.

@@ -7,7 +7,7 @@
 //! A word tells what it is, and breaks no rule.
 
 use super::{EventKind, LockChange, LockMode};
-use crate::program::sites::SiteId;
+use crate::model::sites::SiteId;
 
 /// A lock that a thread has.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use super::chunk::{ChunkReader, Kind, read_up_to};
 use super::entry::{Bytes, Decoder, Entry};
 use super::{Detail, Footer, Header, MAGIC, TraceError, VERSION, sites};
-use crate::program::sites::{SiteId, SiteTable};
-use crate::trace::{MOST_SITES, Records, ThreadId};
+use crate::model::sites::{SiteId, SiteTable};
+use crate::model::{MOST_SITES, Records, ThreadId};
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //!
 //! **Limits**: 65,536 numbers, and events of at most 32 bytes have one.
 
-use crate::trace::EventKind;
+use crate::model::EventKind;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 

@@ -15,8 +15,8 @@
 //! **Cost**: 12 bytes per site.
 
 use super::entry::{Bytes, put, put_signed};
-use crate::program::sites::{HEADER, SiteId, SiteTable};
-use crate::trace::{Records, SINGLE, ThreadId, header};
+use crate::model::sites::{HEADER, SiteId, SiteTable};
+use crate::model::{Records, SINGLE, ThreadId, header};
 
 /// What follows what, and where addresses go.
 #[derive(Debug)]

@@ -3,9 +3,8 @@
 use super::chunk::{ChunkWriter, Kind};
 use super::entry::{Encoder, put};
 use super::{Detail, Footer, Header, MAGIC, VERSION, sites};
-use crate::program::sites::{SiteId, SiteTable};
-use crate::schedule::Slice;
-use crate::trace::{Event, Records, ThreadId};
+use crate::model::sites::{SiteId, SiteTable};
+use crate::model::{Event, Records, Slice, ThreadId};
 use std::io::{self, Write};
 use std::sync::Arc;
 

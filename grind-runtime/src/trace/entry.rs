@@ -3,9 +3,8 @@
 use super::known::{Known, Numbers};
 use super::regions::Predictor;
 use super::stacks::{Interner, Thread, Told, Tree};
-use crate::program::sites::{SiteId, SiteTable};
-use crate::schedule::Slice;
-use crate::trace::{Event, EventKind, Records, ThreadId};
+use crate::model::sites::{SiteId, SiteTable};
+use crate::model::{Event, EventKind, Records, Slice, ThreadId};
 use std::sync::Arc;
 
 /// One thing that happened, in the order of the run.

@@ -9,8 +9,8 @@ use std::io;
 /// someone who wants two streams to collide.
 ///
 /// ```
-/// use grind_runtime::program::sites::SiteId;
-/// use grind_runtime::trace::{EventHash, EventSink, Record, RecordBuffer, ThreadId};
+/// use grind_runtime::model::sites::SiteId;
+/// use grind_runtime::model::{EventHash, EventSink, Record, RecordBuffer, ThreadId};
 ///
 /// let records = [Record::new(16, SiteId(1)), Record::new(20, SiteId(2))];
 /// let batch = |records: &[Record]| records.iter().copied().collect::<RecordBuffer>();
@@ -93,8 +93,8 @@ impl io::Write for Bytes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::sites::SiteId;
-    use crate::trace::{EventKind, Record, RecordBuffer};
+    use crate::model::sites::SiteId;
+    use crate::model::{EventKind, Record, RecordBuffer};
 
     fn hash(stream: &[(u32, Result<u64, u32>)]) -> u64 {
         let mut hash = EventHash::default();

@@ -3,7 +3,7 @@
 //! there, or 0.
 
 use super::entry::{Bytes, put, put_signed};
-use crate::program::sites::{Site, SiteId, SiteKind, SiteTable};
+use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
 
 const KINDS: [SiteKind; 7] = [
     SiteKind::Read,

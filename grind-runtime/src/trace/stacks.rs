@@ -5,9 +5,9 @@
 //!
 //! **Limits**: those of [`CallStack`]. 2^20 nodes are interned; a stack that would need more is written as empty.
 
-use crate::program::sites::{SiteId, SiteKind, SiteTable};
-use crate::trace::Records;
-use crate::trace::calls::CallStack;
+use crate::model::Records;
+use crate::model::calls::CallStack;
+use crate::model::sites::{SiteId, SiteKind, SiteTable};
 use rustc_hash::FxHashMap;
 
 const MAX_NODES: usize = 1 << 20;

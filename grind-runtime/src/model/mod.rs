@@ -1,0 +1,23 @@
+//! The words of everything else: threads, sites, events, records, and what a run may use. Imports nothing of the crate.
+
+pub(crate) mod calls;
+mod describe;
+mod entry;
+pub mod event;
+mod hash;
+pub(crate) mod lanes;
+pub(crate) mod limits;
+pub(crate) mod locks;
+mod records;
+mod schedule;
+pub mod sites;
+mod waiting;
+
+pub use entry::{Entry, Unfinished};
+pub use event::*;
+pub use hash::EventHash;
+pub use limits::{LimitReached, Limits};
+pub(crate) use records::{MOST_SITES, Region, SINGLE, header, region};
+pub use records::{RecordBuffer, Records};
+pub use schedule::{Slice, Strategy};
+pub use waiting::{WaitKind, Waiting};
