@@ -330,7 +330,40 @@ fn a_hoisted_load_is_an_access_once_it_is_chosen() {
     assert_eq!(rounds(9, "", "(br_if 1 (local.get $value))"), 1);
     assert_eq!(rounds(9, "(call $nothing)", ""), 1);
     assert_eq!(rounds(9, "(atomic.fence)", ""), 1);
-    // A record is never made after a call, which comes in the next round only.
-    assert_eq!(rounds(3, "", "(call $nothing)"), 0);
-    assert_eq!(rounds(0, "", "(call $nothing)"), 1);
+    // A call comes between in every round but the first: chosen or not, it is an access where it stands.
+    for round in [0, 3, 9] {
+        assert_eq!(rounds(round, "", "(call $nothing)"), 1);
+    }
+    // Atomic loads may come between.
+    let poll = "(drop (i32.atomic.load (i32.const 32)))";
+    for (round, records) in [(0, 1), (3, 1), (9, 0)] {
+        assert_eq!(rounds(round, poll, poll), records);
+    }
+}
+
+/// A round of a loop loads, and what follows the loop chooses.
+#[test]
+fn what_a_loop_loaded_before_a_call_of_its_next_round_is_an_access() {
+    let loads = |before: &str, chosen: u32| {
+        let seen = seen(&format!(
+            r#"(module (memory 1) (func $nothing)
+                (func (export "_start") (local $value i32) (local $round i32)
+                    (i32.store (i32.const 8) (i32.const 1))
+                    (block $out
+                        (loop $again
+                            {before}
+                            (br_if $out (i32.eq (local.get $round) (i32.const 1)))
+                            (local.set $value (i32.load (i32.const 64)))
+                            (local.set $round (i32.add (local.get $round) (i32.const 1)))
+                            (br $again)))
+                    (drop (select (local.get $value) (i32.const 0) (i32.const {chosen})))))"#
+        ));
+        let load = |record: &&_| **record == (Read, 64, 4);
+        seen.records.iter().filter(load).count()
+    };
+    assert_eq!([loads("", 0), loads("", 1)], [0, 1]);
+    assert_eq!(
+        [0, 1].map(|chosen| loads("(call $nothing)", chosen)),
+        [1, 1]
+    );
 }

@@ -81,8 +81,8 @@ pub(super) fn explain(known: &Known<'_>, blocked: &[(ThreadId, BlockedOn)]) -> D
 }
 
 /// A deadlock of some threads at the end of a run, of which nothing was told for others went on or they spin: those that ask for
-/// locks of each other, or of threads that have ended. A thread that trapped ended all others with it, and that a
-/// thread waits for itself is told already where it asked.
+/// locks of each other, or of threads that have ended. A thread that trapped ended all others with it, and so does the main thread's
+/// end; that a thread waits for itself is told already where it asked.
 pub(super) fn stuck(known: &Known<'_>, misuse: &LockMisuse) -> Option<Diagnosis> {
     let contexts = known.contexts;
     let asks = |(thread, context): (ThreadId, &ThreadContext)| {
@@ -103,7 +103,9 @@ pub(super) fn stuck(known: &Known<'_>, misuse: &LockMisuse) -> Option<Diagnosis>
     };
     let mut asking: Vec<_> = contexts.iter().filter_map(asks).collect();
     let ended = |thread| {
-        contexts.get(thread).is_some_and(ThreadContext::ended) && !contexts.has_trapped(thread)
+        thread != ThreadId(0)
+            && contexts.get(thread).is_some_and(ThreadContext::ended)
+            && !contexts.has_trapped(thread)
     };
     loop {
         let waits_for_good = |(thread, on): &(ThreadId, BlockedOn)| {

@@ -33,8 +33,36 @@ __attribute__((noinline)) static int total(const char *wanted, int count) {
     return sum;
 }
 
+static atomic_int announced[8];
+static int numbers[8];
+
+// All are loaded from left to right, flags between them, and chosen among at the end.
+__attribute__((noinline)) static int first_two(void) {
+    return (atomic_load(&announced[0]) ? numbers[0] : 0) + (atomic_load(&announced[1]) ? numbers[1] : 0);
+}
+
+__attribute__((noinline)) static int all(void) {
+    int sum = 0;
+    for (int i = 0; i < 8; i++)
+        if (atomic_load(&announced[i]))
+            sum += numbers[i];
+    return sum;
+}
+
+__attribute__((noinline)) static int polled(int count) {
+    int last = -1;
+    for (int i = 0; i < count; i++)
+        if (atomic_load(&ready))
+            last = number;
+    return last;
+}
+
 static void *reader(void *arg) {
     static const char none[5];
+    while (polled(4) == -1) {
+    }
+    while (first_two() != 3 || all() != 36) {
+    }
     while (total(none, 5)) {
     }
     while (get() == -1) {
@@ -47,6 +75,10 @@ static void *reader(void *arg) {
 int main(void) {
     pthread_t thread;
     require(pthread_create(&thread, 0, reader, 0) == 0);
+    for (int i = 0; i < 8; i++) {
+        numbers[i] = i + 1;
+        atomic_store(&announced[i], 1);
+    }
     number = 42;
     other = 2;
     flag = true;

@@ -18,8 +18,13 @@
 //! Behind the instruction that chooses, the record is made where the value was taken. Nothing that other threads
 //! can observe lies between, so the access has the same epoch, locks and call stack there.
 //!
-//! Or a load that was *hoisted* out of a loop: its value goes to a local that nothing else writes, every use of which is such an operand, and
-//! no call and no synchronisation stands between the load and the uses. Its record is made when it is taken for the first time.
+//! Or a load that was *hoisted*: its value goes to a local that nothing else writes, every use of which is such an operand, and
+//! no call and no synchronisation but atomic loads comes between the load and the uses, on any path. Its record is made when it is taken for
+//! the first time.
+//!
+//! **Atomic loads may lie between**, for compilers evaluate `(a.load() ? x : 0) + (b.load() ? y : 0)` from left to right and choose at the
+//! end. What follows an atomic load releases nothing to anybody that did not follow before it, so nothing is reported falsely. It may
+//! acquire, so a race of the load is missed if what it races with released what was acquired.
 //!
 //! **Never hides** an access on which anything depends: where `select` takes the other operand, or the other operand of `and` is zero, the
 //! result is the same whatever was loaded.
@@ -30,7 +35,8 @@
 //! for all that a choice decides about alike: 1.15 times on the `mixed` kernel, which sorts pairs of numbers (`docs/performance.md`).
 
 use super::effects::{Effect, effect, may_trap, straight};
-use rustc_hash::{FxHashMap, FxHashSet};
+use super::hooks::AtomicOp;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use wasmparser::Operator;
 
@@ -177,10 +183,22 @@ struct Candidate {
 struct Hoisted {
     load: Load,
     local: u32,
-    /// Other threads could observe something since.
+    /// Where it is, in instructions.
+    at: u32,
+    /// Where its value was used last.
+    used: u32,
+    /// A boundary may have come between: further uses show that it is an access.
     stale: bool,
     /// Each use.
     uses: Vec<Choices>,
+}
+
+/// A block that has not ended.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    /// Where it began, in instructions.
+    at: u32,
+    is_loop: bool,
 }
 
 /// Finds them in a function, instruction by instruction.
@@ -197,8 +215,13 @@ pub(super) struct Speculations {
     hoisted: Vec<Hoisted>,
     /// The last instruction was this load.
     loaded: Option<Load>,
-    /// Locals that were written.
-    written: FxHashSet<u32>,
+    /// Locals that were read or written, by index.
+    touched: Vec<bool>,
+    /// Instructions of the function so far.
+    at: u32,
+    /// The last boundary.
+    boundary: u32,
+    frames: Vec<Frame>,
 }
 
 impl Speculations {
@@ -210,12 +233,25 @@ impl Speculations {
     /// The next instruction, which is here in the file.
     #[inline]
     pub(super) fn next(&mut self, offset: u64, op: &Operator<'_>) {
+        self.at += 1;
         let hoisted = match *op {
-            Operator::LocalGet { local_index } => {
-                (self.hoisted(local_index)).map(|load| (load, local_index))
-            }
+            Operator::LocalGet { local_index } => self.read(local_index),
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 self.written(local_index);
+                None
+            }
+            Operator::Loop { .. }
+            | Operator::Block { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. } => {
+                self.frames.push(Frame {
+                    at: self.at,
+                    is_loop: matches!(op, Operator::Loop { .. }),
+                });
+                None
+            }
+            Operator::End => {
+                self.frame_ends();
                 None
             }
             _ => None,
@@ -226,10 +262,8 @@ impl Speculations {
         } else if self.alive != 0 || candidate {
             self.follow(offset, op);
         }
-        if !self.hoisted.is_empty() && is_boundary(op) {
-            for hoisted in &mut self.hoisted {
-                hoisted.stale = true;
-            }
+        if is_boundary(op) {
+            self.boundary();
         }
         self.loaded = (candidate.then(|| effect(op)).flatten()).and_then(|effect| match effect {
             Effect::Load(displacement, width) => Some(Load {
@@ -244,8 +278,34 @@ impl Speculations {
 
     /// A function begins that has so many parameters.
     pub(super) fn begin_function(&mut self, parameters: u32) {
-        self.written.clear();
-        self.written.extend(0..parameters);
+        self.touched.clear();
+        self.touched.resize(parameters as usize, true);
+        self.at = 0;
+        self.boundary = 0;
+        self.frames.clear();
+    }
+
+    /// A boundary: a hoisted load that is used afterwards is an access, and so is one whose uses a loop brings round to here.
+    fn boundary(&mut self) {
+        self.boundary = self.at;
+        let frames = &self.frames;
+        self.hoisted.retain_mut(|hoisted| {
+            hoisted.stale = true;
+            let outermost = (frames.iter()).find(|frame| frame.is_loop && frame.at > hoisted.at);
+            outermost.is_none_or(|frame| hoisted.used < frame.at)
+        });
+    }
+
+    /// What was loaded in a loop may have been loaded in the round before, and a boundary may have come since.
+    fn frame_ends(&mut self) {
+        if let Some(frame) = self.frames.pop()
+            && frame.is_loop
+            && self.boundary > frame.at
+        {
+            for hoisted in &mut self.hoisted {
+                hoisted.stale |= hoisted.at > frame.at;
+            }
+        }
     }
 
     /// The function ends.
@@ -263,34 +323,51 @@ impl Speculations {
         self.loaded = None;
     }
 
-    /// The load that a local has the value of, if nothing else was done with it.
-    fn hoisted(&mut self, local: u32) -> Option<Load> {
+    /// A local is read. Returns the load that it has the value of, if nothing else was done with that.
+    fn read(&mut self, local: u32) -> Option<(Load, u32)> {
+        self.touch(local);
         let at = (self.hoisted.iter()).position(|hoisted| hoisted.local == local)?;
         if self.hoisted[at].stale {
             self.hoisted.swap_remove(at);
             return None;
         }
-        Some(self.hoisted[at].load)
+        self.hoisted[at].used = self.at;
+        Some((self.hoisted[at].load, local))
     }
 
     fn written(&mut self, local: u32) {
         self.hoisted.retain(|hoisted| hoisted.local != local);
-        if self.written.insert(local)
+        if self.touch(local)
             && let Some(load) = self.loaded
             && self.hoisted.len() < MOST_HOISTED
         {
             self.hoisted.push(Hoisted {
                 load,
                 local,
+                at: self.at,
+                used: self.at,
                 stale: false,
                 uses: Vec::new(),
             });
         }
     }
 
+    /// Returns whether nothing was done with the local before.
+    fn touch(&mut self, local: u32) -> bool {
+        let local = local as usize;
+        if local >= self.touched.len() {
+            self.touched.resize(local + 1, false);
+        }
+        !std::mem::replace(&mut self.touched[local], true)
+    }
+
     fn follow(&mut self, offset: u64, op: &Operator<'_>) {
         let effect = effect(op);
-        let Some((pops, pushes)) = straight(op, effect.as_ref()) else {
+        let arity = match effect {
+            Some(Effect::Atomic(_, _, AtomicOp::Load, _)) => Some((1, 1)),
+            _ => straight(op, effect.as_ref()),
+        };
+        let Some((pops, pushes)) = arity else {
             return self.flush();
         };
         match (op, effect) {
@@ -345,7 +422,10 @@ impl Speculations {
                     self.used(value);
                 }
                 for _ in 0..pushes {
-                    self.operands.push(Value::default());
+                    self.operands.push(Value {
+                        loads: 0,
+                        truth: is_truth(op),
+                    });
                 }
             }
         }
@@ -454,7 +534,7 @@ fn is_candidate(op: &Operator<'_>) -> bool {
     )
 }
 
-/// Whether other threads can observe the instruction, or run within it: a call, or synchronisation.
+/// Whether other threads can be told of something by the instruction: a call, or synchronisation that is more than an atomic load.
 pub(super) fn is_boundary(op: &Operator<'_>) -> bool {
     use Operator as O;
     match op {
@@ -465,7 +545,10 @@ pub(super) fn is_boundary(op: &Operator<'_>) -> bool {
         op => effect(op).is_some_and(|effect| {
             !matches!(
                 effect,
-                Effect::Load(..) | Effect::Store(..) | Effect::LoadLane(..)
+                Effect::Load(..)
+                    | Effect::Store(..)
+                    | Effect::LoadLane(..)
+                    | Effect::Atomic(_, _, AtomicOp::Load, _)
             )
         }),
     }
