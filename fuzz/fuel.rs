@@ -4,10 +4,10 @@
 //! What a thread of such a program does follows from its number alone, and never from what others wrote. So whenever it is interrupted, and
 //! whoever runs in between, it makes the same accesses, calls and events in the same order.
 
-use grind_runtime::machine::{self, Ending, FUEL, MachineConfig, NullIo};
+use grind_runtime::machine::{self, FUEL, MachineConfig, NullIo};
 use grind_runtime::model::sites::SiteKind;
 use grind_runtime::model::{
-    AtomicKind, Event, EventKind, EventSink, Flow, Limits, Records, Strategy, ThreadId,
+    AtomicKind, Ending, Event, EventKind, EventSink, Flow, Limits, Records, Strategy, ThreadId,
 };
 use grind_runtime::program::Program;
 use grind_runtime::schedule::Scheduler;

@@ -4,7 +4,7 @@
 //! it is given has to do for all of them.
 
 use crate::watch;
-use grind_runtime::machine::Control;
+use grind_runtime::model::Control;
 use grind_runtime::offline::Progress;
 use indicatif::ProgressBar;
 use std::ops::ControlFlow;

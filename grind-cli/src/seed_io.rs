@@ -1,8 +1,9 @@
 //! The streams of a run under many seeds: a copy of grind's input; the first one prints.
 
 use crate::io::ProcessIo;
+use grind_runtime::machine::HostIo;
 use grind_runtime::machine::io::{self, Answer, Call, Errno, Node};
-use grind_runtime::machine::{Control, HostIo};
+use grind_runtime::model::Control;
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;

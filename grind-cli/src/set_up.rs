@@ -3,7 +3,7 @@
 
 use crate::say;
 use grind_runtime::host::ExitCode;
-use grind_runtime::machine::Control;
+use grind_runtime::model::Control;
 use std::process;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};

@@ -9,7 +9,7 @@
 //! A SIGHUP that was ignored when the process began, as under `nohup`, stays ignored.
 
 use grind_runtime::host::ExitCode;
-use grind_runtime::machine::Control;
+use grind_runtime::model::Control;
 use grind_runtime::report::{GuestExit, Report};
 use std::fmt::{self, Display, Formatter};
 use std::process::Child;

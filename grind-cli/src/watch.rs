@@ -1,7 +1,7 @@
 //! Watches a run from a thread of its own: ends it at its time-out or when a signal comes, shows how far it is.
 
 use crate::signals;
-use grind_runtime::machine::Control;
+use grind_runtime::model::Control;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Arc;

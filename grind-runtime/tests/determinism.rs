@@ -1,7 +1,7 @@
 //! The same module, inputs and seed give the same events, bit for bit: every guest there is, twice.
 
-use grind_runtime::machine::{self, BufferIo, Ending, MachineConfig, RunResult, RunStats};
-use grind_runtime::model::{EventHash, Limits, Strategy};
+use grind_runtime::machine::{self, BufferIo, MachineConfig, RunResult, RunStats};
+use grind_runtime::model::{Ending, EventHash, Limits, Strategy};
 use grind_runtime::program::Program;
 use std::any::Any;
 use std::collections::BTreeMap;

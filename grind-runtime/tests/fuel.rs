@@ -9,9 +9,10 @@
 mod generated;
 
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{self, BufferIo, Ending, FUEL, MachineConfig};
+use grind_runtime::machine::{self, BufferIo, FUEL, MachineConfig};
 use grind_runtime::model::{
-    Event, EventHash, EventKind, EventSink, Flow, Limits, Records, Slice, ThreadId, Unfinished,
+    Ending, Event, EventHash, EventKind, EventSink, Flow, Limits, Records, Slice, ThreadId,
+    Unfinished,
 };
 use grind_runtime::program::Program;
 use grind_runtime::schedule::{Point, PointKind, Scheduler};

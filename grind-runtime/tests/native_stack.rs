@@ -2,7 +2,8 @@
 //! in tail position, as far as the compiler makes it so; one that does not would kill the process.
 
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{BufferIo, Ending};
+use grind_runtime::machine::BufferIo;
+use grind_runtime::model::Ending;
 use grind_runtime::program::Program;
 use std::thread;
 

@@ -7,7 +7,7 @@ mod recording;
 
 use grind_runtime::analysis::{AccessKind, AnalysisOptions, Detect, Diagnosed, Diagnosis};
 use grind_runtime::host::{self, RunOptions, TraceOutput};
-use grind_runtime::machine::Ending;
+use grind_runtime::model::Ending;
 use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed};
 use grind_runtime::program::Program;
 use grind_runtime::trace::Detail;

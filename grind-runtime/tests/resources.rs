@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::host::{self, ExitCode, Outcome, RunOptions};
-use grind_runtime::machine::{BufferIo, Control, Ending, MachineError};
-use grind_runtime::model::{LimitReached, Limits};
+use grind_runtime::machine::{BufferIo, MachineError};
+use grind_runtime::model::{Control, Ending, LimitReached, Limits};
 use grind_runtime::program::{Program, ProgramError};
 use std::fmt::Write;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
 use grind_runtime::host::{self, RunOptions, TraceOutput};
-use grind_runtime::machine::{self, Ending, MachineConfig, NullIo};
-use grind_runtime::model::{Event, EventKind, EventSink, NullSink, Strategy, ThreadId};
+use grind_runtime::machine::{self, MachineConfig, NullIo};
+use grind_runtime::model::{Ending, Event, EventKind, EventSink, NullSink, Strategy, ThreadId};
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
 use grind_runtime::trace::{Detail, Header, ModuleHash, TraceWriter};
 use rustix::time::{ClockId, clock_gettime};

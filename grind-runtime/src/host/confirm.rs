@@ -12,7 +12,7 @@ use super::replay::ReplayError;
 use super::steer::Steer;
 use super::{Pass, RunOptions, TraceInput, pass};
 use crate::analysis::{AnalysisOptions, Diagnosis, LiveAnalysis};
-use crate::machine::Control;
+use crate::model::Control;
 use crate::model::sites::SiteId;
 use crate::offline::{Bounds, OfflineError, Plan, Plans, Predicted};
 use crate::program::Program;

@@ -37,10 +37,10 @@ pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, listen, replay};
 
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
-use crate::machine::{self, Control, Ending, HostIo, MachineConfig, MachineError, RunStats};
+use crate::machine::{self, HostIo, MachineConfig, MachineError, RunStats};
 use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
 use crate::model::sites::SiteTable;
-use crate::model::{Entry, EventSink, LimitReached, Limits, Strategy};
+use crate::model::{Control, Ending, Entry, EventSink, LimitReached, Limits, Strategy};
 use crate::offline::Observed;
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;

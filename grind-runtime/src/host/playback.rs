@@ -4,9 +4,8 @@
 //! answers it. The first entry that does not fit is where the runs diverge.
 
 use super::ExitCode;
-use crate::machine::Control;
 use crate::machine::io::{Answer, Call, Errno, HostIo, Node};
-use crate::model::{Event, EventKind, EventSink, Flow, Records, Slice, ThreadId};
+use crate::model::{Control, Event, EventKind, EventSink, Flow, Records, Slice, ThreadId};
 use crate::program::embedder::Effects;
 use crate::schedule::{Point, PointKind, Scheduler};
 use crate::trace::{Detail, Entry, TraceEnd, TraceError, TraceReader};

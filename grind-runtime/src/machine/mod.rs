@@ -5,7 +5,6 @@
 mod abi;
 mod atomics;
 mod clock;
-mod control;
 mod engine;
 mod formats;
 mod futex;
@@ -25,13 +24,12 @@ mod thread;
 mod trap;
 mod waits;
 
-pub use control::Control;
 pub use engine::{Session, Value};
 pub use io::{BufferIo, HostIo, NullIo};
 pub use trap::Trap;
 
 use crate::model::sites::SiteId;
-use crate::model::{Entry, EventSink, LimitReached, Limits, ThreadId};
+use crate::model::{Control, Ending, Entry, EventSink, LimitReached, Limits, ThreadId};
 use crate::program::Program;
 use crate::schedule::Scheduler;
 use std::collections::BTreeSet;
@@ -67,14 +65,6 @@ pub struct MachineConfig {
 /// tenth of a second or so. Metering costs 3 %. Less changes the schedule and costs time, and is for tests of what happens where fuel
 /// ends; an instruction that needs more is given what it needs.
 pub const FUEL: u64 = 10_000_000;
-
-/// Virtual nanoseconds for which unfinished threads are observed: sleeps of a few seconds. ThreadSanitizer waits for one second (its
-/// `atexit_sleep_ms`) of real time.
-pub const AFTERWARDS: u64 = 5_000_000_000;
-
-/// Work that unfinished threads may do while they are observed, in virtual nanoseconds: so many words of records, or a fiftieth of it
-/// host calls and synchronisation, over all threads. A thread that never ends costs a run a tenth of a second by this.
-pub const WORK_AFTERWARDS: u64 = 5_000_000;
 
 impl MachineConfig {
     /// No arguments, environment or directories, the default bounds and entry.
@@ -148,25 +138,6 @@ pub enum MachineError {
     /// The engine refused the lowered module: a defect of grind.
     #[error("the engine refused the lowered module (this is a defect of grind): {0}")]
     Engine(String),
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The main thread's entry returned.
-    Returned,
-    /// The guest exited with this code.
-    Exited(i32),
-    /// The main thread trapped, or any thread where that ends all (wasi-threads).
-    Trapped,
-    /// Every live thread was blocked forever.
-    Deadlock,
-    /// The sink asked for it.
-    Halted,
-    /// [`Control::request_stop`] was called.
-    TimedOut,
-    /// [`Limits::steps`] was reached.
-    OutOfSteps,
 }
 
 /// A thread that trapped.

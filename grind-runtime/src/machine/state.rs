@@ -2,7 +2,6 @@
 
 use super::abi::Descriptors;
 use super::clock::Clock;
-use super::control::Control;
 use super::engine::Instances;
 use super::futex::Futexes;
 use super::input::InputWaiters;
@@ -14,12 +13,13 @@ use super::ops::{self, Op, Reply};
 use super::scopes::Scopes;
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
 use super::waits::{self, Waits};
-use super::{AFTERWARDS, Ending, MachineConfig, Trap, TrapReport, WORK_AFTERWARDS};
+use super::{MachineConfig, Trap, TrapReport};
 use crate::model::limits::TOTAL_THREADS;
 use crate::model::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::model::{
-    Event, EventKind, EventSink, Flow, LimitReached, Limits, RangeOrigin, Record, Records, SINGLE,
-    Slice, ThreadEnd, ThreadId, Unfinished, WaitOutcome, region,
+    AFTERWARDS, Control, Ending, Event, EventKind, EventSink, Flow, LimitReached, Limits,
+    RangeOrigin, Record, Records, SINGLE, Slice, ThreadEnd, ThreadId, Unfinished, WORK_AFTERWARDS,
+    WaitOutcome, region,
 };
 use crate::program::embedder::{HostImport, ValType};
 use crate::program::imports::ThreadAbi;

@@ -1,4 +1,4 @@
-//! What the main thread runs, and what its end means.
+//! What the main thread runs, what its end means, and how a run ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +22,37 @@ pub enum Unfinished {
     /// They run to their ends, if the main thread returned; the run ends when they have.
     Wait,
     /// They run on for a while, as if the main thread had been held up right before its end, and are looked at like before: at
-    /// most [`AFTERWARDS`](crate::machine::AFTERWARDS) of virtual time, and
-    /// [`WORK_AFTERWARDS`](crate::machine::WORK_AFTERWARDS) of work. Nothing of it reaches the host: a thread goes no further
+    /// most [`AFTERWARDS`] of virtual time, and
+    /// [`WORK_AFTERWARDS`] of work. Nothing of it reaches the host: a thread goes no further
     /// than to where it wants to write, read or ask. The run ends as the main thread ended it, unless a thread traps where that ends
     /// all.
     #[default]
     Observe,
+}
+
+/// Virtual nanoseconds for which unfinished threads are observed: sleeps of a few seconds. ThreadSanitizer waits for one second (its
+/// `atexit_sleep_ms`) of real time.
+pub const AFTERWARDS: u64 = 5_000_000_000;
+
+/// Work that unfinished threads may do while they are observed, in virtual nanoseconds: so many words of records, or a fiftieth of it
+/// host calls and synchronisation, over all threads. A thread that never ends costs a run a tenth of a second by this.
+pub const WORK_AFTERWARDS: u64 = 5_000_000;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The main thread's entry returned.
+    Returned,
+    /// The guest exited with this code.
+    Exited(i32),
+    /// The main thread trapped, or any thread where that ends all (wasi-threads).
+    Trapped,
+    /// Every live thread was blocked forever.
+    Deadlock,
+    /// The sink asked for it.
+    Halted,
+    /// [`Control::request_stop`] was called.
+    TimedOut,
+    /// [`Limits::steps`] was reached.
+    OutOfSteps,
 }

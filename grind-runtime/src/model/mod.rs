@@ -1,6 +1,7 @@
 //! The words of everything else: threads, sites, events, records, and what a run may use. Imports nothing of the crate.
 
 pub(crate) mod calls;
+mod control;
 mod describe;
 mod entry;
 pub mod event;
@@ -13,7 +14,8 @@ mod schedule;
 pub mod sites;
 mod waiting;
 
-pub use entry::{Entry, Unfinished};
+pub use control::Control;
+pub use entry::{AFTERWARDS, Ending, Entry, Unfinished, WORK_AFTERWARDS};
 pub use event::*;
 pub use hash::EventHash;
 pub use limits::{LimitReached, Limits};

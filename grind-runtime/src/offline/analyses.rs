@@ -5,7 +5,7 @@ use super::shape::{Shape, Unknown};
 use super::source::{Batch, SyncSource};
 use super::visible::Visible;
 use crate::analysis::{Diagnosis, ThreadInfo};
-use crate::machine::Control;
+use crate::model::Control;
 use crate::predict::{
     Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
     ReadError, Shb, Stop, SyncPreserving, Totals, Wcp, WellFormed,

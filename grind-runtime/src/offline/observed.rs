@@ -12,9 +12,8 @@
 
 use super::analyses::{Analysis, Analyzed, Bounds, OfflineError, Progress};
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosis, Limits, LiveAnalysis, Stack};
-use crate::machine::Ending;
 use crate::model::sites::SiteId;
-use crate::model::{Event, EventKind, EventSink, Flow, ThreadEnd, ThreadId};
+use crate::model::{Ending, Event, EventKind, EventSink, Flow, ThreadEnd, ThreadId};
 use crate::trace::{Detail, Entry, TraceEnd, TraceError, TraceReader};
 use std::collections::BTreeSet;
 use std::io::Read;

@@ -2,7 +2,8 @@
 
 use super::{guest, names, options, output, run};
 use grind_runtime::host::{self, RunOptions};
-use grind_runtime::machine::{BufferIo, Ending};
+use grind_runtime::machine::BufferIo;
+use grind_runtime::model::Ending;
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;

@@ -3,8 +3,8 @@
 use super::{guest, options, output, run, text};
 use grind_runtime::host::{self, Files, Preopen, RunOptions};
 use grind_runtime::machine::io::{Answer, Call, Errno, FileKind, HostIo};
-use grind_runtime::machine::{self, BufferIo, Ending, MachineConfig};
-use grind_runtime::model::{EventHash, Strategy};
+use grind_runtime::machine::{self, BufferIo, MachineConfig};
+use grind_runtime::model::{Ending, EventHash, Strategy};
 use grind_runtime::program::Program;
 use tempfile::TempDir;
 

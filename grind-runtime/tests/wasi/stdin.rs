@@ -6,7 +6,7 @@ use super::text;
 use grind_runtime::analysis::Diagnosis;
 use grind_runtime::host::{self, Outcome, Player, Recorder, RunOptions};
 use grind_runtime::machine::io::{Answer, Call, Errno, HostIo, Node};
-use grind_runtime::machine::{Control, Ending};
+use grind_runtime::model::{Control, Ending};
 use grind_runtime::program::Program;
 use std::any::Any;
 use std::collections::VecDeque;

@@ -3,8 +3,7 @@
 use super::{options, run, text};
 use grind_runtime::analysis::{AccessKind, Diagnosis};
 use grind_runtime::host::RunOptions;
-use grind_runtime::machine::Ending;
-use grind_runtime::model::{LimitReached, Limits};
+use grind_runtime::model::{Ending, LimitReached, Limits};
 use grind_runtime::program::Program;
 use std::fs;
 use tempfile::TempDir;

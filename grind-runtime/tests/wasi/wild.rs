@@ -4,7 +4,7 @@
 use super::replay::{pass, record};
 use super::{names, text};
 use grind_runtime::host::Player;
-use grind_runtime::machine::Ending;
+use grind_runtime::model::Ending;
 use grind_runtime::program::imports::{WASI_MODULE, host_functions};
 use std::fmt::Write as _;
 use std::fs;

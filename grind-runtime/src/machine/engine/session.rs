@@ -1,8 +1,8 @@
 //! Calling a program's exports one by one, on its main thread.
 
 use super::{Activation, Runner, Status, ThreadId, Val, VecDeque, engine_error};
-use crate::machine::{Ending, MachineConfig, MachineError, Trap};
-use crate::model::Unfinished;
+use crate::machine::{MachineConfig, MachineError, Trap};
+use crate::model::{Ending, Unfinished};
 use crate::program::{Program, hooks};
 use wasmi::{F32, F64, Instance, Nullable, V128};
 

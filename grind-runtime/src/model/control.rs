@@ -46,11 +46,11 @@ impl Control {
         self.pass.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.begun.store(true, Ordering::Relaxed);
     }
 
-    /// Words of records so far; see [`RunStats::words`](super::RunStats::words).
+    /// Words of records so far: an access, call or return takes two, or fewer where several share them.
     #[must_use]
     pub fn words(&self) -> u64 {
         self.words.load(Ordering::Relaxed)
@@ -68,11 +68,11 @@ impl Control {
         self.stopped_before.load(Ordering::Relaxed) > self.pass()
     }
 
-    pub(super) fn count_words(&self, count: u64) {
+    pub(crate) fn count_words(&self, count: u64) {
         self.words.fetch_add(count, Ordering::Relaxed);
     }
 
-    pub(super) fn thread_ended(&self) {
+    pub(crate) fn thread_ended(&self) {
         self.threads_ended.fetch_add(1, Ordering::Relaxed);
     }
 }
