@@ -7,12 +7,11 @@ use crate::trace_file::{self, TraceFile};
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::model::sites::{SiteId, SiteKind};
-use grind_runtime::model::{Event, EventKind, Slice, ThreadId};
+use grind_runtime::model::{Event, Slice, ThreadId};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::log;
-use grind_runtime::trace::{Entry, TraceEnd};
+use grind_runtime::trace::{Entry, Statistics, TraceEnd};
 use indicatif::{HumanBytes, HumanCount};
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -212,27 +211,6 @@ pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
     })
 }
 
-/// What is known of a lock.
-#[derive(Clone, Debug, Default)]
-struct Lock {
-    name: Option<String>,
-    acquires: u64,
-    /// Acquires between whose request and success somebody else ran.
-    contended: u64,
-    /// Events that others had meanwhile.
-    waited: u64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Counts {
-    kinds: BTreeMap<&'static str, u64>,
-    /// Events and words of accesses, by thread.
-    threads: BTreeMap<ThreadId, (u64, u64)>,
-    locks: BTreeMap<u32, Lock>,
-    slices: u64,
-    inputs: u64,
-}
-
 /// With separators, as text: a width counts for text only.
 fn count_of(count: u64) -> String {
     HumanCount(count).to_string()
@@ -244,51 +222,23 @@ const TOP: usize = 10;
 pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
     let (file, mut reader) = TraceFile::open(&args.file, args.bound.begin())?;
     let _orderly = signals::orderly();
-    let mut counts = Counts::default();
-    let mut asked: BTreeMap<ThreadId, (u64, u64)> = BTreeMap::new();
-    let mut number = 0;
+    let mut counts = Statistics::default();
     while let Some(entry) = reader.next_entry().with_context(|| args.file.shown())? {
-        match entry {
-            Entry::Slice { .. } => counts.slices += 1,
-            Entry::Input(_) | Entry::Random(_) => counts.inputs += 1,
-            Entry::Records(thread) => {
-                counts.threads.entry(thread).or_default().1 += reader.records().count() as u64;
-            }
-            Entry::Event(Event { thread, kind }) => {
-                number += 1;
-                *counts.kinds.entry(kind.name()).or_default() += 1;
-                let own = counts.threads.entry(thread).or_default();
-                own.0 += 1;
-                match kind {
-                    EventKind::LockRequest { .. } => {
-                        asked.insert(thread, (number, own.0));
-                    }
-                    EventKind::LockAcquire { lock, .. } => {
-                        let lock = counts.locks.entry(lock).or_default();
-                        lock.acquires += 1;
-                        if let Some((since, before)) = asked.remove(&thread) {
-                            let others = (number - since) - (own.0 - before);
-                            lock.contended += u64::from(others > 0);
-                            lock.waited += others;
-                        }
-                    }
-                    EventKind::LockName { lock, name } => {
-                        counts.locks.entry(lock).or_default().name = Some(name);
-                    }
-                    _ => {}
-                }
-            }
-        }
+        let records = match entry {
+            Entry::Records(_) => reader.records().count() as u64,
+            _ => 0,
+        };
+        counts.add(&entry, records);
     }
     listing(&file, |out| {
         let bytes = file.len() as f64;
         writeln!(
             out,
             "{} events, {:.2} bytes of the file per event",
-            HumanCount(number),
-            bytes / number.max(1) as f64
+            HumanCount(counts.events),
+            bytes / counts.events.max(1) as f64
         )?;
-        let accesses: u64 = counts.threads.values().map(|&(_, accesses)| accesses).sum();
+        let accesses: u64 = counts.threads.values().map(|thread| thread.records).sum();
         if accesses > 0 {
             writeln!(
                 out,
@@ -300,8 +250,8 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
         writeln!(
             out,
             "{} decisions of the scheduler, {} answers of the host\n",
-            HumanCount(counts.slices),
-            HumanCount(counts.inputs)
+            HumanCount(counts.decisions),
+            HumanCount(counts.answers)
         )?;
         if let Some(stop) = file.stopped() {
             writeln!(out, "Ended by {stop}: only these were read.\n")?;
@@ -312,13 +262,13 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
             writeln!(out, "{:>12}  {kind}", count_of(*count))?;
         }
         writeln!(out, "\nthread        events      accesses and calls")?;
-        for (thread, (events, accesses)) in &counts.threads {
+        for (thread, did) in &counts.threads {
             writeln!(
                 out,
                 "{:<8} {:>11} {:>23}",
                 thread.to_string(),
-                count_of(*events),
-                count_of(*accesses)
+                count_of(did.events),
+                count_of(did.records)
             )?;
         }
         let mut locks: Vec<_> = counts
@@ -350,6 +300,9 @@ pub(crate) fn stat(args: &FileArgs) -> Result<u8> {
         }
         if locks.len() > TOP {
             writeln!(out, "and {} more", locks.len() - TOP)?;
+        }
+        if counts.left_out {
+            writeln!(out, "\nFurther threads and locks were left out.")?;
         }
         Ok(())
     })

@@ -12,6 +12,7 @@
 //! | `regions` | the same for plain accesses and calls, predicted from earlier ones |
 //! | `sites` | the site table |
 //! | `stacks` | call stacks, followed and interned |
+//! | `statistics` | what a trace has, counted |
 //! | [`writer`], [`reader`] | the two ends |
 //!
 //! The reader believes nothing: lengths, checksums and numbers are checked before anything is allocated for them.
@@ -23,10 +24,12 @@ pub mod reader;
 mod regions;
 mod sites;
 mod stacks;
+mod statistics;
 pub mod writer;
 
 pub use entry::Entry;
 pub use reader::{TraceEnd, TraceReader};
+pub use statistics::{LockUse, Statistics, ThreadUse};
 pub use writer::TraceWriter;
 
 use crate::model::Entry as Start;
