@@ -244,7 +244,7 @@ fn run(
     };
     let mut config = MachineConfig::new(scheduler, Box::new(sink), Box::new(NullIo));
     config.fuel = fuel;
-    config.limits = Limits {
+    config.spec.limits = Limits {
         steps: Some(STEPS),
         ..Limits::default()
     };

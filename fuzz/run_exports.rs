@@ -4,7 +4,7 @@
 use arbitrary::Unstructured;
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
-use grind_runtime::model::{Entry, Limits};
+use grind_runtime::model::{Entry, Limits, RunSpec};
 use grind_runtime::program::Program;
 
 /// Exports that are tried.
@@ -37,7 +37,7 @@ pub(crate) fn run_exports(bytes: &[u8]) -> usize {
     let named = program.info().exported_functions().take(ENTRIES);
     let functions = named.map(|name| Some(name.to_owned())).chain([None]);
     let runs = functions.filter(|function| {
-        let options = RunOptions {
+        let options = RunOptions::from(RunSpec {
             entry: Entry {
                 function: function.clone(),
                 ..Entry::default()
@@ -47,8 +47,8 @@ pub(crate) fn run_exports(bytes: &[u8]) -> usize {
                 memory: 16 << 20,
                 steps: Some(100_000),
             },
-            ..RunOptions::default()
-        };
+            ..RunSpec::default()
+        });
         // A module that cannot be started is an error with a cause.
         let run = host::run(&program, options, BufferIo::default());
         if let Err(error) = &run {

@@ -157,7 +157,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     }
     report.command = report::Command::Replay;
     report.program.module = module.display().to_string();
-    report.program.arguments = (header.args.iter().skip(1))
+    report.program.arguments = (header.spec.args.iter().skip(1))
         .map(|arg| String::from_utf8_lossy(arg).into_owned())
         .collect();
     report.reproduce = Some(quoted(&["grind", "replay"], file.path()));

@@ -18,7 +18,7 @@ use crate::watch::Watch;
 use anyhow::{Context, Result, bail};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
-use grind_runtime::model::{Control, Ending, Entry, Limits, Unfinished};
+use grind_runtime::model::{Control, Ending, Entry, Limits, RunSpec, Schedule, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, ProgramOptions};
 use grind_runtime::report::Report;
@@ -173,24 +173,19 @@ fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
     let name = args.module().file_name().unwrap_or(OsStr::new("guest"));
     let guest_args =
         std::iter::once(name).chain(args.guest_args().iter().map(|arg| arg.as_os_str()));
-    Ok(RunOptions {
+    let directories = args.flags.dir.iter().map(|dir| preopen(dir));
+    let directories: Vec<Preopen> = directories.collect::<Result<_>>()?;
+    let env = args.flags.env.iter().map(|var| variable(var));
+    let spec = RunSpec {
         args: guest_args
             .map(|arg| arg.as_encoded_bytes().to_vec())
             .collect(),
-        env: args
-            .flags
-            .env
-            .iter()
-            .map(|var| variable(var))
-            .collect::<Result<_>>()?,
-        preopens: args
-            .flags
-            .dir
-            .iter()
-            .map(|dir| preopen(dir))
-            .collect::<Result<_>>()?,
-        seed: args.flags.seed,
-        strategy: args.flags.scheduler.into(),
+        env: env.collect::<Result<_>>()?,
+        preopens: Vec::new(),
+        schedule: Schedule {
+            seed: args.flags.seed,
+            strategy: args.flags.scheduler.into(),
+        },
         entry: Entry {
             function: args.flags.invoke.clone(),
             after_start: args.flags.after_start,
@@ -206,6 +201,8 @@ fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
             memory: args.flags.max_memory,
             steps: args.flags.max_steps,
         },
+    };
+    let options = RunOptions {
         analysis: AnalysisOptions {
             detect: if args.flags.no_detect {
                 Detect::None
@@ -216,8 +213,9 @@ fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
             ..AnalysisOptions::default()
         },
         control,
-        fuel: None,
-    })
+        ..RunOptions::from(spec)
+    };
+    Ok(directories.into_iter().fold(options, RunOptions::directory))
 }
 
 /// `NAME=value`, or `NAME` for the host's value.
@@ -258,16 +256,7 @@ fn header(
         embedded: None,
         sites: 0,
         detail: Detail::default(),
-        args: options.args.clone(),
-        env: options.env.clone(),
-        preopens: (options.preopens.iter())
-            .map(|preopen| preopen.guest().as_bytes().to_vec())
-            .collect(),
-        seed: options.seed,
-        strategy: options.strategy,
-        entry: options.entry.clone(),
-        initial_memory: options.initial_memory,
-        limits: options.limits,
+        spec: options.spec.clone(),
         interceptors: program_options.interceptors.clone(),
     }
 }
@@ -286,7 +275,7 @@ fn report<Io>(
         .iter()
         .map(|arg| arg.display().to_string())
         .collect();
-    report.reproduce = Some(reproduce(args, options.seed));
+    report.reproduce = Some(reproduce(args, options.spec.schedule.seed));
     report
 }
 

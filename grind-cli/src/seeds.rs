@@ -181,11 +181,11 @@ fn work(
     // Otherwise the others would wait for this one's seed for ever.
     let _guard = StopOnPanic(queue);
     while let Some(seed) = queue.take() {
-        let options = RunOptions {
-            seed,
+        let mut options = RunOptions {
             control: Arc::default(),
             ..job.options.clone()
         };
+        options.spec.schedule.seed = seed;
         *lock(control) = Arc::clone(&options.control);
         if queue.stopped() || signals::came().is_some() {
             return;

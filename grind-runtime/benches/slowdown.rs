@@ -285,10 +285,7 @@ fn schedules(repetitions: usize, failures: &mut Vec<String>) {
             let work = || {
                 let program = Program::new(&wasm).expect("a guest loads");
                 for seed in 0..SEEDS {
-                    let options = RunOptions {
-                        seed: seed.into(),
-                        ..RunOptions::default()
-                    };
+                    let options = RunOptions::seeded(seed.into());
                     host::run(&program, options, NullIo).expect("a guest runs");
                 }
             };

@@ -39,10 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..ProgramOptions::default()
     };
     let program = Program::with_options(&wasm, options)?;
-    let options = RunOptions {
-        seed,
-        ..RunOptions::default()
-    };
+    let options = RunOptions::seeded(seed);
     let outcome = host::run(&program, options.clone(), NullIo)?;
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     let report = outcome.report(&program, &symbolizer, &options);

@@ -8,7 +8,7 @@ mod run_exports;
 
 use grind_runtime::host::{self, Outcome, RunOptions};
 use grind_runtime::machine::BufferIo;
-use grind_runtime::model::{LimitReached, Limits};
+use grind_runtime::model::{LimitReached, Limits, RunSpec};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, imports};
 use grind_runtime::report::human;
@@ -83,10 +83,10 @@ fn a_module_with_a_wrong_byte_is_an_error_or_a_module() {
 
 fn run(text: &str, limits: Limits) -> Outcome<BufferIo> {
     let program = Program::new(&wat::parse_str(text).unwrap()).unwrap();
-    let options = RunOptions {
+    let options = RunOptions::from(RunSpec {
         limits,
-        ..RunOptions::default()
-    };
+        ..RunSpec::default()
+    });
     host::run(&program, options, BufferIo::default()).unwrap()
 }
 

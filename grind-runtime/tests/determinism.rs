@@ -1,7 +1,7 @@
 //! The same module, inputs and seed give the same events, bit for bit: every guest there is, twice.
 
 use grind_runtime::machine::{self, BufferIo, MachineConfig, RunResult, RunStats};
-use grind_runtime::model::{Ending, EventHash, Limits, Strategy};
+use grind_runtime::model::{Ending, EventHash, Limits, RunSpec, Strategy};
 use grind_runtime::program::Program;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -28,11 +28,14 @@ fn run(program: &Program, strategy: Strategy, seed: u64) -> Seen {
     let result = machine::run(
         program,
         MachineConfig {
-            args: vec![b"guest".to_vec()],
-            env: vec![b"NAME=value".to_vec()],
-            limits: Limits {
-                steps: Some(STEPS),
-                ..Limits::default()
+            spec: RunSpec {
+                args: vec![b"guest".to_vec()],
+                env: vec![b"NAME=value".to_vec()],
+                limits: Limits {
+                    steps: Some(STEPS),
+                    ..Limits::default()
+                },
+                ..RunSpec::default()
             },
             ..MachineConfig::new(
                 strategy.scheduler(seed),

@@ -56,7 +56,7 @@ fn what_they_write_is_an_access_of_the_caller() {
         let calls = Arc::default();
         let program = program(&two_threads(join), vec![fill(&calls)]).unwrap();
         let mut options = RunOptions::default();
-        options.entry.unfinished = Unfinished::Wait;
+        options.spec.entry.unfinished = Unfinished::Wait;
         let outcome = host::run(&program, options, NullIo).unwrap();
         assert_eq!(
             outcome.exit_code(),
@@ -118,10 +118,7 @@ fn runs_side_by_side_do_not_notice_each_other() {
     let calls = Arc::default();
     let program = program(&two_threads(true), vec![fill(&calls)]).unwrap();
     let run = |seed| {
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = RunOptions::seeded(seed);
         let outcome = host::run(&program, options, NullIo).unwrap();
         (outcome.stats, outcome.analysis.stats)
     };
@@ -195,10 +192,7 @@ fn a_function_makes_threads_that_run_exports() {
     let calls = Arc::default();
     let program = program(&workers(ADD_ATOMIC), vec![start_workers(&calls)]).unwrap();
     for seed in 0..50 {
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = RunOptions::seeded(seed);
         let outcome = host::run(&program, options, NullIo).unwrap();
         // Four times the job, and five instances.
         assert_eq!(outcome.exit_code(), 4 * 7 + 5, "{:?}", outcome.analysis);
@@ -212,10 +206,7 @@ fn their_races_are_found_and_the_function_is_called_once() {
     let program = program(&workers(ADD_PLAIN), vec![start_workers(&calls)]).unwrap();
     for seed in 0..20 {
         calls.store(0, Ordering::Relaxed);
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = RunOptions::seeded(seed);
         let outcome = host::run(&program, options, NullIo).unwrap();
         assert_eq!(outcome.exit_code(), ExitCode::Findings.code(), "{seed}");
         assert_eq!(calls.load(Ordering::Relaxed), 1);
@@ -265,7 +256,7 @@ fn a_thread_that_cannot_be_made_traps_the_caller() {
     let calls = Arc::default();
     let program = program(&workers(ADD_ATOMIC), vec![start_workers(&calls)]).unwrap();
     let mut options = RunOptions::default();
-    options.limits.threads = 3;
+    options.spec.limits.threads = 3;
     let outcome = host::run(&program, options, NullIo).unwrap();
     assert_eq!(outcome.analysis.traps[0].reason, "too many threads");
 }
@@ -334,10 +325,7 @@ fn page(asked: &Arc<AtomicU32>, early: bool) -> Driver {
 fn a_driver_decides_what_the_main_thread_calls() {
     let program = driven(page(&Arc::default(), true));
     for seed in 0..50 {
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = RunOptions::seeded(seed);
         let outcome = host::run(&program, options, NullIo).unwrap();
         assert_eq!(outcome.exit_code(), 0, "{:?}", outcome.analysis);
         assert_eq!(outcome.stats.threads, 5);
@@ -350,10 +338,7 @@ fn what_a_driver_writes_races_and_it_is_not_asked_again() {
     let program = driven(page(&asked, false));
     for seed in 0..20 {
         asked.store(0, Ordering::Relaxed);
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = RunOptions::seeded(seed);
         let outcome = host::run(&program, options, NullIo).unwrap();
         assert_eq!(outcome.exit_code(), ExitCode::Findings.code());
         assert_eq!(outcome.analysis.stats.unresolved, 0);

@@ -4,7 +4,7 @@
 
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::{BufferIo, MachineError};
-use grind_runtime::model::{Entry, Unfinished};
+use grind_runtime::model::{Entry, RunSpec, Unfinished};
 use grind_runtime::program::Program;
 
 /// Each function writes its letter. `main` starts a thread, which writes `t` unless the run ends before.
@@ -27,10 +27,10 @@ const LETTERS: &str = r#"(module
 
 fn run(entry: Entry) -> Result<String, MachineError> {
     let program = Program::new(&wat::parse_str(LETTERS).unwrap()).unwrap();
-    let options = RunOptions {
+    let options = RunOptions::from(RunSpec {
         entry,
-        ..RunOptions::default()
-    };
+        ..RunSpec::default()
+    });
     let outcome = host::run(&program, options, BufferIo::default())?;
     assert_eq!(outcome.exit_code(), 0);
     Ok(String::from_utf8(outcome.io.stdout).unwrap())
@@ -77,11 +77,11 @@ fn an_entry_that_is_not_there_is_named() {
 fn memory_begins_as_large_as_asked_within_the_modules_maximum() {
     let program = Program::new(&wat::parse_str(LETTERS).unwrap()).unwrap();
     let pages = |bytes: u64| {
-        let options = RunOptions {
+        let options = RunOptions::from(RunSpec {
             entry: named("pages"),
             initial_memory: Some(bytes),
-            ..RunOptions::default()
-        };
+            ..RunSpec::default()
+        });
         host::run(&program, options, BufferIo::default()).map(|outcome| outcome.exit_code())
     };
     assert_eq!(pages(0).unwrap(), 1);

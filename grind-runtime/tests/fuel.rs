@@ -114,10 +114,10 @@ fn run(program: &Program, fuel: u64) -> (Ending, Doings) {
         Box::new(BufferIo::default()),
     );
     config.fuel = fuel;
-    config.args = vec![b"guest".to_vec()];
+    config.spec.args = vec![b"guest".to_vec()];
     // For how long they would be observed depends on virtual time, in which fuel counts.
-    config.entry.unfinished = Unfinished::End;
-    config.limits = Limits {
+    config.spec.entry.unfinished = Unfinished::End;
+    config.spec.limits = Limits {
         steps: Some(STEPS),
         ..Limits::default()
     };
@@ -153,16 +153,10 @@ fn correct_guests_stay_clean_with_little_fuel() {
     for path in guests().into_iter().filter(correct) {
         let program = Program::new(&wat::parse_file(&path).unwrap()).unwrap();
         for (seed, fuel) in [(0, 1), (1, 40), (2, 3000)] {
-            let options = RunOptions {
-                args: vec![b"guest".to_vec()],
-                seed,
-                fuel: Some(fuel),
-                limits: Limits {
-                    steps: Some(STEPS),
-                    ..Limits::default()
-                },
-                ..RunOptions::default()
-            };
+            let mut options = RunOptions::seeded(seed);
+            options.spec.args = vec![b"guest".to_vec()];
+            options.spec.limits.steps = Some(STEPS);
+            options.fuel = Some(fuel);
             let outcome = host::run(&program, options, BufferIo::default()).unwrap();
             let found = &outcome.analysis.diagnoses;
             assert!(

@@ -59,10 +59,7 @@ const FREE: &str = "(call $free (i32.const 4096))";
 const EMPTY_SECTION: &str = "(call $lock) (call $unlock)";
 
 fn seeded(seed: u64) -> RunOptions {
-    RunOptions {
-        seed,
-        ..RunOptions::default()
-    }
+    RunOptions::seeded(seed)
 }
 
 fn analyze(bytes: &[u8], wanted: &[Analysis]) -> Analyzed {

@@ -4,7 +4,7 @@
 
 use grind_runtime::host::{self, ExitCode, Outcome, RunOptions};
 use grind_runtime::machine::{BufferIo, MachineError};
-use grind_runtime::model::{Control, Ending, LimitReached, Limits};
+use grind_runtime::model::{Control, Ending, LimitReached, Limits, RunSpec};
 use grind_runtime::program::{Program, ProgramError};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ fn program(text: &str) -> Program {
 }
 
 fn run(text: &str, limits: Limits) -> Outcome<BufferIo> {
-    let options = RunOptions {
+    let options = RunOptions::from(RunSpec {
         limits,
-        ..RunOptions::default()
-    };
+        ..RunSpec::default()
+    });
     host::run(&program(text), options, BufferIo::default()).unwrap()
 }
 

@@ -10,7 +10,9 @@ mod recording;
 
 use grind_runtime::host::{self, ReplayError, ReplayOptions, RunOptions, TraceInput};
 use grind_runtime::machine::{BufferIo, NullIo};
-use grind_runtime::model::{Event, EventKind, Limits, LockMode, Slice, Strategy, ThreadId};
+use grind_runtime::model::{
+    Event, EventKind, Limits, LockMode, RunSpec, Schedule, Slice, Strategy, ThreadId,
+};
 use grind_runtime::program::Program;
 use grind_runtime::trace::{
     Detail, Entry, TraceEnd, TraceError, TraceReader, TraceWriter, VERSION,
@@ -252,10 +254,7 @@ fn decisions_come_back_whatever_their_size() {
 #[test]
 fn another_run_diverges_at_the_event_that_differs() {
     let program = program(GUEST);
-    let of = |seed| RunOptions {
-        seed,
-        ..RunOptions::default()
-    };
+    let of = |seed| RunOptions::seeded(seed);
     let (_, bytes) = record(&program, &of(1), Detail::Light).unwrap();
     // The recorded run again, but for one event.
     let mut reader = open(&bytes).unwrap();
@@ -305,13 +304,13 @@ fn a_run_that_was_stopped_is_replayed_to_there() {
         r#"(module (memory 1) (func (export "_start")
             (loop $again (i32.store (i32.const 0) (i32.const 1)) (br $again))))"#,
     );
-    let options = RunOptions {
+    let options = RunOptions::from(RunSpec {
         limits: Limits {
             steps: Some(1_000_000),
             ..Limits::default()
         },
-        ..RunOptions::default()
-    };
+        ..RunSpec::default()
+    });
     for detail in DETAILS {
         let (outcome, bytes) = record(&endless, &options, detail).unwrap();
         let replayed = host::replay(
@@ -348,10 +347,13 @@ fn a_run_that_was_stopped_is_replayed_to_there() {
 #[test]
 fn a_replay_recorded_again_is_the_same_trace() {
     let program = program(GUEST);
-    let options = RunOptions {
-        strategy: Strategy::RoundRobin,
-        ..RunOptions::default()
-    };
+    let options = RunOptions::from(RunSpec {
+        schedule: Schedule {
+            strategy: Strategy::RoundRobin,
+            ..Schedule::default()
+        },
+        ..RunSpec::default()
+    });
     for detail in DETAILS {
         let (_, first) = record(&program, &options, Detail::Light).unwrap();
         let (_, wanted) = record(&program, &options, detail).unwrap();

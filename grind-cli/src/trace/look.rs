@@ -73,14 +73,23 @@ pub(crate) fn info(args: &FileArgs) -> Result<u8> {
     let module = trace_file::module(&header, None).shown();
     line("module", format!("{module}{embedded}"))?;
     line("SHA-256", header.module_hash.to_string())?;
-    line("arguments", text(&header.args))?;
-    line("environment", text(&header.env))?;
-    line("directories", text(&header.preopens))?;
+    line("arguments", text(&header.spec.args))?;
+    line("environment", text(&header.spec.env))?;
+    line("directories", text(&header.spec.preopens))?;
     line(
         "schedule",
-        format!("{}, seed {}", header.strategy.name(), header.seed),
+        format!(
+            "{}, seed {}",
+            header.spec.schedule.strategy.name(),
+            header.spec.schedule.seed
+        ),
     )?;
-    let entry = header.entry.function.as_deref().unwrap_or("the default");
+    let entry = header
+        .spec
+        .entry
+        .function
+        .as_deref()
+        .unwrap_or("the default");
     line("entry", log::one_line(entry))?;
     line("sites", HumanCount(header.sites.into()).to_string())?;
     while reader

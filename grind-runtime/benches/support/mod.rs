@@ -165,12 +165,11 @@ pub(crate) fn run(program: &Program, kernel: &Kernel, mode: Mode) -> u64 {
                 Detect::HappensBefore
             };
             let options = RunOptions {
-                seed: 1,
                 analysis: AnalysisOptions {
                     detect,
                     ..AnalysisOptions::default()
                 },
-                ..RunOptions::default()
+                ..RunOptions::seeded(1)
             };
             let outcome = host::run(program, options, NullIo).expect("a kernel of ours");
             assert!(
@@ -209,10 +208,7 @@ impl Write for Counter {
 
 /// Runs a kernel as [`Mode::Host`] does, and records it.
 pub(crate) fn record(program: &Program, detail: Detail) -> Recorded {
-    let options = RunOptions {
-        seed: 1,
-        ..RunOptions::default()
-    };
+    let options = RunOptions::seeded(1);
     let header = Header {
         grind: String::new(),
         module: Vec::new(),
@@ -220,14 +216,7 @@ pub(crate) fn record(program: &Program, detail: Detail) -> Recorded {
         embedded: None,
         sites: 0,
         detail,
-        args: Vec::new(),
-        env: Vec::new(),
-        preopens: Vec::new(),
-        seed: 1,
-        strategy: options.strategy,
-        entry: options.entry.clone(),
-        initial_memory: None,
-        limits: options.limits,
+        spec: options.spec.clone(),
         interceptors: Vec::new(),
     };
     let counter = Counter::default();

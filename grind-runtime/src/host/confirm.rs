@@ -123,21 +123,26 @@ fn led(
     wanted: &Diagnosis,
     control: &Arc<Control>,
 ) -> Result<bool, ConfirmError> {
-    let mut options: RunOptions = header.run_options();
+    let mut options = RunOptions::from(header.spec.clone());
     options.analysis = AnalysisOptions::default();
-    options.limits.steps = Some(options.limits.steps.unwrap_or(STEPS).min(STEPS));
+    options.spec.limits.steps = Some(options.spec.limits.steps.unwrap_or(STEPS).min(STEPS));
     let tape = Tape::new(writer);
-    let steer = Steer::new(plan, Arc::clone(program.sites()), header.seed, random);
+    let steer = Steer::new(
+        plan,
+        Arc::clone(program.sites()),
+        header.spec.schedule.seed,
+        random,
+    );
     let passed = pass(
         program,
         &options,
         Pass {
             scheduler: Box::new(steer.clone()),
+            logged: false,
             analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
             others: vec![Box::new(steer)],
             tape: Some(&tape),
             io,
-            preopens: header.preopens.clone(),
             control: Arc::clone(control),
         },
     )

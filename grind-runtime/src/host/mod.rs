@@ -21,6 +21,7 @@ mod confirm;
 mod exit_code;
 mod files;
 mod input;
+mod log;
 mod observe;
 mod playback;
 mod record;
@@ -40,14 +41,16 @@ use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, Li
 use crate::machine::{self, HostIo, MachineConfig, MachineError, RunStats};
 use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
 use crate::model::sites::SiteTable;
-use crate::model::{Control, Ending, Entry, EventSink, LimitReached, Limits, Strategy};
+use crate::model::{Control, Ending, EventSink, LimitReached, RunSpec, Schedule};
 use crate::offline::Observed;
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;
 use crate::report::identity::Index;
 use crate::report::{Finding, FindingKind, GuestExit, Report, notes};
 use crate::schedule::Scheduler;
+use crate::schedule::decisions::{Decisions, Logged, Replayed as Repeated};
 use crate::trace::{Footer, TraceWriter};
+use log::RunLog;
 use record::{Audience, Tape, TapedIo};
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -56,28 +59,42 @@ use std::sync::Arc;
 /// How to run a program.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// Arguments, the program's name first.
-    pub args: Vec<Vec<u8>>,
-    /// Environment, each `NAME=value`.
-    pub env: Vec<Vec<u8>>,
-    /// Directories the guest may use, and nothing outside of them.
-    pub preopens: Vec<Preopen>,
-    /// Seed of the schedule and of the guest's randomness.
-    pub seed: u64,
-    /// How the schedule is made.
-    pub strategy: Strategy,
-    /// What the main thread runs.
-    pub entry: Entry,
-    /// Bytes of memory at the beginning, if that is more than the module says.
-    pub initial_memory: Option<u64>,
-    /// Bounds of the run.
-    pub limits: Limits,
+    /// The run.
+    pub spec: RunSpec,
+    /// The directories of [`RunSpec::preopens`], and nothing outside of them. Those that are named there and are not here do not
+    /// exist.
+    pub directories: Vec<Preopen>,
     /// What to look for, and the bounds of looking.
     pub analysis: AnalysisOptions,
     /// The run seen from outside.
     pub control: Arc<Control>,
     /// Fuel given to a thread at a time, [`FUEL`](machine::FUEL) if nothing else is said.
     pub fuel: Option<u64>,
+}
+
+impl RunOptions {
+    /// A run under the usual strategy with this seed, and nothing else said.
+    #[must_use]
+    pub fn seeded(seed: u64) -> RunOptions {
+        RunSpec::seeded(seed).into()
+    }
+
+    /// Gives the guest a directory.
+    #[must_use]
+    pub fn directory(mut self, directory: Preopen) -> RunOptions {
+        (self.spec.preopens).push(directory.guest().as_bytes().to_vec());
+        self.directories.push(directory);
+        self
+    }
+}
+
+impl From<RunSpec> for RunOptions {
+    fn from(spec: RunSpec) -> RunOptions {
+        RunOptions {
+            spec,
+            ..RunOptions::default()
+        }
+    }
 }
 
 /// What came of a run.
@@ -132,56 +149,61 @@ fn first_and_second<Io: HostIo>(
     io: Io,
     tape: Option<&Tape>,
 ) -> Result<Outcome<Io>, MachineError> {
-    let analysis = LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone());
-    let files: Box<dyn HostIo> = Box::new(Files::new(Box::new(io), &options.preopens));
-    let preopens = || {
-        let names = options.preopens.iter().map(Preopen::guest);
-        names.map(|name| name.as_bytes().to_vec()).collect()
-    };
+    let directories = &options.directories;
+    let given = directories.iter().map(|dir| dir.guest().as_bytes());
+    if !given.eq(options.spec.preopens.iter().map(Vec::as_slice)) {
+        return Err(MachineError::Directories {
+            named: options.spec.preopens.len(),
+            given: directories.len(),
+        });
+    }
+    let Schedule { seed, strategy } = options.spec.schedule;
+    let files: Box<dyn HostIo> = Box::new(Files::new(Box::new(io), directories));
     let first = pass(
         program,
         options,
         Pass {
-            scheduler: options.strategy.scheduler(options.seed),
-            analysis,
+            scheduler: strategy.scheduler(seed),
+            logged: true,
+            analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
             others: Vec::new(),
             tape,
             io: Box::new(Recorder::new(files)),
-            preopens: preopens(),
             control: Arc::clone(&options.control),
         },
     )?;
     let mut analysis = first.analysis;
-    let (io, inputs) = downcast::<Recorder>(first.io).finish();
+    let (io, answers) = downcast::<Recorder>(first.io).finish();
     let io = downcast::<Files>(io).into_streams();
     if matches!(first.ending, Ending::Returned | Ending::Exited(0)) {
         analysis.end_normally();
     }
     let mut warnings = Vec::new();
     if analysis.needs_second_pass() {
-        if inputs.complete() {
-            let again = Pass {
-                scheduler: options.strategy.scheduler(options.seed),
-                analysis: analysis.into_second_pass(),
-                others: Vec::new(),
-                tape: None,
-                io: Box::new(Player::new(inputs)),
-                preopens: preopens(),
-                control: Arc::clone(&options.control),
-            };
-            // It ends by itself at the last access it needs, unless it is asked to.
-            options.control.next_pass();
-            let second = pass(program, options, again)?;
-            if second.ending == Ending::TimedOut {
-                warnings.push(SECOND_STOPPED.to_owned());
+        let log = RunLog {
+            decisions: first.decisions,
+            answers,
+        };
+        match log.repeatable() {
+            Err(why) => warnings.push(why),
+            Ok(()) => {
+                // It ends by itself at the last access it needs, unless it is asked to.
+                options.control.next_pass();
+                let again = Pass {
+                    scheduler: Box::new(Repeated::new(log.decisions)),
+                    logged: false,
+                    analysis: analysis.into_second_pass(),
+                    others: Vec::new(),
+                    tape: None,
+                    io: Box::new(Player::new(log.answers)),
+                    control: Arc::clone(&options.control),
+                };
+                let second = pass(program, options, again)?;
+                if second.ending == Ending::TimedOut {
+                    warnings.push(SECOND_STOPPED.to_owned());
+                }
+                analysis = second.analysis;
             }
-            analysis = second.analysis;
-        } else {
-            warnings.push(format!(
-                "the host told the guest more than {} MiB, so that the run could not be repeated: \
-                 earlier accesses are shown without their stacks",
-                input::KEPT >> 20
-            ));
         }
     }
     Ok(Outcome {
@@ -197,20 +219,22 @@ fn first_and_second<Io: HostIo>(
 /// What differs between the runs of one program.
 struct Pass<'a> {
     scheduler: Box<dyn Scheduler>,
+    /// Whether its decisions are kept.
+    logged: bool,
     analysis: LiveAnalysis,
     /// Who listens besides.
     others: Vec<Box<dyn EventSink>>,
     /// Where it is recorded.
     tape: Option<&'a Tape>,
     io: Box<dyn HostIo>,
-    /// What the guest calls its directories.
-    preopens: Vec<Vec<u8>>,
     control: Arc<Control>,
 }
 
 /// What came of one.
 struct Passed {
     ending: Ending,
+    /// Those that were kept.
+    decisions: Decisions,
     analysis: LiveAnalysis,
     others: Vec<Box<dyn EventSink>>,
     limits_reached: BTreeSet<LimitReached>,
@@ -219,10 +243,13 @@ struct Passed {
 }
 
 fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passed, MachineError> {
-    let (scheduler, io) = match pass.tape {
+    let (mut scheduler, io) = match pass.tape {
         Some(tape) => (tape.scheduler(pass.scheduler), tape.io(pass.io)),
         None => (pass.scheduler, pass.io),
     };
+    if pass.logged {
+        scheduler = Box::new(Logged::new(scheduler));
+    }
     let audience = Audience {
         others: pass.others,
         tape: pass.tape.cloned(),
@@ -231,15 +258,10 @@ fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passe
     let result = machine::run(
         program,
         MachineConfig {
+            spec: options.spec.clone(),
             scheduler,
             sink: Box::new(audience),
             io,
-            preopens: pass.preopens,
-            args: options.args.clone(),
-            env: options.env.clone(),
-            limits: options.limits,
-            entry: options.entry.clone(),
-            initial_memory: options.initial_memory,
             control: pass.control,
             fuel: options.fuel.unwrap_or(machine::FUEL),
         },
@@ -249,6 +271,10 @@ fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passe
     } = *downcast::<Audience>(result.sink);
     Ok(Passed {
         ending: result.ending,
+        decisions: match pass.logged {
+            true => downcast::<Logged>(result.scheduler).into_decisions(),
+            false => Decisions::default(),
+        },
         analysis,
         others,
         limits_reached: result.limits_reached,
@@ -345,8 +371,8 @@ impl<Io> Outcome<Io> {
     ) -> Report {
         let sites = program.sites();
         let mut report = Report {
-            seed: Some(options.seed),
-            scheduler: Some(options.strategy.name().to_owned()),
+            seed: Some(options.spec.schedule.seed),
+            scheduler: Some(options.spec.schedule.strategy.name().to_owned()),
             exit: Some(self.guest_exit(sites, symbolizer)),
             warnings: self.warnings.clone(),
             ..Report::default()
@@ -363,11 +389,11 @@ impl<Io> Outcome<Io> {
         let reached = self.limits_reached.iter().map(|limit| match limit {
             LimitReached::Threads => format!(
                 "the guest wanted more than {} threads at once and was refused (--max-threads)",
-                options.limits.threads
+                options.spec.limits.threads
             ),
             LimitReached::Memory => format!(
                 "the guest wanted more than {} MiB of memory and was refused (--max-memory)",
-                options.limits.memory >> 20
+                options.spec.limits.memory >> 20
             ),
             LimitReached::Steps => "the limit on steps was reached (--max-steps)".to_owned(),
             LimitReached::Tables => format!(

@@ -57,7 +57,7 @@ impl Scheduler for Taped {
     fn next(&mut self, point: &Point<'_>) -> Slice {
         let slice = self.inner.next(point);
         let mut writer = self.tape.writer();
-        if point.current == Some(slice.thread) && slice.words == point.remaining {
+        if point.keeps(slice) {
             writer.kept();
         } else {
             writer.slice(slice);

@@ -80,21 +80,6 @@ impl Header {
             ..ProgramOptions::default()
         }
     }
-
-    /// How it was run. The directories it was given are not in it: their contents come from the trace.
-    #[must_use]
-    pub fn run_options(&self) -> RunOptions {
-        RunOptions {
-            args: self.args.clone(),
-            env: self.env.clone(),
-            seed: self.seed,
-            strategy: self.strategy,
-            entry: self.entry.clone(),
-            initial_memory: self.initial_memory,
-            limits: self.limits,
-            ..RunOptions::default()
-        }
-    }
 }
 
 /// Runs a program as a trace says, compares what it does with what it did, and looks for what the options say. `open`
@@ -109,7 +94,7 @@ pub fn replay(
     echo: Box<dyn HostIo>,
 ) -> Result<Replayed, ReplayError> {
     let (reader, header) = of_program(open()?, program)?;
-    let mut run_options = header.run_options();
+    let mut run_options = RunOptions::from(header.spec);
     run_options.analysis = options.analysis;
     let sites = || Arc::clone(program.sites());
 
@@ -129,11 +114,11 @@ pub fn replay(
         &run_options,
         Pass {
             scheduler: Box::new(playback.clone()),
+            logged: false,
             analysis: LiveAnalysis::new(sites(), run_options.analysis.clone()),
             others,
             tape: tape.as_ref(),
             io: Box::new(io),
-            preopens: header.preopens.clone(),
             control: Arc::clone(&options.control),
         },
     )?;
@@ -159,11 +144,11 @@ pub fn replay(
         };
         let again = Pass {
             scheduler: Box::new(playback.clone()),
+            logged: false,
             analysis: analysis.into_second_pass(),
             others: vec![Box::new(playback.clone())],
             tape: None,
             io: Box::new(io),
-            preopens: header.preopens,
             control: Arc::clone(&options.control),
         };
         let second = pass(program, &run_options, again)?;
@@ -201,7 +186,7 @@ pub fn listen<S: EventSink>(
     listener: S,
 ) -> Result<S, ReplayError> {
     let (reader, header) = of_program(open()?, program)?;
-    let mut options = header.run_options();
+    let mut options = RunOptions::from(header.spec);
     options.analysis.detect = Detect::None;
     let control = Arc::default();
     let playback = Playback::new(reader, Arc::clone(&control));
@@ -214,11 +199,11 @@ pub fn listen<S: EventSink>(
         &options,
         Pass {
             scheduler: Box::new(playback.clone()),
+            logged: false,
             analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
             others: vec![Box::new(playback.clone()), Box::new(listener)],
             tape: None,
             io: Box::new(io),
-            preopens: header.preopens,
             control,
         },
     )?;

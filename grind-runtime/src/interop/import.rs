@@ -7,7 +7,8 @@
 use super::InteropError;
 use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
 use crate::model::{
-    Entry, Event, EventKind, Limits, LockMode, Record, RecordBuffer, Strategy, ThreadEnd, ThreadId,
+    Event, EventKind, LockMode, Record, RecordBuffer, RunSpec, Schedule, Strategy, ThreadEnd,
+    ThreadId,
 };
 use crate::predict::well_formed::WellFormed;
 use crate::predict::{Event as Foreign, Op, Operand, Source};
@@ -116,14 +117,13 @@ fn header(from: &str) -> Header {
         embedded: None,
         sites: 0,
         detail: Detail::Full,
-        args: Vec::new(),
-        env: Vec::new(),
-        preopens: Vec::new(),
-        seed: 0,
-        strategy: Strategy::RoundRobin,
-        entry: Entry::default(),
-        initial_memory: None,
-        limits: Limits::default(),
+        spec: RunSpec {
+            schedule: Schedule {
+                strategy: Strategy::RoundRobin,
+                ..Schedule::default()
+            },
+            ..RunSpec::default()
+        },
         interceptors: Vec::new(),
     }
 }

@@ -73,7 +73,7 @@ pub fn write<R: Read>(mut trace: TraceReader<R>, mut out: impl Write) -> Result<
         grind: &header.grind,
         module: &String::from_utf8_lossy(&header.module),
         module_sha256: header.module_hash.to_string(),
-        seed: header.seed,
+        seed: header.spec.schedule.seed,
         detail: header.detail,
     })?;
     let sites = Arc::clone(trace.sites());

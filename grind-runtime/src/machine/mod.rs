@@ -29,7 +29,7 @@ pub use io::{BufferIo, HostIo, NullIo};
 pub use trap::Trap;
 
 use crate::model::sites::SiteId;
-use crate::model::{Control, Ending, Entry, EventSink, LimitReached, Limits, ThreadId};
+use crate::model::{Control, Ending, EventSink, LimitReached, RunSpec, Slice, ThreadId};
 use crate::program::Program;
 use crate::schedule::Scheduler;
 use std::collections::BTreeSet;
@@ -37,24 +37,14 @@ use std::sync::Arc;
 
 /// How a program is run.
 pub struct MachineConfig {
+    /// The run. Its schedule is what the scheduler makes of it; its directories are [`Node::preopen`](io::Node::preopen) in their order.
+    pub spec: RunSpec,
     /// Decides the interleaving, and is the source of the guest's randomness.
     pub scheduler: Box<dyn Scheduler>,
     /// Takes what happens.
     pub sink: Box<dyn EventSink>,
     /// The guest's standard streams and files.
     pub io: Box<dyn HostIo>,
-    /// What the guest calls the directories it is given: [`Node::preopen`](io::Node::preopen) in this order.
-    pub preopens: Vec<Vec<u8>>,
-    /// Arguments, the program's name first.
-    pub args: Vec<Vec<u8>>,
-    /// Environment, each `NAME=value`.
-    pub env: Vec<Vec<u8>>,
-    /// Bounds.
-    pub limits: Limits,
-    /// What the main thread runs.
-    pub entry: Entry,
-    /// Bytes of memory at the beginning, if that is more than the module says; in whole pages.
-    pub initial_memory: Option<u64>,
     /// The run seen from outside.
     pub control: Arc<Control>,
     /// See [`FUEL`].
@@ -75,22 +65,17 @@ impl MachineConfig {
         io: Box<dyn HostIo>,
     ) -> MachineConfig {
         MachineConfig {
+            spec: RunSpec::default(),
             scheduler,
             sink,
             io,
-            preopens: Vec::new(),
-            args: Vec::new(),
-            env: Vec::new(),
-            limits: Limits::default(),
-            entry: Entry::default(),
-            initial_memory: None,
             control: Arc::default(),
             fuel: FUEL,
         }
     }
 }
 
-/// Why a program was not run at all.
+/// Why a program was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MachineError {
@@ -112,13 +97,35 @@ pub enum MachineError {
         /// Bytes the module allows.
         maximum: u64,
     },
-    /// The initial memory is beyond [`Limits::memory`].
+    /// The initial memory is beyond [`Limits::memory`](crate::model::Limits::memory).
     #[error("the module starts with {wanted} bytes of memory, more than the limit of {limit}")]
     Memory {
         /// Bytes the module wants.
         wanted: u64,
         /// Bytes allowed.
         limit: u64,
+    },
+    /// The directories that are given are not those that the run names.
+    #[error("the run names {named} directories, and {given} are given, or others")]
+    Directories {
+        /// How many it names.
+        named: usize,
+        /// How many are given.
+        given: usize,
+    },
+    /// The scheduler decided for a thread that cannot run, or for no time at all.
+    #[error(
+        "the scheduler let {} run for {} words after {events} events; {}",
+        slice.thread, slice.words,
+        if *runnable { "it has to be one at least" } else { "that thread cannot run" }
+    )]
+    Scheduler {
+        /// What it decided.
+        slice: Slice,
+        /// Events before.
+        events: u64,
+        /// Whether the thread can run.
+        runnable: bool,
     },
     /// A data segment does not fit into memory.
     #[error("a data segment of {len} bytes at 0x{address:x} does not fit into the initial memory")]
@@ -161,6 +168,8 @@ pub struct RunResult {
     pub limits_reached: BTreeSet<LimitReached>,
     /// Counts.
     pub stats: RunStats,
+    /// The scheduler that was given.
+    pub scheduler: Box<dyn Scheduler>,
     /// The sink that was given.
     pub sink: Box<dyn EventSink>,
     /// The streams that were given.

@@ -13,7 +13,7 @@ use super::ops::{self, Op, Reply};
 use super::scopes::Scopes;
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
 use super::waits::{self, Waits};
-use super::{MachineConfig, Trap, TrapReport};
+use super::{MachineConfig, MachineError, Trap, TrapReport};
 use crate::model::limits::TOTAL_THREADS;
 use crate::model::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::model::{
@@ -78,6 +78,8 @@ pub(super) struct State {
     pub(super) tls_layout: Option<TlsLayout>,
     pub(super) traps: Vec<TrapReport>,
     pub(super) ending: Option<Ending>,
+    /// What the scheduler decided that it could not.
+    pub(super) wrong_decision: Option<MachineError>,
     pub(super) control: Arc<Control>,
     /// Words taken out of the ring, not yet delivered.
     batch: Vec<u32>,
@@ -144,6 +146,7 @@ fn entries(program: &Program) -> BTreeMap<String, Option<usize>> {
 
 impl State {
     pub(super) fn new(program: &Program, config: MachineConfig, entry: Vec<String>) -> State {
+        let spec = config.spec;
         State {
             sites: Arc::clone(program.sites()),
             threads: vec![Thread::new(Way {
@@ -168,19 +171,20 @@ impl State {
             remaining: 0,
             sink: config.sink,
             io: config.io,
-            descriptors: Descriptors::new(config.preopens),
-            args: config.args,
-            env: config.env,
-            limits: config.limits,
+            descriptors: Descriptors::new(spec.preopens),
+            args: spec.args,
+            env: spec.env,
+            limits: spec.limits,
             limits_reached: BTreeSet::new(),
             instances: Instances::new(program.info()),
             shared_memory: program.info().memory.is_some_and(|memory| memory.shared),
-            unfinished: config.entry.unfinished,
+            unfinished: spec.entry.unfinished,
             observed: None,
             trap_ends_all: ThreadAbi::of(program.info()).any(|abi| abi == ThreadAbi::WasiThreads),
             tls_layout: None,
             traps: Vec::new(),
             ending: None,
+            wrong_decision: None,
             control: config.control,
             batch: Vec::with_capacity(RING_WORDS as usize),
             delivered: 0,
@@ -472,7 +476,15 @@ impl State {
             remaining: self.remaining,
             runnable: &self.runnable,
         });
-        debug_assert!(self.runnable.contains(&slice.thread));
+        let runnable = self.runnable.binary_search(&slice.thread).is_ok();
+        if !runnable || slice.words == 0 {
+            self.wrong_decision = Some(MachineError::Scheduler {
+                slice,
+                events: self.events,
+                runnable,
+            });
+            return self.end(Ending::Halted);
+        }
         let Slice { thread, words } = slice;
         self.current = thread;
         self.remaining = words;

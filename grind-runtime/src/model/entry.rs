@@ -51,8 +51,8 @@ pub enum Ending {
     Deadlock,
     /// The sink asked for it.
     Halted,
-    /// [`Control::request_stop`] was called.
+    /// [`Control::request_stop`](super::Control::request_stop) was called.
     TimedOut,
-    /// [`Limits::steps`] was reached.
+    /// [`Limits::steps`](super::Limits::steps) was reached.
     OutOfSteps,
 }

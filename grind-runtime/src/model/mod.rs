@@ -1,5 +1,6 @@
 //! The words of everything else: threads, sites, events, records, and what a run may use. Imports nothing of the crate.
 
+pub(crate) mod bytes;
 pub(crate) mod calls;
 mod control;
 mod describe;
@@ -10,6 +11,7 @@ pub(crate) mod lanes;
 pub(crate) mod limits;
 pub(crate) mod locks;
 mod records;
+mod run_spec;
 mod schedule;
 pub mod sites;
 mod waiting;
@@ -21,5 +23,6 @@ pub use hash::EventHash;
 pub use limits::{LimitReached, Limits};
 pub(crate) use records::{MOST_SITES, Region, SINGLE, header, region};
 pub use records::{RecordBuffer, Records};
+pub use run_spec::{RunSpec, Schedule};
 pub use schedule::{Slice, Strategy};
 pub use waiting::{WaitKind, Waiting};

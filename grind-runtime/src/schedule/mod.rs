@@ -3,6 +3,7 @@
 //! Every random choice of an execution is drawn from its scheduler, so a run is a function of the module,
 //! its inputs and the scheduler.
 
+pub(crate) mod decisions;
 mod random;
 mod round_robin;
 
@@ -11,6 +12,7 @@ pub use round_robin::RoundRobin;
 
 use crate::model::{Slice, Strategy, ThreadId};
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 
 /// Why the machine asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,9 +41,16 @@ pub struct Point<'a> {
     pub runnable: &'a [ThreadId],
 }
 
-/// An oracle that decides a run's interleaving.
-pub trait Scheduler: std::fmt::Debug + Send {
-    /// Decides who runs next. The thread must be one of [`Point::runnable`].
+impl Point<'_> {
+    /// Whether this decision lets the current thread go on with what it has left.
+    pub(crate) fn keeps(&self, slice: Slice) -> bool {
+        self.current == Some(slice.thread) && slice.words == self.remaining
+    }
+}
+
+/// An oracle that decides a run's interleaving. A run gives it back when it has ended.
+pub trait Scheduler: std::fmt::Debug + Send + Any {
+    /// Decides who runs next. Another thread than one of [`Point::runnable`], or no words, end the run with an error.
     fn next(&mut self, point: &Point<'_>) -> Slice;
 
     /// Random bits for the guest (`random_get` and the like).

@@ -3,6 +3,7 @@
 use super::known::{Known, Numbers};
 use super::regions::Predictor;
 use super::stacks::{Interner, Thread, Told, Tree};
+use crate::model::bytes::{Bytes, put};
 use crate::model::sites::{SiteId, SiteTable};
 use crate::model::{Event, EventKind, Records, Slice, ThreadId};
 use std::sync::Arc;
@@ -79,73 +80,6 @@ const TAGS: [Tag; 11] = [
 const SHORT: u8 = 1 << 7;
 const SHORT_KEPT: u64 = 1 << 3;
 const SHORT_THREAD: u32 = 1 << 4;
-
-/// Appends a varint.
-pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Appends a signed varint.
-pub(super) fn put_signed(out: &mut Vec<u8>, value: i64) {
-    put(out, (value << 1 ^ value >> 63) as u64);
-}
-
-/// Bytes being read; nothing is read beyond them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Bytes(bytes)
-    }
-
-    pub(super) fn is_empty(self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn len(self) -> usize {
-        self.0.len()
-    }
-
-    #[inline]
-    pub(super) fn byte(&mut self) -> Option<u8> {
-        let (&first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(first)
-    }
-
-    pub(super) fn take(&mut self, len: u64) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(usize::try_from(len).ok()?)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    #[inline]
-    pub(super) fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    pub(super) fn signed(&mut self) -> Option<i64> {
-        let value = self.varint()?;
-        Some((value >> 1) as i64 ^ -((value & 1) as i64))
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.varint()?.try_into().ok()
-    }
-}
 
 /// One of each thread.
 #[derive(Debug)]
@@ -465,9 +399,9 @@ impl Decoder {
                     self.threads.of(thread).told = self.tree.add(parent, SiteId(site))?;
                 }
                 Tag::Event => {
-                    let (kind, rest) = postcard::take_from_bytes(bytes.0).ok()?;
+                    let (kind, rest) = postcard::take_from_bytes(bytes.rest()).ok()?;
                     let len = bytes.len() - rest.len();
-                    *bytes = Bytes(rest);
+                    *bytes = Bytes::new(rest);
                     if !sites_of(&kind).all(|site| (site.0 as usize) < self.sites.len()) {
                         return None;
                     }

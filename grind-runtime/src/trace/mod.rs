@@ -32,8 +32,7 @@ pub use reader::{TraceEnd, TraceReader};
 pub use statistics::{LockUse, Statistics, ThreadUse};
 pub use writer::TraceWriter;
 
-use crate::model::Entry as Start;
-use crate::model::{Limits, Strategy};
+use crate::model::RunSpec;
 use crate::program::interceptors::Rule;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -89,22 +88,8 @@ pub struct Header {
     pub sites: u32,
     /// How much is in the file.
     pub detail: Detail,
-    /// Arguments, the program's name first.
-    pub args: Vec<Vec<u8>>,
-    /// Environment, each `NAME=value`.
-    pub env: Vec<Vec<u8>>,
-    /// What the guest calls the directories it was given.
-    pub preopens: Vec<Vec<u8>>,
-    /// Seed of the schedule and of the guest's randomness.
-    pub seed: u64,
-    /// How the schedule was made.
-    pub strategy: Strategy,
-    /// What the main thread ran.
-    pub entry: Start,
-    /// Bytes of memory at the beginning, where that was more than the module says.
-    pub initial_memory: Option<u64>,
-    /// Bounds of the run.
-    pub limits: Limits,
+    /// The run.
+    pub spec: RunSpec,
     /// Functions that were intercepted besides those that are known.
     pub interceptors: Vec<Rule>,
 }

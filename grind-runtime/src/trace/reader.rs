@@ -1,8 +1,9 @@
 //! Reads a trace, entry by entry, without keeping it.
 
 use super::chunk::{ChunkReader, Kind, read_up_to};
-use super::entry::{Bytes, Decoder, Entry};
+use super::entry::{Decoder, Entry};
 use super::{Detail, Footer, Header, MAGIC, TraceError, VERSION, sites};
+use crate::model::bytes::Bytes;
 use crate::model::sites::{SiteId, SiteTable};
 use crate::model::{MOST_SITES, Records, ThreadId};
 use serde::de::DeserializeOwned;

@@ -14,7 +14,7 @@
 //!
 //! **Cost**: 12 bytes per site.
 
-use super::entry::{Bytes, put, put_signed};
+use crate::model::bytes::{Bytes, put, put_signed};
 use crate::model::sites::{HEADER, SiteId, SiteTable};
 use crate::model::{Records, SINGLE, ThreadId, header};
 

@@ -2,7 +2,7 @@
 //! varints, the first two of these relative to the site before. `records` is the size of the region that begins
 //! there, or 0.
 
-use super::entry::{Bytes, put, put_signed};
+use crate::model::bytes::{Bytes, put, put_signed};
 use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
 
 const KINDS: [SiteKind; 7] = [

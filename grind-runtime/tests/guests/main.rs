@@ -10,7 +10,7 @@ mod verdict;
 use expect::{Expectations, is_correct};
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
-use grind_runtime::model::{Limits, Strategy};
+use grind_runtime::model::{Limits, RunSpec, Schedule, Strategy};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::{Report, human};
@@ -125,16 +125,15 @@ fn check(guest: &Guest) -> Result<(), Failed> {
     let random = (0..guest.seeds).map(|seed| (Strategy::Random, seed));
     let mut shown = BTreeSet::new();
     for (strategy, seed) in random.chain([(Strategy::RoundRobin, 0)]) {
-        let options = RunOptions {
+        let options = RunOptions::from(RunSpec {
             args: expected.arguments(&guest.name),
-            seed,
-            strategy,
+            schedule: Schedule { seed, strategy },
             limits: Limits {
                 steps: expected.steps,
                 ..Limits::default()
             },
-            ..RunOptions::default()
-        };
+            ..RunSpec::default()
+        });
         let outcome = if seed < SEEDS {
             round_trip::run(&program, &options, is_correct(&guest.name))?
         } else {

@@ -22,7 +22,7 @@ pub(crate) fn run(
     options: &RunOptions,
     correct: bool,
 ) -> Result<Outcome<BufferIo>, Failed> {
-    let detail = [Detail::Light, Detail::Full][options.seed as usize % 2];
+    let detail = [Detail::Light, Detail::Full][options.spec.schedule.seed as usize % 2];
     let recorded = recording::record(program, options, detail);
     let (outcome, bytes) = recorded.map_err(|error| error.to_string())?;
     let replay_options = ReplayOptions {

@@ -36,10 +36,7 @@ pub(crate) fn merged(module: &[u8]) -> Report {
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     let mut merge = Merge::new();
     for seed in 0..20 {
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = RunOptions::seeded(seed);
         let outcome =
             host::run(&program, options.clone(), BufferIo::default()).expect("it can be run");
         merge.add(seed, outcome.report(&program, &symbolizer, &options));

@@ -121,10 +121,7 @@ fn report(guest: &str, seed: u64) -> Report {
         .join(guest);
     let wasm = std::fs::read(&path).expect(guest);
     let program = Program::new(&wasm).expect("the guest loads");
-    let options = RunOptions {
-        seed,
-        ..RunOptions::default()
-    };
+    let options = RunOptions::seeded(seed);
     let outcome = host::run(&program, options.clone(), NullIo).expect("the guest starts");
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     outcome.report(&program, &symbolizer, &options)

@@ -109,8 +109,5 @@ pub(crate) fn calls(list: &[(&str, u32)]) -> String {
 
 /// A run of the random schedule of this number.
 pub(crate) fn seeded(seed: u64) -> RunOptions {
-    RunOptions {
-        seed,
-        ..RunOptions::default()
-    }
+    RunOptions::seeded(seed)
 }

@@ -39,14 +39,7 @@ pub(crate) fn header(program: &Program, options: &RunOptions, detail: Detail) ->
         embedded: None,
         sites: 0,
         detail,
-        args: options.args.clone(),
-        env: options.env.clone(),
-        preopens: Vec::new(),
-        seed: options.seed,
-        strategy: options.strategy,
-        entry: options.entry.clone(),
-        initial_memory: options.initial_memory,
-        limits: options.limits,
+        spec: options.spec.clone(),
         interceptors: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use super::{guest, names, options, output, run};
 use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
-use grind_runtime::model::Ending;
+use grind_runtime::model::{Ending, RunSpec};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -26,11 +26,11 @@ fn every_call_and_its_errors() {
 
 #[test]
 fn arguments_environment_streams_and_clocks() {
-    let options = RunOptions {
+    let options = RunOptions::from(RunSpec {
         args: ["guest", "a b", ""].map(|arg| arg.into()).to_vec(),
         env: ["X=1", "LONG=a=b"].map(|arg| arg.into()).to_vec(),
-        ..RunOptions::default()
-    };
+        ..RunSpec::default()
+    });
     let io = BufferIo {
         stdin: b"one\ntwo".iter().copied().collect(),
         ..BufferIo::default()

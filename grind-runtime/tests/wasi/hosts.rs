@@ -4,7 +4,7 @@ use super::{guest, options, output, run, text};
 use grind_runtime::host::{self, Files, Preopen, RunOptions};
 use grind_runtime::machine::io::{Answer, Call, Errno, FileKind, HostIo};
 use grind_runtime::machine::{self, BufferIo, MachineConfig};
-use grind_runtime::model::{Ending, EventHash, Strategy};
+use grind_runtime::model::{Ending, EventHash, RunSpec, Strategy};
 use grind_runtime::program::Program;
 use tempfile::TempDir;
 
@@ -40,7 +40,10 @@ impl HostIo for Told {
 
 fn write_to(kind: FileKind, answer: Result<Answer, Errno>) -> Ending {
     let config = MachineConfig {
-        preopens: vec![b"/work".to_vec()],
+        spec: RunSpec {
+            preopens: vec![b"/work".to_vec()],
+            ..RunSpec::default()
+        },
         ..MachineConfig::new(
             Strategy::Random.scheduler(0),
             Box::new(EventHash::default()),
@@ -76,10 +79,7 @@ fn an_answer_of_the_wrong_kind_is_an_error_of_the_host() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_device_is_full() {
-    let options = RunOptions {
-        preopens: vec![Preopen::open("/dev", "/work").unwrap()],
-        ..RunOptions::default()
-    };
+    let options = RunOptions::default().directory(Preopen::open("/dev", "/work").unwrap());
     let ending = run(&text(WRITER), options).ending;
     assert_eq!(ending, Ending::Exited(Errno::Nospc as i32));
 }
@@ -113,9 +113,8 @@ fn several_directories_are_apart() {
     let (a, b) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     std::fs::write(b.path().join("full"), "").unwrap();
     let preopen = |dir: &TempDir, name: &str| Preopen::open(dir.path(), name).unwrap();
-    let with = |preopens| RunOptions {
-        preopens,
-        ..RunOptions::default()
+    let with = |directories: Vec<Preopen>| {
+        (directories.into_iter()).fold(RunOptions::default(), RunOptions::directory)
     };
     // The guest takes the first.
     let first = run(

@@ -28,11 +28,9 @@ fn text(wat: &str) -> Program {
 
 /// Lets the guest use `work` as `/work`.
 fn options(work: &Path) -> RunOptions {
-    RunOptions {
-        args: vec![b"guest".to_vec()],
-        preopens: vec![Preopen::open(work, "/work").unwrap()],
-        ..RunOptions::default()
-    }
+    let mut options = RunOptions::default();
+    options.spec.args = vec![b"guest".to_vec()];
+    options.directory(Preopen::open(work, "/work").unwrap())
 }
 
 fn run(program: &Program, options: RunOptions) -> Outcome<BufferIo> {

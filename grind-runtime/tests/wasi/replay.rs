@@ -5,7 +5,7 @@ use grind_runtime::analysis::Diagnosis;
 use grind_runtime::host::{Files, Inputs, Player, Preopen, Recorder};
 use grind_runtime::machine::io::HostIo;
 use grind_runtime::machine::{self, BufferIo, MachineConfig, RunResult, RunStats};
-use grind_runtime::model::{Ending, EventHash, Strategy};
+use grind_runtime::model::{Ending, EventHash, RunSpec, Strategy};
 use grind_runtime::program::Program;
 use std::any::Any;
 use std::fs;
@@ -14,8 +14,11 @@ use tempfile::TempDir;
 
 pub(crate) fn pass(program: &Program, seed: u64, io: Box<dyn HostIo>) -> (Seen, Box<dyn HostIo>) {
     let config = MachineConfig {
-        preopens: vec![b"/work".to_vec()],
-        args: vec![b"guest".to_vec()],
+        spec: RunSpec {
+            preopens: vec![b"/work".to_vec()],
+            args: vec![b"guest".to_vec()],
+            ..RunSpec::default()
+        },
         ..MachineConfig::new(
             Strategy::Random.scheduler(seed),
             Box::new(EventHash::default()),

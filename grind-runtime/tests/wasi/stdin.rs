@@ -87,9 +87,8 @@ fn run(program: &Program, seed: u64, io: Slow) -> Outcome<Slow> {
         None => Arc::default(),
     };
     let options = RunOptions {
-        seed,
         control,
-        ..RunOptions::default()
+        ..RunOptions::seeded(seed)
     };
     host::run(program, options, io).unwrap()
 }

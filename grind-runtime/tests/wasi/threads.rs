@@ -3,7 +3,7 @@
 use super::{options, run, text};
 use grind_runtime::analysis::{AccessKind, Diagnosis};
 use grind_runtime::host::RunOptions;
-use grind_runtime::model::{Ending, LimitReached, Limits};
+use grind_runtime::model::{Ending, LimitReached, Limits, RunSpec};
 use grind_runtime::program::Program;
 use std::fs;
 use tempfile::TempDir;
@@ -42,10 +42,7 @@ fn waiting_blocks_only_the_thread_that_waits() {
       (if (i64.lt_u (i64.load (i32.const 72)) (i64.const 3600000000000)) (then (unreachable)))))"#,
     );
     for seed in 0..10 {
-        let options = RunOptions {
-            seed,
-            ..RunOptions::default()
-        };
+        let options = RunOptions::seeded(seed);
         let outcome = run(&program, options);
         assert_eq!(outcome.ending, Ending::Returned, "seed {seed}");
         assert!(outcome.analysis.diagnoses.is_empty());
@@ -89,7 +86,6 @@ fn a_buffer_that_is_read_into_races() {
     fs::write(work.path().join("in"), "12345678").unwrap();
     for seed in 0..10 {
         let with_seed = || RunOptions {
-            seed,
             ..options(work.path())
         };
         let outcome = run(&text(&reader(false)), with_seed());
@@ -123,13 +119,13 @@ fn a_thread_too_many_is_a_negative_number() {
       (call $require (i32.gt_s (call $spawn (i32.const 0)) (i32.const 0)))
       (call $require (i32.lt_s (call $spawn (i32.const 0)) (i32.const 0)))))"#,
     );
-    let options = RunOptions {
+    let options = RunOptions::from(RunSpec {
         limits: Limits {
             threads: 3,
             ..Limits::default()
         },
-        ..RunOptions::default()
-    };
+        ..RunSpec::default()
+    });
     let outcome = run(&program, options);
     assert_eq!(outcome.ending, Ending::Returned);
     assert!(outcome.limits_reached.contains(&LimitReached::Threads));

@@ -82,7 +82,7 @@ struct Runner<'a> {
 }
 
 pub(super) fn run(program: &Program, config: MachineConfig) -> Result<RunResult, MachineError> {
-    let entry = entry(program, &config.entry)?;
+    let entry = entry(program, &config.spec.entry)?;
     let mut runner = Runner::new(program, config, entry)?;
     runner.store.data_mut().control.begin();
     runner.store.data_mut().point(PointKind::Blocked);
@@ -144,7 +144,7 @@ impl<'a> Runner<'a> {
     ) -> Result<Self, MachineError> {
         let translated = program.translated(|| translate(program))?;
         let shape = program.info().memory;
-        let wanted = config.initial_memory.unwrap_or(0).div_ceil(65_536);
+        let wanted = config.spec.initial_memory.unwrap_or(0).div_ceil(65_536);
         let most = shape.map_or(0, |memory| memory.maximum.unwrap_or(65_536));
         let pages = match u32::try_from(wanted) {
             Ok(wanted) if wanted <= most => wanted.max(shape.map_or(0, |memory| memory.minimum)),
@@ -155,7 +155,7 @@ impl<'a> Runner<'a> {
                 });
             }
         };
-        let (wanted, limit) = (u64::from(pages) * 65_536, config.limits.memory);
+        let (wanted, limit) = (u64::from(pages) * 65_536, config.spec.limits.memory);
         if wanted > limit {
             return Err(MachineError::Memory { wanted, limit });
         }
@@ -200,7 +200,10 @@ impl<'a> Runner<'a> {
             };
             self.step(thread, op)?;
         }
-        Ok(())
+        match self.store.data_mut().wrong_decision.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 
     fn finish(mut self) -> RunResult {
@@ -227,6 +230,7 @@ impl<'a> Runner<'a> {
             },
             traps: state.traps,
             limits_reached: state.limits_reached,
+            scheduler: state.scheduler,
             sink: state.sink,
             io: state.io,
         }

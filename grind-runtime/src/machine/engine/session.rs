@@ -43,7 +43,7 @@ impl<'a> Session<'a> {
         config: MachineConfig,
     ) -> Result<Result<Self, Trap>, MachineError> {
         let mut config = config;
-        config.entry.unfinished = Unfinished::End;
+        config.spec.entry.unfinished = Unfinished::End;
         let mut runner = Runner::new(program, config, Vec::new())?;
         let guest = runner.instantiate()?;
         let mut session = Session {
