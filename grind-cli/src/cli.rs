@@ -7,10 +7,11 @@ use crate::policy_args::PolicyArgs;
 use crate::recording::TraceArgs;
 use crate::replay::ReplayArgs;
 use crate::report_args::ReportArgs;
-use crate::seeds::SeedRange;
+
 use crate::trace::TraceCommand;
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use grind_runtime::explore::SeedRange;
 use grind_runtime::host::ExitCode;
 use grind_runtime::model::Strategy;
 use std::ffi::OsString;

@@ -10,13 +10,14 @@ use crate::quote;
 use crate::recording;
 use crate::report_args::{Always, Stream};
 use crate::say::{self, Shown as _};
-use crate::seeds::{self, SeedRange};
+use crate::seeds;
 use crate::set_up::SetUp;
 use crate::signals;
 use crate::trace_file;
 use crate::watch::Watch;
 use anyhow::{Context, Result, bail};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
+use grind_runtime::explore::SeedRange;
 use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
 use grind_runtime::model::{Control, Ending, Entry, Limits, RunSpec, Schedule, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;
@@ -146,7 +147,7 @@ fn many(
         program,
         options,
         seeds,
-        jobs: args.flags.jobs.unwrap_or(usual).get(),
+        jobs: args.flags.jobs.unwrap_or(usual),
         fail_fast: args.flags.fail_fast,
         timeout: args.flags.timeout,
         progress: !args.flags.report.quiet,

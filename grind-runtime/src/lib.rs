@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod explore;
 pub mod host;
 pub mod interop;
 pub mod machine;

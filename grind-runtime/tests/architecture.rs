@@ -15,6 +15,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("predict", &[]),
     ("schedule", &["model"]),
+    ("explore", &["model"]),
     ("program", &["model"]),
     ("analysis", &["model"]),
     ("trace", &["model", "program"]),
