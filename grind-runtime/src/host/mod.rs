@@ -19,6 +19,7 @@
 
 mod confirm;
 mod exit_code;
+#[cfg(feature = "files")]
 mod files;
 mod input;
 mod log;
@@ -30,6 +31,7 @@ mod steer;
 
 pub use confirm::{ConfirmError, Confirmed, confirm};
 pub use exit_code::ExitCode;
+#[cfg(feature = "files")]
 pub use files::{Files, Preopen};
 pub use input::{Inputs, Player, Recorder};
 pub use observe::{Observation, Observe, Observer};
@@ -63,6 +65,7 @@ pub struct RunOptions {
     pub spec: RunSpec,
     /// The directories of [`RunSpec::preopens`], and nothing outside of them. Those that are named there and are not here do not
     /// exist.
+    #[cfg(feature = "files")]
     pub directories: Vec<Preopen>,
     /// What to look for, and the bounds of looking.
     pub analysis: AnalysisOptions,
@@ -80,6 +83,7 @@ impl RunOptions {
     }
 
     /// Gives the guest a directory.
+    #[cfg(feature = "files")]
     #[must_use]
     pub fn directory(mut self, directory: Preopen) -> RunOptions {
         (self.spec.preopens).push(directory.guest().as_bytes().to_vec());
@@ -149,16 +153,8 @@ fn first_and_second<Io: HostIo>(
     io: Io,
     tape: Option<&Tape>,
 ) -> Result<Outcome<Io>, MachineError> {
-    let directories = &options.directories;
-    let given = directories.iter().map(|dir| dir.guest().as_bytes());
-    if !given.eq(options.spec.preopens.iter().map(Vec::as_slice)) {
-        return Err(MachineError::Directories {
-            named: options.spec.preopens.len(),
-            given: directories.len(),
-        });
-    }
     let Schedule { seed, strategy } = options.spec.schedule;
-    let files: Box<dyn HostIo> = Box::new(Files::new(Box::new(io), directories));
+    let world = world(options, Box::new(io))?;
     let first = pass(
         program,
         options,
@@ -168,13 +164,13 @@ fn first_and_second<Io: HostIo>(
             analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
             others: Vec::new(),
             tape,
-            io: Box::new(Recorder::new(files)),
+            io: Box::new(Recorder::new(world)),
             control: Arc::clone(&options.control),
         },
     )?;
     let mut analysis = first.analysis;
     let (io, answers) = downcast::<Recorder>(first.io).finish();
-    let io = downcast::<Files>(io).into_streams();
+    let io = streams(io);
     if matches!(first.ending, Ending::Returned | Ending::Exited(0)) {
         analysis.end_normally();
     }
@@ -214,6 +210,39 @@ fn first_and_second<Io: HostIo>(
         io: *downcast::<Io>(io),
         warnings,
     })
+}
+
+/// All of the host that the run gets to see: these streams, and its directories.
+#[cfg(feature = "files")]
+fn world(options: &RunOptions, streams: Box<dyn HostIo>) -> Result<Box<dyn HostIo>, MachineError> {
+    let directories = &options.directories;
+    let given = directories.iter().map(|dir| dir.guest().as_bytes());
+    match given.eq(options.spec.preopens.iter().map(Vec::as_slice)) {
+        true => Ok(Box::new(Files::new(streams, directories))),
+        false => Err(MachineError::Directories {
+            named: options.spec.preopens.len(),
+            given: directories.len(),
+        }),
+    }
+}
+
+/// The streams that it was given.
+#[cfg(feature = "files")]
+fn streams(world: Box<dyn HostIo>) -> Box<dyn HostIo> {
+    downcast::<Files>(world).into_streams()
+}
+
+#[cfg(not(feature = "files"))]
+fn world(options: &RunOptions, streams: Box<dyn HostIo>) -> Result<Box<dyn HostIo>, MachineError> {
+    match options.spec.preopens.len() {
+        0 => Ok(streams),
+        named => Err(MachineError::Directories { named, given: 0 }),
+    }
+}
+
+#[cfg(not(feature = "files"))]
+fn streams(world: Box<dyn HostIo>) -> Box<dyn HostIo> {
+    world
 }
 
 /// What differs between the runs of one program.

@@ -1,6 +1,8 @@
 //! The kinds of reports: one table, from which the command line, its help and the documentation come.
 
-use super::{Options, Report, github, html, human, json, junit, markdown, sarif, tsan};
+use super::{Options, Report, github, human, json, markdown, tsan};
+#[cfg(feature = "reports")]
+use super::{html, junit, sarif};
 
 /// What a report is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,14 +13,17 @@ pub enum Kind {
     /// All that is known.
     Json,
     /// Static analysis results, as code hosts read them.
+    #[cfg(feature = "reports")]
     Sarif,
     /// Test results, as CI servers read them.
+    #[cfg(feature = "reports")]
     Junit,
     /// Workflow commands of GitHub Actions.
     Github,
     /// For comments and summaries.
     Markdown,
     /// One file to look at in a browser.
+    #[cfg(feature = "reports")]
     Html,
     /// ThreadSanitizer's shape.
     Tsan,
@@ -32,7 +37,7 @@ struct Row {
     render: fn(&Report, &Options) -> String,
 }
 
-const TABLE: [Row; 8] = [
+const TABLE: &[Row] = &[
     Row {
         kind: Kind::Human,
         name: "human",
@@ -45,12 +50,14 @@ const TABLE: [Row; 8] = [
         about: "all that is known, in a versioned schema; `grind report` makes any other kind of it",
         render: |report, _| json::to_string(report),
     },
+    #[cfg(feature = "reports")]
     Row {
         kind: Kind::Sarif,
         name: "sarif",
         about: "SARIF 2.1.0, for code scanning",
         render: sarif::render,
     },
+    #[cfg(feature = "reports")]
     Row {
         kind: Kind::Junit,
         name: "junit",
@@ -69,6 +76,7 @@ const TABLE: [Row; 8] = [
         about: "Markdown, for comments and summaries",
         render: markdown::render,
     },
+    #[cfg(feature = "reports")]
     Row {
         kind: Kind::Html,
         name: "html",

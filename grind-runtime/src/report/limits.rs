@@ -3,8 +3,10 @@
 use super::{Finding, Report};
 
 /// SARIF: results that GitHub takes from one file.
+#[cfg(feature = "reports")]
 pub(super) const SARIF_RESULTS: usize = 5000;
 /// SARIF: related locations of a result, of which GitHub shows 100.
+#[cfg(feature = "reports")]
 pub(super) const SARIF_LOCATIONS: usize = 100;
 /// SARIF, HTML, ThreadSanitizer's shape: frames of a stack.
 pub(super) const FRAMES: usize = 64;
@@ -15,6 +17,7 @@ pub(super) const MARKDOWN_FINDINGS: usize = 50;
 /// Markdown: bytes. A step summary has 1 MiB.
 pub(super) const MARKDOWN_BYTES: usize = 900_000;
 /// HTML: findings.
+#[cfg(feature = "reports")]
 pub(super) const HTML_FINDINGS: usize = 1000;
 /// JUnit, ThreadSanitizer's shape: findings.
 pub(super) const TEXT_FINDINGS: usize = 5000;

@@ -10,10 +10,12 @@ pub mod fingerprint;
 mod frames;
 pub mod github;
 pub mod history;
+#[cfg(feature = "reports")]
 mod html;
 pub mod human;
 pub mod identity;
 pub mod json;
+#[cfg(feature = "reports")]
 mod junit;
 mod kind;
 mod limits;
@@ -26,6 +28,7 @@ mod parts;
 pub mod paths;
 pub mod policy;
 pub mod rules;
+#[cfg(feature = "reports")]
 mod sarif;
 mod sections;
 pub mod source;

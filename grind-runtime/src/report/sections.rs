@@ -27,6 +27,10 @@ pub(crate) enum Role {
 pub(crate) struct Section<'a> {
     pub(crate) role: Role,
     /// Who did it.
+    #[cfg_attr(
+        not(feature = "reports"),
+        expect(dead_code, reason = "the page alone shows it")
+    )]
     pub(crate) thread: ThreadId,
     /// One sentence, without a full stop.
     pub(crate) heading: String,

@@ -2,6 +2,7 @@
 //! stored bytes are one zstd frame of `raw` bytes.
 
 use super::TraceError;
+use super::frame::{self, Compressor, Decompressor};
 use std::io::{self, Read, Write};
 
 /// What is in a chunk.
@@ -33,17 +34,10 @@ pub(super) const LARGEST: usize = 32 << 20;
 /// What zstd may need beyond the raw bytes.
 const SLACK: usize = 1 << 16;
 const HEAD: usize = 13;
-/// How a zstd frame begins.
-const FRAME: [u8; 4] = zstd::zstd_safe::MAGICNUMBER.to_le_bytes();
-
-/// Entries repeat in long stretches, which level 1 finds nearly as well as 3 does: on the `locks` kernel a light trace has
-/// 2.12 bytes per event rather than 2.05, at half the time.
-const LEVEL: i32 = 1;
-
 /// Writes chunks.
 pub(super) struct ChunkWriter<W> {
     out: W,
-    compressor: zstd::bulk::Compressor<'static>,
+    compressor: Compressor,
     stored: Vec<u8>,
 }
 
@@ -51,7 +45,7 @@ impl<W: Write> ChunkWriter<W> {
     pub(super) fn new(out: W) -> io::Result<Self> {
         Ok(ChunkWriter {
             out,
-            compressor: zstd::bulk::Compressor::new(LEVEL)?,
+            compressor: Compressor::new()?,
             stored: Vec::new(),
         })
     }
@@ -59,18 +53,16 @@ impl<W: Write> ChunkWriter<W> {
     /// Writes `raw`, and brings it to the host.
     pub(super) fn write(&mut self, kind: Kind, raw: &[u8]) -> io::Result<()> {
         debug_assert!(raw.len() <= LARGEST, "{kind:?}");
-        self.stored.clear();
-        self.stored
-            .resize(zstd::zstd_safe::compress_bound(raw.len()), 0);
-        let stored = self.compressor.compress_to_buffer(raw, &mut self.stored)?;
+        self.compressor.compress(raw, &mut self.stored)?;
+        let stored = &self.stored;
         let mut head = [0; HEAD];
         head[0] = kind as u8;
-        head[1..5].copy_from_slice(&(stored as u32).to_le_bytes());
+        head[1..5].copy_from_slice(&(stored.len() as u32).to_le_bytes());
         head[5..9].copy_from_slice(&(raw.len() as u32).to_le_bytes());
-        let checksum = checksum(&head, &self.stored[..stored]);
+        let checksum = checksum(&head, stored);
         head[9..].copy_from_slice(&checksum.to_le_bytes());
         self.out.write_all(&head)?;
-        self.out.write_all(&self.stored[..stored])?;
+        self.out.write_all(stored)?;
         self.out.flush()
     }
 
@@ -91,7 +83,7 @@ pub(super) struct ChunkReader<R> {
     input: R,
     /// Bytes read.
     offset: u64,
-    decompressor: zstd::bulk::Decompressor<'static>,
+    decompressor: Decompressor,
 }
 
 impl<R: Read> ChunkReader<R> {
@@ -100,7 +92,7 @@ impl<R: Read> ChunkReader<R> {
         Ok(ChunkReader {
             input,
             offset,
-            decompressor: zstd::bulk::Decompressor::new()?,
+            decompressor: Decompressor::new()?,
         })
     }
 
@@ -126,8 +118,8 @@ impl<R: Read> ChunkReader<R> {
             .read_to_end(&mut bytes)?;
         if bytes.len() < stored {
             // A file that lost its end lost that of the frame; where all of the frame is there, the length is wrong.
-            return match bytes.len() >= FRAME.len() && !bytes.starts_with(&FRAME)
-                || zstd::zstd_safe::find_frame_compressed_size(&bytes).is_ok()
+            return match bytes.len() >= frame::MAGIC.len() && !bytes.starts_with(&frame::MAGIC)
+                || frame::is_whole(&bytes)
             {
                 true => Err(corrupt("a chunk is not as long as it says")),
                 false => Ok(None),

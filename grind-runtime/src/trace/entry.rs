@@ -266,7 +266,7 @@ pub(super) struct Decoder {
 }
 
 /// Bytes of an input at most; a guest's memory is no larger.
-const LARGEST_INPUT: usize = 1 << 32;
+const LARGEST_INPUT: u64 = 1 << 32;
 
 impl Decoder {
     pub(super) fn new(sites: Arc<SiteTable>, full: bool) -> Self {
@@ -369,7 +369,7 @@ impl Decoder {
                 Tag::InputPart => {
                     let len = bytes.varint()?;
                     self.parts.extend(bytes.take(len)?);
-                    if self.parts.len() > LARGEST_INPUT {
+                    if self.parts.len() as u64 > LARGEST_INPUT {
                         return None;
                     }
                 }

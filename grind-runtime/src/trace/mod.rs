@@ -7,7 +7,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `chunk` | framing, compression, checksums |
+//! | `chunk` | framing, checksums |
+//! | `frame` | compression |
 //! | `entry` | what one thing that happened is as bytes |
 //! | `regions` | the same for plain accesses and calls, predicted from earlier ones |
 //! | `sites` | the site table |
@@ -19,6 +20,7 @@
 
 mod chunk;
 mod entry;
+mod frame;
 mod known;
 pub mod reader;
 mod regions;

@@ -11,8 +11,11 @@ mod page;
 mod stack;
 
 pub(super) use end::{summary_facts, summary_kinds};
+#[cfg(feature = "reports")]
 pub(super) use excerpt::expression;
-pub(super) use stack::{function, library_frames, location};
+pub(super) use stack::location;
+#[cfg(feature = "reports")]
+pub(super) use stack::{function, library_frames};
 
 pub use end::{one_line, render_end};
 
