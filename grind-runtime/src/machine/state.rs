@@ -12,6 +12,7 @@ use super::lock_words::LockWords;
 use super::names::Selves;
 use super::ops::{self, Op, Reply};
 use super::scopes::Scopes;
+use super::stdio;
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
 use super::waits::{self, Waits};
 use super::{AFTERWARDS, Ending, MachineConfig, Trap, TrapReport, WORK_AFTERWARDS};
@@ -362,6 +363,10 @@ impl State {
     pub(super) fn deliver(&mut self) {
         if !self.batch.is_empty() {
             let records = Records::new(&self.batch, &self.sites);
+            let counts = &mut self.threads[self.current.0 as usize].counts;
+            if !counts.is_empty() {
+                stdio::follow(counts, records, &self.sites);
+            }
             self.delivered += self.batch.len() as u64;
             let flow = self.sink.records(self.current, records);
             self.batch.clear();
