@@ -1,10 +1,11 @@
 //! The module a user names.
 
 use crate::error::NotFound;
-use crate::say::Shown as _;
-use crate::text;
+use crate::say::{self, Shown as _};
+use crate::text::{self, Steps};
 use anyhow::{Context, Result};
 use grind_runtime::program::ProgramError;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -39,14 +40,23 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
         Err(error) => return Err(error).with_context(|| path.shown()),
     };
     if is_text {
-        if let Ok(text) = str::from_utf8(&bytes) {
-            text::check_labels(text).with_context(|| path.display().to_string())?;
-        }
-        return wat::Parser::new()
-            .generate_dwarf(wat::GenerateDwarf::Lines)
-            .parse_bytes(Some(path), &bytes)
-            .map(std::borrow::Cow::into_owned)
-            .with_context(|| path.shown());
+        return assemble(path, &bytes);
     }
     Ok(bytes)
+}
+
+fn assemble(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+    let steps = str::from_utf8(bytes).map(Steps::of).unwrap_or_default();
+    steps.check_labels().with_context(|| path.shown())?;
+    let mut parser = wat::Parser::new();
+    if steps.has_lines() {
+        parser.generate_dwarf(wat::GenerateDwarf::Lines);
+    } else {
+        let path = path.shown();
+        say::err(&format!(
+            "grind: warning: {path}: its lines are too long, or its expressions too deep, to find the lines of its instructions\n"
+        ))?;
+    }
+    let wasm = parser.parse_bytes(Some(path), bytes);
+    wasm.map(Cow::into_owned).with_context(|| path.shown())
 }
