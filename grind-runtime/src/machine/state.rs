@@ -9,7 +9,6 @@ use super::input::InputWaiters;
 use super::intercepts::Intercepts;
 use super::io::HostIo;
 use super::lock_words::LockWords;
-use super::names::Selves;
 use super::ops::{self, Op, Reply};
 use super::scopes::Scopes;
 use super::stdio;
@@ -44,7 +43,6 @@ pub(super) struct State {
     pub(super) lock_words: LockWords,
     pub(super) scopes: Scopes,
     pub(super) waits: Waits,
-    pub(super) selves: Selves,
     /// Functions of the embedder.
     pub(super) embedder: Vec<HostImport>,
     /// Exported functions that these may make threads of, and how many `i32` each takes if it takes nothing else.
@@ -156,7 +154,6 @@ impl State {
             lock_words: LockWords::new(Arc::clone(program.lock_sites())),
             scopes: Scopes::default(),
             waits: Waits::default(),
-            selves: Selves::default(),
             embedder: program.embedder().to_vec(),
             entries: entries(program),
             current: ThreadId(0),
