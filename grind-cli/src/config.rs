@@ -1,7 +1,7 @@
 //! `grind.toml`, and suppression files.
 
 use crate::cli::Cli;
-use crate::error::NotFound;
+use crate::error::{self, NotFound};
 use crate::say::{self, Shown as _};
 use crate::settings::{self, Layer};
 use anyhow::{Context, Result, anyhow, bail};
@@ -82,6 +82,10 @@ impl Config {
     /// The named file, or else the nearest `grind.toml` of the current directory and those above, or else nothing.
     pub(crate) fn find(file: &ConfigFile) -> Result<Config> {
         let Some(path) = file.path.clone().or_else(|| nearest(NAME)) else {
+        Config::read(file).map_err(error::of_settings)
+    }
+
+    fn read(file: &ConfigFile) -> Result<Config> {
             return Ok(Config::default());
         };
         let text = read(&path)?;
@@ -151,6 +155,10 @@ impl Config {
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
         Ok(Suppressions::new(all, today.date()))
     }
+        self.read_suppressions(files).map_err(error::of_settings)
+    }
+
+    fn read_suppressions(&self, files: &[PathBuf]) -> Result<Suppressions> {
 }
 
 /// The file of this name in the current directory, or else in the nearest one above that has it.
@@ -187,9 +195,13 @@ pub(crate) fn manifest_here() -> Result<Layer> {
 /// If it is no table, or a value is of a type that no option has.
 pub(crate) fn manifest_layer(path: &Path, said: &impl Serialize) -> Result<Layer> {
     let origin = format!("{} [package.metadata.grind]", path.shown());
+    read_manifest().map_err(error::of_settings)
+}
+
+fn read_manifest() -> Result<Layer> {
     let table = toml::Table::try_from(said).with_context(|| origin.clone())?;
     settings::warn_of_unknown(&origin, &table)?;
-    Layer::from_table(origin, path, &table)
+    Layer::from_table(origin, path, &table).map_err(error::of_settings)
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -1,13 +1,13 @@
 //! The module a user names.
 
-use crate::error::NotFound;
+use crate::error;
 use crate::say::{self, Shown as _};
 use crate::text::{self, Steps};
 use anyhow::{Context, Result};
 use grind_runtime::program::ProgramError;
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Bytes of a module, as in browsers.
@@ -31,14 +31,9 @@ fn read_at_most(path: &Path, limit: u64) -> io::Result<Result<Vec<u8>, ProgramEr
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let is_text = path.extension().is_some_and(|extension| extension == "wat");
     let limit = if is_text { text::LONGEST } else { LARGEST };
-    let bytes = match read_at_most(path, limit) {
-        Ok(bytes) => bytes.with_context(|| path.display().to_string())?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let path = path.shown();
-            return Err(NotFound { path }.into());
-        }
-        Err(error) => return Err(error).with_context(|| path.shown()),
-    };
+    error::is_file(path)?;
+    let bytes = read_at_most(path, limit).with_context(|| path.shown())?;
+    let bytes = bytes.with_context(|| path.shown())?;
     if is_text {
         return assemble(path, &bytes);
     }

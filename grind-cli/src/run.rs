@@ -15,7 +15,7 @@ use crate::set_up::SetUp;
 use crate::signals;
 use crate::trace_file;
 use crate::watch::Watch;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
 use grind_runtime::machine::{Control, Ending};
@@ -70,7 +70,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
             .map(|one| format!("\n  {}: {one}", one.origin))
             .collect();
         if !unused.is_empty() {
-            bail!("suppressions that hid nothing:{}", unused.concat());
+            let text = format!("suppressions that hid nothing:{}", unused.concat());
+            return Err(Usage(text).into());
         }
     }
     Ok(code)
@@ -245,6 +246,7 @@ fn preopen(text: &str) -> Result<Preopen> {
     })
 }
 
+        io::ErrorKind::NotADirectory => Usage(format!("--dir {text}: {host}: {error}")).into(),
 /// What a trace says of the run.
 fn header(
     args: &RunArgs,

@@ -5,7 +5,7 @@
 //! parser, and a value means the same wherever it is written.
 
 use crate::config::{Config, ConfigFile};
-use crate::error::Usage;
+use crate::error::{self, Usage};
 use crate::run::trace_with_a_blank;
 use crate::say;
 use crate::trust::{Guard, Project};
@@ -380,10 +380,11 @@ pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
         path: sub.get_one("config").cloned(),
         trust_config: sub.get_flag("trust_config"),
     };
-    let environment = Layer::from_environment(command)?;
+    let environment = Layer::from_environment(command).map_err(error::of_settings)?;
     let config = Config::find(&file)?;
-    let (manifest, layer) = (manifest(&cli)?, config.layer()?);
-    let settings = settings(command, Some(sub), &[&environment, &manifest, &layer])?;
+    let (manifest, layer) = (manifest(&cli)?, config.layer().map_err(error::of_settings)?);
+    let settings = settings(command, Some(sub), &[&environment, &manifest, &layer]);
+    let settings = settings.map_err(error::of_settings)?;
     if !file.trust_config {
         trusted(&settings)?;
     }

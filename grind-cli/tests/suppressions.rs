@@ -49,7 +49,7 @@ fn a_suppression_of_something_else_hides_nothing() {
     assert.code(66);
     let deny = ["--suppressions", "s.txt", "--deny-unused-suppressions"];
     let (assert, stderr) = run(&[file], &deny);
-    assert.code(125);
+    assert.code(2);
     assert!(
         stderr.ends_with(
             "grind: error: suppressions that hid nothing:\n  s.txt:1: race:no_such_function\n  s.txt:2: deadlock:count\n"
@@ -62,7 +62,7 @@ fn a_suppression_of_something_else_hides_nothing() {
 fn lines_that_cannot_be_read_end_it_before_the_run() {
     let file = ("s.txt", "rcae:count\nrace:count\nrace\n");
     let (assert, stderr) = run(&[file], &["--suppressions", "s.txt"]);
-    assert.code(125);
+    assert.code(2);
     assert_eq!(
         stderr,
         "grind: error: suppressions that cannot be read:\n  s.txt:1:1: unknown kind `rcae`; did you mean `race`?\n  \
@@ -100,7 +100,7 @@ fn grind_toml_is_found_and_its_entries_have_reasons() {
     assert!(stderr.contains("has expired"), "{stderr}");
     let nameless = "[[suppression]]\nkind = \"race\"\npattern = \"count\"\nreason = \" \"\n";
     let (assert, stderr) = run(&[("grind.toml", nameless)], &[]);
-    assert.code(125);
+    assert.code(2);
     assert!(
         stderr.contains("suppression 1: the reason is empty"),
         "{stderr}"
@@ -114,7 +114,7 @@ fn grind_toml_is_found_and_its_entries_have_reasons() {
     // Within an entry nothing is overlooked.
     let unknown = entry("untill = \"2020-01-01\"\n");
     let (assert, stderr) = run(&[("c.toml", &unknown)], &["--config", "c.toml"]);
-    assert.code(125);
+    assert.code(2);
     assert!(
         stderr.contains("untill") && stderr.contains("c.toml"),
         "{stderr}"
@@ -149,6 +149,6 @@ fn a_users_interceptor_hides_a_function() {
             .code(code);
     }
     let (assert, stderr) = run(&[("grind.toml", &rule("{ hid = {} }"))], &[]);
-    assert.code(125);
+    assert.code(2);
     assert!(stderr.contains("hid"), "{stderr}");
 }
