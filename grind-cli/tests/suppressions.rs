@@ -32,6 +32,13 @@ fn a_suppressed_finding_is_no_finding() {
     let file = ("s.txt", "# known\nrace:^count$\n");
     let (assert, stderr) = run(&[file], &["--suppressions", "s.txt"]);
     assert.code(0);
+    // Nor is it silent, but for who wants that.
+    assert!(
+        stderr.starts_with("grind: no findings · ") && stderr.ends_with(" · 1 suppressed\n"),
+        "{stderr}"
+    );
+    let (assert, stderr) = run(&[file], &["-q", "--suppressions", "s.txt"]);
+    assert.code(0);
     assert_eq!(stderr, "");
     let (assert, stderr) = run(&[file], &["--suppressions", "s.txt", "--format", "json"]);
     assert.code(0);
@@ -83,7 +90,7 @@ fn generated_lines_suppress_what_was_found() {
     assert!(!lines.is_empty(), "{stderr}");
     let (assert, stderr) = run(&[("s.txt", &lines)], &["--suppressions", "s.txt"]);
     assert.code(0);
-    assert_eq!(stderr, "");
+    assert!(stderr.contains("no findings"), "{stderr}");
 }
 
 #[test]
@@ -122,6 +129,34 @@ fn grind_toml_is_found_and_its_entries_have_reasons() {
 }
 
 #[test]
+fn a_file_does_not_hide_in_silence() {
+    let hides = "quiet = true\n[[suppression]]\nkind = \"race\"\npattern = \"*\"\nreason = \"x\"\n";
+    let (assert, stderr) = run(&[("grind.toml", hides)], &[]);
+    assert.code(0);
+    assert!(
+        stderr.ends_with("grind.toml sets quiet = true, 1 suppression\n"),
+        "{stderr}"
+    );
+    // Nor by a list of what is known, or below the top.
+    let baseline = r#"{"schema": 1, "findings": []}"#;
+    let (assert, stderr) = run(
+        &[
+            ("grind.toml", "quiet = true\nbaseline = \"b.json\"\n"),
+            ("b.json", baseline),
+        ],
+        &[],
+    );
+    assert.code(66);
+    assert!(stderr.contains("sets baseline = b.json"), "{stderr}");
+    let (assert, stderr) = run(&[("grind.toml", hides)], &["--trust-config"]);
+    assert.code(0);
+    assert_eq!(stderr, "");
+    let (assert, stderr) = run(&[("grind.toml", "quiet = true\n")], &["--no-detect"]);
+    assert.code(0);
+    assert_eq!(stderr, "");
+}
+
+#[test]
 fn a_users_interceptor_hides_a_function() {
     let rule = |role: &str| {
         format!("[[interceptor]]\nfunction = \"race_counter::count*\"\nrole = {role}\n")
@@ -137,16 +172,25 @@ fn a_users_interceptor_hides_a_function() {
             (drop (call $create (i32.const 4) (i32.const 0)))
             (drop (call $join (i32.load (i32.const 0))))
             (drop (call $join (i32.load (i32.const 4))))))"#;
-    for (function, code) in [("count", 0), ("cou*", 0), ("other", 66)] {
+    for (function, code) in [("count", 0), ("*", 0), ("other", 66)] {
         let directory = TempDir::new().unwrap();
         let text = rule("{ hide = {} }").replace("race_counter::count*", function);
         fs::write(directory.path().join("grind.toml"), text).unwrap();
         fs::write(directory.path().join("guest.wat"), count).unwrap();
-        Command::new(snapbox::cmd::cargo_bin!("grind"))
-            .current_dir(directory.path())
-            .args(["run", "guest.wat"])
-            .assert()
-            .code(code);
+        let run = |arguments: &[&str]| {
+            let assert = Command::new(snapbox::cmd::cargo_bin!("grind"))
+                .current_dir(directory.path())
+                .args(arguments)
+                .assert()
+                .code(code);
+            String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+        };
+        // A run that finds nothing says what the file hides, unless that is trusted.
+        let stderr = run(&["run", "guest.wat"]);
+        let said = "hidden by [[interceptor]] of ";
+        assert_eq!(stderr.contains(said), code == 0, "{stderr}");
+        let stderr = run(&["run", "--trust-config", "guest.wat"]);
+        assert_eq!(stderr.is_empty(), code == 0, "{stderr}");
     }
     let (assert, stderr) = run(&[("grind.toml", &rule("{ hid = {} }"))], &[]);
     assert.code(2);

@@ -374,7 +374,9 @@ pub struct Rule {
 }
 
 impl Rule {
-    fn matches(&self, name: &str) -> bool {
+    /// Whether this, demangled, is a name of the function.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
         match self.function.strip_suffix('*') {
             Some(prefix) => name.starts_with(prefix),
             None => name == self.function,
