@@ -2,7 +2,7 @@
 
 use crate::bound::Bound;
 use crate::config::{Config, ConfigArgs};
-use crate::error::WrongModule;
+use crate::error::Unfit;
 use crate::pace::Pace;
 use crate::policy_args::PolicyArgs;
 use crate::quote::quoted;
@@ -115,7 +115,7 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     let program = match trace_file::program(&reader, args.module.as_deref()) {
         Ok(program) if program.sites() != reader.sites() => {
             let text = format!("{} is not the module of the trace", module.shown());
-            return Err(WrongModule(text).into());
+            return Err(Unfit(text).into());
         }
         Ok(program) => Some(program),
         Err(error) if args.module.is_some() || args.confirm => return Err(error),

@@ -1,11 +1,12 @@
 //! `grind.toml`, and suppression files.
 
 use crate::cli::Cli;
-use crate::error::NotFound;
+use crate::error::{self, NotFound};
 use crate::say::{self, Shown as _};
 use crate::settings::{self, Layer};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, CommandFactory as _, Subcommand};
+use grind_runtime::program::Program;
 use grind_runtime::program::interceptors::Rule;
 use grind_runtime::report::suppress::{self, Entry, Suppression, Suppressions};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub(crate) struct ConfigFile {
     #[arg(id = "config", long = "config", value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
     /// Let grind.toml and Cargo.toml give the guest variables and directories of the host, read and write outside of the project, and say
-    /// that nothing fails
+    /// that races do not fail or are not looked for
     #[arg(long)]
     pub(crate) trust_config: bool,
 }
@@ -63,8 +64,8 @@ pub(crate) enum ConfigCommand {
 pub(crate) fn config(command: &ConfigCommand) -> Result<u8> {
     let ConfigCommand::Show(file) = command;
     Config::load(file)?;
-    let text = settings::shown(&Cli::command(), file, &manifest_here()?)?;
-    say::out(&text)?;
+    let text = settings::shown(&Cli::command(), file, &manifest_here()?);
+    say::out(&text.map_err(error::of_settings)?)?;
     Ok(0)
 }
 
@@ -81,6 +82,10 @@ impl Config {
 
     /// The named file, or else the nearest `grind.toml` of the current directory and those above, or else nothing.
     pub(crate) fn find(file: &ConfigFile) -> Result<Config> {
+        Config::read(file).map_err(error::of_settings)
+    }
+
+    fn read(file: &ConfigFile) -> Result<Config> {
         let Some(path) = file.path.clone().or_else(|| nearest(NAME)) else {
             return Ok(Config::default());
         };
@@ -115,6 +120,26 @@ impl Config {
         Layer::from_table(self.path.shown(), &self.path, &self.others)
     }
 
+    /// That it says what functions of the program mean, if they are any: what is inside is not looked at.
+    pub(crate) fn intercepts(&self, program: &Program) -> Option<String> {
+        let intercepted = program.interceptors().iter();
+        let by_rule = intercepted.filter(|(_, function)| {
+            let mut rules = self.interceptors.iter();
+            rules.any(|rule| rule.role == function.role && rule.matches(&function.name))
+        });
+        match by_rule.count() {
+            0 => None,
+            1 => Some(format!(
+                "1 function is hidden by [[interceptor]] of {}",
+                self.path.shown()
+            )),
+            n => Some(format!(
+                "{n} functions are hidden by [[interceptor]] of {}",
+                self.path.shown()
+            )),
+        }
+    }
+
     /// What it says besides options.
     pub(crate) fn besides(&self) -> Vec<String> {
         [
@@ -130,6 +155,10 @@ impl Config {
     /// All suppressions that are in force. A line that cannot be read is an error, so that no finding is reported, or
     /// hidden, by mistake.
     pub(crate) fn suppressions(&self, files: &[PathBuf]) -> Result<Suppressions> {
+        self.read_suppressions(files).map_err(error::of_settings)
+    }
+
+    fn read_suppressions(&self, files: &[PathBuf]) -> Result<Suppressions> {
         let path = self.path.shown();
         let entries = (1..).zip(&self.suppressions);
         let mut all: Vec<Suppression> = entries
@@ -166,6 +195,10 @@ fn nearest(name: &str) -> Option<PathBuf> {
 /// # Errors
 /// If it says something, and cannot be read.
 pub(crate) fn manifest_here() -> Result<Layer> {
+    read_manifest().map_err(error::of_settings)
+}
+
+fn read_manifest() -> Result<Layer> {
     let Some(path) = nearest("Cargo.toml") else {
         return Ok(Layer::default());
     };
@@ -189,7 +222,7 @@ pub(crate) fn manifest_layer(path: &Path, said: &impl Serialize) -> Result<Layer
     let origin = format!("{} [package.metadata.grind]", path.shown());
     let table = toml::Table::try_from(said).with_context(|| origin.clone())?;
     settings::warn_of_unknown(&origin, &table)?;
-    Layer::from_table(origin, path, &table)
+    Layer::from_table(origin, path, &table).map_err(error::of_settings)
 }
 
 fn read(path: &Path) -> Result<String> {

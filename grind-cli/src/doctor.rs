@@ -37,7 +37,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let (Ok(line) | Err(line)) = &verdict;
     writeln!(text, "\n{line}")?;
     say::out(&text)?;
-    Ok(verdict.map_or(ExitCode::InvalidModule.code(), |_| 0))
+    Ok(verdict.map_or(ExitCode::Unfit.code(), |_| 0))
 }
 
 fn describe(text: &mut String, info: &ModuleInfo, program: Option<&Program>) -> Result<()> {

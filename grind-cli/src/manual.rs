@@ -2,6 +2,7 @@
 
 use crate::cargo::CargoCli;
 use crate::cli::Cli;
+use crate::error::Usage;
 use crate::say::Shown as _;
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory as _};
@@ -43,6 +44,9 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<u8> {
 
 pub(crate) fn man(args: &ManArgs) -> Result<u8> {
     let cannot = || format!("cannot write manual pages to {}", args.directory.shown());
+    if args.directory.is_file() {
+        return Err(Usage(format!("{}: it is a file", cannot())).into());
+    }
     fs::create_dir_all(&args.directory).with_context(cannot)?;
     for command in [Cli::command(), CargoCli::command()] {
         clap_mangen::generate_to(command, &args.directory).with_context(cannot)?;

@@ -1,12 +1,13 @@
 //! The module a user names.
 
-use crate::error::NotFound;
-use crate::say::Shown as _;
-use crate::text;
+use crate::error;
+use crate::say::{self, Shown as _};
+use crate::text::{self, Steps};
 use anyhow::{Context, Result};
 use grind_runtime::program::ProgramError;
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Bytes of a module, as in browsers.
@@ -30,23 +31,27 @@ fn read_at_most(path: &Path, limit: u64) -> io::Result<Result<Vec<u8>, ProgramEr
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let is_text = path.extension().is_some_and(|extension| extension == "wat");
     let limit = if is_text { text::LONGEST } else { LARGEST };
-    let bytes = match read_at_most(path, limit) {
-        Ok(bytes) => bytes.with_context(|| path.display().to_string())?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let path = path.shown();
-            return Err(NotFound { path }.into());
-        }
-        Err(error) => return Err(error).with_context(|| path.shown()),
-    };
+    error::is_file(path)?;
+    let bytes = read_at_most(path, limit).with_context(|| path.shown())?;
+    let bytes = bytes.with_context(|| path.shown())?;
     if is_text {
-        if let Ok(text) = str::from_utf8(&bytes) {
-            text::check_labels(text).with_context(|| path.display().to_string())?;
-        }
-        return wat::Parser::new()
-            .generate_dwarf(wat::GenerateDwarf::Lines)
-            .parse_bytes(Some(path), &bytes)
-            .map(std::borrow::Cow::into_owned)
-            .with_context(|| path.shown());
+        return assemble(path, &bytes);
     }
     Ok(bytes)
+}
+
+fn assemble(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+    let steps = str::from_utf8(bytes).map(Steps::of).unwrap_or_default();
+    steps.check_labels().with_context(|| path.shown())?;
+    let mut parser = wat::Parser::new();
+    if steps.has_lines() {
+        parser.generate_dwarf(wat::GenerateDwarf::Lines);
+    } else {
+        let path = path.shown();
+        say::err(&format!(
+            "grind: warning: {path}: its lines are too long, or its expressions too deep, to find the lines of its instructions\n"
+        ))?;
+    }
+    let wasm = parser.parse_bytes(Some(path), bytes);
+    wasm.map(Cow::into_owned).with_context(|| path.shown())
 }

@@ -2,10 +2,10 @@
 
 use crate::cli::ConvertArgs;
 use crate::config::Config;
-use crate::error::NotFound;
+use crate::error::{self, Unfit};
 use crate::report_args::{Always, Stream};
 use crate::say::Shown as _;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use grind_runtime::report::json;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -29,28 +29,24 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
-        match File::open(path) {
-            Ok(file) => Box::new(file),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(NotFound { path: shown() }.into());
-            }
-            Err(error) => return Err(error).with_context(shown),
-        }
+        error::is_file(path)?;
+        Box::new(File::open(path).with_context(shown)?)
     };
     let mut text = String::new();
     let read = source.take(MAX_BYTES + 1).read_to_string(&mut text);
     let len = match read {
         Err(error) if error.kind() == ErrorKind::InvalidData => {
-            bail!("{}: this is no text", shown())
+            return Err(Unfit(format!("{}: this is no text", shown())).into());
         }
         read => read.with_context(shown)?,
     };
     if len as u64 > MAX_BYTES {
-        bail!(
+        return Err(Unfit(format!(
             "{}: reports beyond {} MiB are not read",
             shown(),
             MAX_BYTES >> 20
-        );
+        ))
+        .into());
     }
     Ok(text)
 }

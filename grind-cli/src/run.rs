@@ -15,7 +15,7 @@ use crate::set_up::SetUp;
 use crate::signals;
 use crate::trace_file;
 use crate::watch::Watch;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::explore::SeedRange;
 use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let set_up = SetUp::within(args.flags.timeout, &control);
     let wasm = crate::module::read(args.module()).map_err(|error| meant(args, error))?;
     let program_options = ProgramOptions {
-        interceptors: config.interceptors,
+        interceptors: config.interceptors.clone(),
         ..ProgramOptions::default()
     };
     let options = options(args, control)?;
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let program =
         Program::with_options(&wasm, program_options).with_context(|| args.module().shown())?;
     let _orderly = signals::orderly();
-    let (report, code) = match args.flags.seeds {
+    let (mut report, code) = match args.flags.seeds {
         None => once(args, header, &program, &options, &mut suppressions, &policy),
         Some(seeds) => {
             // Each has a time of its own.
@@ -59,6 +59,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
             many(args, &program, &options, seeds, &mut suppressions, &policy)
         }
     }?;
+    // Otherwise a file could make all of it silent.
+    if report.is_clean() && !args.flags.config.file.trust_config {
+        report.notes.extend(config.intercepts(&program));
+    }
     let lines = suppression_lines(&report);
     outputs.write(report)?;
     if args.flags.gen_suppressions {
@@ -70,7 +74,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
             .map(|one| format!("\n  {}: {one}", one.origin))
             .collect();
         if !unused.is_empty() {
-            bail!("suppressions that hid nothing:{}", unused.concat());
+            let text = format!("suppressions that hid nothing:{}", unused.concat());
+            return Err(Usage(text).into());
         }
     }
     Ok(code)
@@ -239,6 +244,7 @@ fn preopen(text: &str) -> Result<Preopen> {
             path: format!("--dir {text}: {host}"),
         }
         .into(),
+        io::ErrorKind::NotADirectory => Usage(format!("--dir {text}: {host}: {error}")).into(),
         _ => anyhow::Error::new(error).context(format!("--dir {text}: {host}")),
     })
 }

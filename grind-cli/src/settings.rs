@@ -5,7 +5,7 @@
 //! parser, and a value means the same wherever it is written.
 
 use crate::config::{Config, ConfigFile};
-use crate::error::Usage;
+use crate::error::{self, Usage};
 use crate::run::trace_with_a_blank;
 use crate::say;
 use crate::trust::{Guard, Project};
@@ -160,7 +160,7 @@ const KEYS: &[Key] = &[
     key("max-threads"),
     key("max-memory"),
     key("initial-memory"),
-    key("no-detect").also(&["replay"]),
+    key("no-detect").also(&["replay"]).guarded(Guard::Blind),
     key("halt-on-error"),
     own("module", TABLES).guarded(Guard::Read),
     own("analysis", &["analyze"]),
@@ -339,6 +339,8 @@ struct Setting {
     name: String,
     values: Vec<String>,
     origin: String,
+    /// Not the user's own.
+    is_of_file: bool,
     /// Why it takes trust, if it does.
     refused: Option<&'static str>,
 }
@@ -380,17 +382,28 @@ pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
         path: sub.get_one("config").cloned(),
         trust_config: sub.get_flag("trust_config"),
     };
-    let environment = Layer::from_environment(command)?;
+    let environment = Layer::from_environment(command).map_err(error::of_settings)?;
     let config = Config::find(&file)?;
-    let (manifest, layer) = (manifest(&cli)?, config.layer()?);
-    let settings = settings(command, Some(sub), &[&environment, &manifest, &layer])?;
+    let (manifest, layer) = (manifest(&cli)?, config.layer().map_err(error::of_settings)?);
+    let settings = settings(command, Some(sub), &[&environment, &manifest, &layer]);
+    let settings = settings.map_err(error::of_settings)?;
     if !file.trust_config {
         trusted(&settings)?;
     }
     let verbose = |setting: &Setting| setting.key.name == "verbose" && setting.values == ["true"];
     let verbose = sub.get_flag("verbose") || settings.iter().any(verbose);
+    // Then nobody would be told what else a file makes silent.
+    let quiet = |setting: &Setting| {
+        setting.key.name == "quiet" && setting.is_of_file && setting.values == ["true"]
+    };
+    let quiet = !file.trust_config && settings.iter().any(quiet);
     for (layer, besides) in [(&manifest, Vec::new()), (&layer, config.besides())] {
-        say_what_is_set(layer, &settings, besides, verbose)?;
+        let known = |setting: &Setting| {
+            let names = ["suppressions", "baseline"];
+            setting.origin == layer.origin && names.contains(&setting.key.name)
+        };
+        let hides = !besides.is_empty() || settings.iter().any(known);
+        say_what_is_set(layer, &settings, besides, verbose || quiet && hides)?;
     }
     let mut inserted = settings
         .iter()
@@ -533,6 +546,7 @@ fn settings(
                     name,
                     values: values.clone(),
                     origin,
+                    is_of_file: layer.file.is_some(),
                     refused,
                 });
             }

@@ -1,10 +1,10 @@
 //! Opening traces, and finding the module that they are of.
 
 use crate::bound::{Bound, BoundedFile, Gate, Stop};
-use crate::error::NotFound;
+use crate::error::{self, Unfit, Usage};
 use crate::report_args::ReportArgs;
 use crate::say::Shown as _;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use grind_runtime::host::{self, TraceInput};
 use grind_runtime::interop::timeline::{self, Marker};
 use grind_runtime::program::Program;
@@ -13,7 +13,7 @@ use grind_runtime::trace::{Detail, Header, ModuleHash, TraceEnd, TraceError, Tra
 #[cfg(unix)]
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,12 +27,7 @@ pub(crate) struct TraceFile {
 impl TraceFile {
     /// Names the file, and reads its beginning.
     pub(crate) fn open(path: &Path, bound: Bound) -> Result<(TraceFile, TraceReader<TraceInput>)> {
-        if let Err(error) = File::open(path)
-            && error.kind() == ErrorKind::NotFound
-        {
-            let path = path.shown();
-            return Err(NotFound { path }.into());
-        }
+        error::is_file(path)?;
         let file = TraceFile {
             path: path.to_path_buf(),
             bound,
@@ -152,17 +147,21 @@ pub(crate) fn add_timeline(
 pub(crate) fn program(reader: &TraceReader<TraceInput>, named: Option<&Path>) -> Result<Program> {
     let header = reader.header();
     if header.module_hash == ModuleHash::of(b"") {
-        bail!("the trace was imported: there is no program to run");
+        let text = "the trace was imported: there is no program to run";
+        return Err(Unfit(text.to_owned()).into());
     }
     let recorded = recorded(header);
     let wasm = match (named, reader.module()) {
         (Some(path), _) => crate::module::read(path)?,
         (None, Some(embedded)) => embedded.to_vec(),
         (None, None) if recorded.is_file() => crate::module::read(&recorded)?,
-        (None, None) => bail!(
-            "the module of the trace, {}, is not there: name it with --module, or record with --embed-module",
-            recorded.shown()
-        ),
+        (None, None) => {
+            let recorded = recorded.shown();
+            return Err(Usage(format!(
+                "the module of the trace, {recorded}, is not there: name it with --module, or record with --embed-module"
+            ))
+            .into());
+        }
     };
     Program::with_options(&wasm, header.program_options())
         .with_context(|| named.unwrap_or(&recorded).shown())

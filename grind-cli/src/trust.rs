@@ -6,9 +6,12 @@
 //! The project is the repository of the current directory: the nearest directory with `.git`. Without one it is the current directory.
 //! Symbolic links are followed before a path is compared, and the repository's own files, such as `.git/hooks`, are not the project's.
 
+use grind_runtime::report::FindingKind;
+use grind_runtime::report::policy::FailOn;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::{env, fs};
 
 /// Directories in which a version control system keeps its own files.
@@ -29,8 +32,10 @@ pub(crate) enum Guard {
     Report,
     /// How much, or a file that is written.
     Trace,
-    /// What fails: nothing.
+    /// What fails: races, at least.
     FailOn,
+    /// `true`: races are not looked for.
+    Blind,
 }
 
 impl Guard {
@@ -55,10 +60,11 @@ impl Guard {
             Guard::Trace => (!["light", "full"].contains(&value))
                 .then(|| project.refuses_output(Path::new(value)))
                 .flatten(),
-            Guard::FailOn => value
-                .split(',')
-                .all(|word| word.trim() == "none")
-                .then_some("nothing that is found would make the command fail"),
+            Guard::FailOn => {
+                let fails = FailOn::from_str(value).is_ok_and(|on| on.has(FindingKind::DataRace));
+                (!fails).then_some("a race that is found would not make the command fail")
+            }
+            Guard::Blind => (value == "true").then_some("races would not be looked for"),
         }
     }
 }
@@ -208,6 +214,13 @@ mod tests {
             (Guard::FailOn, "none", true),
             (Guard::FailOn, " none , none", true),
             (Guard::FailOn, "none,race", false),
+            (Guard::FailOn, "all", false),
+            (Guard::FailOn, "data-race", false),
+            (Guard::FailOn, "leak,none", true),
+            (Guard::FailOn, "leak", true),
+            (Guard::FailOn, "double-free", true),
+            (Guard::Blind, "false", false),
+            (Guard::Blind, "true", true),
         ] {
             let reason = guard.refuses(value, &project);
             assert_eq!(reason.is_some(), refused, "{guard:?} {value}: {reason:?}");

@@ -167,11 +167,14 @@ fn a_program_is_built_and_its_race_found() {
     );
     // The package can say so itself, and counts before the file.
     let manifest = fs::read_to_string(fixture.path().join("Cargo.toml")).unwrap();
-    let settings = "[package.metadata.grind]\nfail-on = \"deadlock\"\n";
+    let settings = "[package.metadata.grind]\nsuppressions = [\"known.txt\"]\n";
     fixture.write("Cargo.toml", &format!("{manifest}{settings}"));
-    fixture.write("grind.toml", "fail-on = \"all\"\n");
+    fixture.write("grind.toml", "suppressions = [\"none.txt\"]\n");
+    fixture.write("known.txt", "race:*\n");
+    fixture.write("none.txt", "");
     assert_eq!(fixture.grind(&["run"]).code, Some(0));
-    assert_eq!(fixture.grind(&["run", "--fail-on", "race"]).code, Some(66));
+    let none = ["run", "--suppressions", "none.txt"];
+    assert_eq!(fixture.grind(&none).code, Some(66));
 }
 
 #[test]
@@ -477,8 +480,9 @@ fn nextest_runs_each_test_under_grind_by_a_runner() {
         assert!(quiet.err.contains("1 passed"), "{quiet:?}");
         // A setting of the package reaches runs that nobody gives options.
         let manifest = fs::read_to_string(fixture.path().join("Cargo.toml")).unwrap();
-        let settings = "[package.metadata.grind]\nfail-on = \"deadlock\"\n";
+        let settings = "[package.metadata.grind]\nsuppressions = [\"known.txt\"]\n";
         fixture.write("Cargo.toml", &format!("{manifest}{settings}"));
+        fixture.write("known.txt", "race:*\n");
         assert_eq!(nextest(&[]).code, Some(0));
     }
     if cargo_says_what_is_missing(&fixture, &["test", "--offline"]) {

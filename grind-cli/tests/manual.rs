@@ -76,7 +76,7 @@ fn each_subcommand_has_a_manual_page() {
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
     let output = grind(&["man", file.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(125));
+    assert_eq!(output.status.code(), Some(2));
     assert!(
         String::from_utf8(output.stderr)
             .unwrap()

@@ -111,29 +111,29 @@ impl Place {
 /// Each command that reads a file, `@` for it, and what it says of an empty one.
 const READERS: &[(&str, i32, &str)] = &[
     ("run @", 126, "the file is empty"),
-    ("replay @", 125, "not a grind trace"),
+    ("replay @", 126, "not a grind trace"),
     ("replay --module @ t.grind", 126, "the file is empty"),
-    ("analyze @", 125, "not a grind trace"),
+    ("analyze @", 126, "not a grind trace"),
     ("analyze --module @ t.grind", 126, "the file is empty"),
-    ("trace info @", 125, "not a grind trace"),
-    ("trace dump @", 125, "not a grind trace"),
-    ("trace stat @", 125, "not a grind trace"),
-    ("trace diff @ t.grind", 125, "not a grind trace"),
-    ("trace diff t.grind @", 125, "not a grind trace"),
-    ("trace export --format std @", 125, "not a grind trace"),
+    ("trace info @", 126, "not a grind trace"),
+    ("trace dump @", 126, "not a grind trace"),
+    ("trace stat @", 126, "not a grind trace"),
+    ("trace diff @ t.grind", 126, "not a grind trace"),
+    ("trace diff t.grind @", 126, "not a grind trace"),
+    ("trace export --format std @", 126, "not a grind trace"),
     (
         "trace import --format std -o new.grind @",
-        125,
+        126,
         "nothing in it",
     ),
     (
         "trace import --format rapidbin -o new.grind @",
-        125,
+        126,
         "nothing in it",
     ),
-    ("report @", 125, "not a grind report"),
-    ("baseline update new.json @", 125, "not a grind report"),
-    ("run --baseline @ ok.wat", 125, "not a baseline"),
+    ("report @", 126, "not a grind report"),
+    ("baseline update new.json @", 126, "not a grind report"),
+    ("run --baseline @ ok.wat", 126, "not a baseline"),
 ];
 
 #[test]
@@ -142,29 +142,39 @@ fn a_file_that_is_not_there_a_directory_an_empty_one_and_junk_are_named() {
     for (command, code, word) in READERS {
         let with = |file: &str| command.replace('@', file);
         place.refused(&with("gone"), 127, "gone: no such file or directory");
-        place.refused(&with("directory"), 125, "directory: ");
-        place.refused(&with("directory"), 125, "Is a directory");
+        place.refused(&with("directory"), 126, "directory: this is a directory");
         place.refused(&with("empty"), *code, word);
         place.refused(&with("empty"), *code, "empty");
         place.refused(&with("junk"), *code, "junk: ");
     }
     for command in ["run --suppressions @ ok.wat", "run --config @ ok.wat"] {
         place.refused(&command.replace('@', "gone"), 127, "gone: no such file");
-        place.refused(&command.replace('@', "directory"), 125, "Is a directory");
-        place.refused(&command.replace('@', "junk"), 125, "junk: this is no text");
+        place.refused(&command.replace('@', "directory"), 2, "Is a directory");
+        place.refused(&command.replace('@', "junk"), 2, "junk: this is no text");
         // A file that says nothing is nothing wrong.
         let command = command.replace('@', "empty");
         place.codes(&command.split(' ').collect::<Vec<_>>(), 0);
     }
+    for command in [
+        "run --report json=directory ok.wat",
+        "run --trace-file directory ok.wat",
+        "replay --trace-file directory t.grind",
+        "trace export --format std -o directory t.grind",
+        "trace import --format std -o directory t.std",
+    ] {
+        place.refused(command, 2, "cannot write directory: it is a directory");
+    }
+    place.refused("doctor directory", 126, "this is a directory");
+    place.refused("run --max-steps 0 ok.wat", 2, "--max-steps");
     for new in ["new.grind", "new.json"] {
         assert!(!place.path(new).exists(), "{new} was made of nothing");
     }
     place.refused(
         "report other.json",
-        125,
+        126,
         "use the grind that wrote it (grind 9.9)",
     );
-    place.refused("baseline update new.json other.json", 125, "version 7");
+    place.refused("baseline update new.json other.json", 126, "version 7");
 }
 
 #[test]
@@ -372,10 +382,10 @@ fn the_module_of_something_else_is_refused() {
     fs::remove_file(place.path("racy.wat")).unwrap();
     place.refused(
         "replay t.grind",
-        125,
+        2,
         "name it with --module, or record with --embed-module",
     );
-    place.refused("analyze --confirm t.grind", 125, "name it with --module");
+    place.refused("analyze --confirm t.grind", 2, "name it with --module");
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn lists_come_whole_from_one_place() {
     project.run(&[], &["--report", "json=d.json"]);
     assert!(project.path().join("d.json").exists() && !project.path().join("a.json").exists());
     let (code, text) = project.grind(&[("GRIND_REPORT", "json='b")], &["run", "guest.wat"]);
-    assert!(code == Some(125) && text.contains("GRIND_REPORT"), "{text}");
+    assert!(code == Some(2) && text.contains("GRIND_REPORT"), "{text}");
 }
 
 #[test]
@@ -163,17 +163,19 @@ fn a_wrong_value_says_where_it_is() {
         ("report = [[1]]", "expected text"),
         ("seed = ", "TOML"),
     ] {
-        let (code, text) = Project::new(line).grind(&[], &["run", "guest.wat"]);
-        assert_eq!(code, Some(125), "{line}: {text}");
-        assert!(
-            text.contains("grind.toml") && text.contains(word),
-            "{line}: {text}"
-        );
+        for command in [&["run", "guest.wat"][..], &["config", "show"]] {
+            let (code, text) = Project::new(line).grind(&[], command);
+            assert_eq!(code, Some(2), "{line}: {text}");
+            assert!(
+                text.contains("grind.toml") && text.contains(word),
+                "{line}: {text}"
+            );
+        }
     }
     let project = Project::new("");
     let (code, text) = project.grind(&[("GRIND_MAX_MEMORY", "much")], &["run", "guest.wat"]);
     assert!(
-        code == Some(125) && text.contains("environment") && text.contains("--max-memory"),
+        code == Some(2) && text.contains("environment") && text.contains("--max-memory"),
         "{text}"
     );
     let (code, text) = project.grind(&[], &["config", "show", "--config", "gone.toml"]);
@@ -182,12 +184,12 @@ fn a_wrong_value_says_where_it_is() {
 
 #[test]
 fn flags_are_true_or_false() {
-    let project = Project::new("no-detect = true\nverbose = true\n");
-    assert_eq!(project.shown(&[], "no-detect")[1], "true");
-    let off = [("GRIND_NO_DETECT", "false")];
+    let project = Project::new("halt-on-error = true\nverbose = true\n");
+    assert_eq!(project.shown(&[], "halt-on-error")[1], "true");
+    let off = [("GRIND_HALT_ON_ERROR", "false")];
     assert_eq!(
-        project.shown(&off, "no-detect"),
-        ["no-detect", "false", "GRIND_NO_DETECT"]
+        project.shown(&off, "halt-on-error"),
+        ["halt-on-error", "false", "GRIND_HALT_ON_ERROR"]
     );
     project.run(&off, &[]);
     // The command line may say the opposite of what a file does.
@@ -214,7 +216,7 @@ fn a_manifest_counts_before_grind_toml() {
         .output()
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(125), "{text}");
+    assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(
         text.contains("[package.metadata.grind]: invalid value 'none'"),
         "{text}"
@@ -334,7 +336,7 @@ fn a_wrong_value_in_a_table_says_where_it_is() {
 
 #[test]
 fn the_nearest_manifest_counts_before_the_file_and_is_shown() {
-    let config = "seed = 1\nscheduler = \"round-robin\"\n[replay]\nno-detect = true\n";
+    let config = "seed = 1\nscheduler = \"round-robin\"\n[replay]\nverbose = true\n";
     let project = Project::new(config);
     let manifest = "[package]\nname = \"fixture\"\nversion = \"0.1.0\"\n[package.metadata.grind]\nseed = 2\nsede = 3
 [package.metadata.grind.analyze]\ntime = 7\n";
@@ -355,8 +357,8 @@ fn the_nearest_manifest_counts_before_the_file_and_is_shown() {
     );
     assert!(origin("scheduler").ends_with("grind.toml"));
     assert!(
-        origin("replay.no-detect").starts_with("true ")
-            && origin("replay.no-detect").ends_with("grind.toml")
+        origin("replay.verbose").starts_with("true ")
+            && origin("replay.verbose").ends_with("grind.toml")
     );
     assert!(origin("analyze.time").ends_with("[package.metadata.grind]"));
     assert_eq!(origin("analyze.memory"), "- default");
@@ -419,6 +421,8 @@ fn a_file_is_trusted_with_looking_only() {
             "trace-file",
         ),
         ("fail-on = \"none\"".to_owned(), "fail-on"),
+        ("fail-on = \"leak,none\"".to_owned(), "fail-on"),
+        ("no-detect = true".to_owned(), "no-detect"),
         (
             "suppressions = [\"/etc/passwd\"]".to_owned(),
             "suppressions",
@@ -496,7 +500,7 @@ fn trust_is_said_or_the_option_is() {
 fn what_looks_and_stays_in_the_project_takes_no_trust() {
     let config =
         "seeds = \"0..2\"\nfail-on = \"race\"\nenv = [\"A=1\"]\nreport = [\"json=sub/r.json\"]
-dir = [\"sub\"]\nsuppressions = [\"s.txt\"]\nsource = [\"sub\"]\nno-detect = true\n";
+dir = [\"sub\"]\nsuppressions = [\"s.txt\"]\nsource = [\"sub\"]\n";
     let (_above, project) = Project::repository(config);
     fs::write(project.path().join("s.txt"), "").unwrap();
     let (code, text) = project.grind(&[], &["run", "guest.wat"]);

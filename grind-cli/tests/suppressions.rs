@@ -32,6 +32,13 @@ fn a_suppressed_finding_is_no_finding() {
     let file = ("s.txt", "# known\nrace:^count$\n");
     let (assert, stderr) = run(&[file], &["--suppressions", "s.txt"]);
     assert.code(0);
+    // Nor is it silent, but for who wants that.
+    assert!(
+        stderr.starts_with("grind: no findings · ") && stderr.ends_with(" · 1 suppressed\n"),
+        "{stderr}"
+    );
+    let (assert, stderr) = run(&[file], &["-q", "--suppressions", "s.txt"]);
+    assert.code(0);
     assert_eq!(stderr, "");
     let (assert, stderr) = run(&[file], &["--suppressions", "s.txt", "--format", "json"]);
     assert.code(0);
@@ -49,7 +56,7 @@ fn a_suppression_of_something_else_hides_nothing() {
     assert.code(66);
     let deny = ["--suppressions", "s.txt", "--deny-unused-suppressions"];
     let (assert, stderr) = run(&[file], &deny);
-    assert.code(125);
+    assert.code(2);
     assert!(
         stderr.ends_with(
             "grind: error: suppressions that hid nothing:\n  s.txt:1: race:no_such_function\n  s.txt:2: deadlock:count\n"
@@ -62,7 +69,7 @@ fn a_suppression_of_something_else_hides_nothing() {
 fn lines_that_cannot_be_read_end_it_before_the_run() {
     let file = ("s.txt", "rcae:count\nrace:count\nrace\n");
     let (assert, stderr) = run(&[file], &["--suppressions", "s.txt"]);
-    assert.code(125);
+    assert.code(2);
     assert_eq!(
         stderr,
         "grind: error: suppressions that cannot be read:\n  s.txt:1:1: unknown kind `rcae`; did you mean `race`?\n  \
@@ -83,7 +90,7 @@ fn generated_lines_suppress_what_was_found() {
     assert!(!lines.is_empty(), "{stderr}");
     let (assert, stderr) = run(&[("s.txt", &lines)], &["--suppressions", "s.txt"]);
     assert.code(0);
-    assert_eq!(stderr, "");
+    assert!(stderr.contains("no findings"), "{stderr}");
 }
 
 #[test]
@@ -100,7 +107,7 @@ fn grind_toml_is_found_and_its_entries_have_reasons() {
     assert!(stderr.contains("has expired"), "{stderr}");
     let nameless = "[[suppression]]\nkind = \"race\"\npattern = \"count\"\nreason = \" \"\n";
     let (assert, stderr) = run(&[("grind.toml", nameless)], &[]);
-    assert.code(125);
+    assert.code(2);
     assert!(
         stderr.contains("suppression 1: the reason is empty"),
         "{stderr}"
@@ -114,11 +121,39 @@ fn grind_toml_is_found_and_its_entries_have_reasons() {
     // Within an entry nothing is overlooked.
     let unknown = entry("untill = \"2020-01-01\"\n");
     let (assert, stderr) = run(&[("c.toml", &unknown)], &["--config", "c.toml"]);
-    assert.code(125);
+    assert.code(2);
     assert!(
         stderr.contains("untill") && stderr.contains("c.toml"),
         "{stderr}"
     );
+}
+
+#[test]
+fn a_file_does_not_hide_in_silence() {
+    let hides = "quiet = true\n[[suppression]]\nkind = \"race\"\npattern = \"*\"\nreason = \"x\"\n";
+    let (assert, stderr) = run(&[("grind.toml", hides)], &[]);
+    assert.code(0);
+    assert!(
+        stderr.ends_with("grind.toml sets quiet = true, 1 suppression\n"),
+        "{stderr}"
+    );
+    // Nor by a list of what is known, or below the top.
+    let baseline = r#"{"schema": 1, "findings": []}"#;
+    let (assert, stderr) = run(
+        &[
+            ("grind.toml", "quiet = true\nbaseline = \"b.json\"\n"),
+            ("b.json", baseline),
+        ],
+        &[],
+    );
+    assert.code(66);
+    assert!(stderr.contains("sets baseline = b.json"), "{stderr}");
+    let (assert, stderr) = run(&[("grind.toml", hides)], &["--trust-config"]);
+    assert.code(0);
+    assert_eq!(stderr, "");
+    let (assert, stderr) = run(&[("grind.toml", "quiet = true\n")], &["--no-detect"]);
+    assert.code(0);
+    assert_eq!(stderr, "");
 }
 
 #[test]
@@ -137,18 +172,27 @@ fn a_users_interceptor_hides_a_function() {
             (drop (call $create (i32.const 4) (i32.const 0)))
             (drop (call $join (i32.load (i32.const 0))))
             (drop (call $join (i32.load (i32.const 4))))))"#;
-    for (function, code) in [("count", 0), ("cou*", 0), ("other", 66)] {
+    for (function, code) in [("count", 0), ("*", 0), ("other", 66)] {
         let directory = TempDir::new().unwrap();
         let text = rule("{ hide = {} }").replace("race_counter::count*", function);
         fs::write(directory.path().join("grind.toml"), text).unwrap();
         fs::write(directory.path().join("guest.wat"), count).unwrap();
-        Command::new(snapbox::cmd::cargo_bin!("grind"))
-            .current_dir(directory.path())
-            .args(["run", "guest.wat"])
-            .assert()
-            .code(code);
+        let run = |arguments: &[&str]| {
+            let assert = Command::new(snapbox::cmd::cargo_bin!("grind"))
+                .current_dir(directory.path())
+                .args(arguments)
+                .assert()
+                .code(code);
+            String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+        };
+        // A run that finds nothing says what the file hides, unless that is trusted.
+        let stderr = run(&["run", "guest.wat"]);
+        let said = "hidden by [[interceptor]] of ";
+        assert_eq!(stderr.contains(said), code == 0, "{stderr}");
+        let stderr = run(&["run", "--trust-config", "guest.wat"]);
+        assert_eq!(stderr.is_empty(), code == 0, "{stderr}");
     }
     let (assert, stderr) = run(&[("grind.toml", &rule("{ hid = {} }"))], &[]);
-    assert.code(125);
+    assert.code(2);
     assert!(stderr.contains("hid"), "{stderr}");
 }

@@ -1,12 +1,12 @@
 //! `grind trace export` and `import`
 
 use crate::bound::{BoundArgs, BoundedFile, Gate};
-use crate::error::{self, NotFound, Usage};
+use crate::error::{self, Unfit, Usage};
 use crate::say::{self, Form, Lines, Shown as _};
 use crate::signals;
 use crate::trace_file::TraceFile;
 use crate::whole_file::{Draft, Place};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use grind_runtime::interop::{self, InteropError, chrome, jsonl, rapid};
 use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
@@ -189,13 +189,11 @@ pub(crate) fn import(args: &ImportArgs) -> Result<u8> {
         gate.close_late();
         Ok(BufReader::new(file))
     };
-    if !args.file.exists() {
-        return Err(NotFound { path: from }.into());
-    }
+    error::is_file(&args.file)?;
     let mut beginning = [0];
     let first = File::open(&args.file).and_then(|mut file| file.read(&mut beginning));
     if first.with_context(|| from.clone())? == 0 {
-        bail!("{from}: there is nothing in it");
+        return Err(Unfit(format!("{from}: there is nothing in it")).into());
     }
     error::keep(&args.file, &args.output)?;
     let _orderly = signals::orderly();

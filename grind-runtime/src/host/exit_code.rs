@@ -5,7 +5,7 @@
 #[repr(u8)]
 #[non_exhaustive]
 pub enum ExitCode {
-    /// The command line makes no sense.
+    /// The command line, or the settings, make no sense.
     Usage = 2,
     /// A run differs from its trace, or two traces from each other.
     Diverged = 65,
@@ -17,8 +17,9 @@ pub enum ExitCode {
     Timeout = 124,
     /// grind itself failed.
     Failure = 125,
-    /// The module cannot be run: not wasm, invalid, imports that nobody provides, no entry.
-    InvalidModule = 126,
+    /// The module cannot be run (not wasm, invalid, imports that nobody provides, no entry), or another named file is not what it is
+    /// used as: no trace, no report, a directory.
+    Unfit = 126,
     /// The module or another named file does not exist.
     NotFound = 127,
     /// SIGHUP ended grind.
@@ -40,7 +41,7 @@ impl ExitCode {
         ExitCode::Truncated,
         ExitCode::Timeout,
         ExitCode::Failure,
-        ExitCode::InvalidModule,
+        ExitCode::Unfit,
         ExitCode::NotFound,
         ExitCode::Hangup,
         ExitCode::Interrupted,
@@ -67,13 +68,15 @@ impl ExitCode {
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            ExitCode::Usage => "the command line makes no sense",
+            ExitCode::Usage => "the command line, or the settings, make no sense",
             ExitCode::Diverged => "a run differs from its trace",
             ExitCode::Findings => "there are findings",
             ExitCode::Truncated => "a trace ends before the run that it is of",
             ExitCode::Timeout => "the run was ended by --timeout or --max-steps",
             ExitCode::Failure => "grind itself failed",
-            ExitCode::InvalidModule => "the module cannot be run",
+            ExitCode::Unfit => {
+                "the module cannot be run, or another file is not what it is used as"
+            }
             ExitCode::NotFound => "a file that was named does not exist",
             ExitCode::Hangup => "SIGHUP ended grind; what was found until then is reported",
             ExitCode::Interrupted => {

@@ -233,8 +233,9 @@ pub(super) enum Scanned {
     Text { unit: u32 },
     /// The address of a string that the function allocates.
     Allocated,
-    /// The number of bytes so far: no item of its own, and written for certain only if it follows the last one directly.
-    Count { bytes: u32, directly: bool },
+    /// The number of bytes so far, of so many bytes: no item, and neither how many there are nor the items tell whether it was
+    /// written, for what is between may not have been in the input.
+    Count(u32),
 }
 
 /// What a format of `scanf` writes to, in the order of the arguments, up to the first conversion that is not known.
@@ -242,11 +243,8 @@ pub(super) fn scanf(format: &[u8]) -> Vec<(usize, Scanned)> {
     let mut rest = Format(format);
     let mut items = Vec::new();
     let mut next = 0;
-    let mut directly = true;
     while let Some(byte) = rest.next() {
         if byte != b'%' || rest.take(b'%') {
-            // White space never fails.
-            directly &= byte.is_ascii_whitespace();
             continue;
         }
         let place = rest.place();
@@ -277,12 +275,10 @@ pub(super) fn scanf(format: &[u8]) -> Vec<(usize, Scanned)> {
                 while rest.next().is_some_and(|byte| byte != b']') {}
                 Scanned::Text { unit }
             }
-            b'n' => Scanned::Count { bytes, directly },
+            b'n' => Scanned::Count(bytes),
             _ => break,
         };
-        let counts = matches!(scanned, Scanned::Count { .. });
         if suppressed {
-            directly &= counts;
             continue;
         }
         let scanned = match scanned {
@@ -296,9 +292,6 @@ pub(super) fn scanf(format: &[u8]) -> Vec<(usize, Scanned)> {
         });
         if number >= MOST_ARGUMENTS {
             break;
-        }
-        if !counts {
-            directly = true;
         }
         items.push((number, scanned));
     }
@@ -376,21 +369,7 @@ mod tests {
             ]
         );
         assert_eq!(scanned("%ls"), [Text { unit: 4 }]);
-        let counts = scanned("%d%n;%n");
-        assert_eq!(
-            counts[1],
-            Count {
-                bytes: 4,
-                directly: true
-            }
-        );
-        assert_eq!(
-            counts[2],
-            Count {
-                bytes: 4,
-                directly: false
-            }
-        );
+        assert_eq!(scanned("%*d%n;%hhn%*n%d"), [Count(4), Count(1), Bytes(4)]);
         assert_eq!(scanf(b"%2$d%1$d"), [(1, Bytes(4)), (0, Bytes(4))]);
     }
 }

@@ -14,6 +14,9 @@ const MOST_HANDLES: usize = 1 << 20;
 /// Handles that were given up and are remembered; of further ones, wrong uses are not seen.
 const MOST_GIVEN_UP: usize = 1 << 16;
 
+/// Handles of themselves that threads asked for; of further ones, names and joins by handle are not seen.
+const MOST_SELVES: usize = 1 << 16;
+
 /// Why nobody has a handle any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GivenUp {
@@ -26,6 +29,9 @@ enum GivenUp {
 pub(super) struct Handles {
     /// Until they are joined or detached.
     threads: FxHashMap<u32, ThreadId>,
+    /// Threads by what they were told when they asked for their own: nobody was given one of the main thread. Another thread may have
+    /// the memory since, if the one here has ended.
+    selves: BTreeMap<u32, ThreadId>,
     /// Handles that were given up before the function that created the thread returned: by the new thread itself.
     early: FxHashSet<u32>,
     /// Whose handles were given up, and how, until their memory may be another's.
@@ -33,11 +39,6 @@ pub(super) struct Handles {
 }
 
 impl Handles {
-    /// The thread that the guest has this handle of.
-    pub(super) fn thread(&self, handle: u32) -> Option<ThreadId> {
-        self.threads.get(&handle).copied()
-    }
-
     /// A thread is about to be created, with attributes or without: these may say which memory is its own.
     pub(super) fn create(&mut self, attributes: bool) {
         if attributes {
@@ -71,6 +72,22 @@ impl Handles {
             None => {}
         }
         child
+    }
+}
+
+/// The thread that has this handle.
+pub(super) fn thread(state: &State, handle: u32) -> Option<ThreadId> {
+    let handles = &state.intercepts.handles;
+    let lives = |thread: &&ThreadId| state.get(**thread).is_some_and(|thread| !thread.ended());
+    let itself = || handles.selves.get(&handle).filter(lives);
+    handles.threads.get(&handle).or_else(itself).copied()
+}
+
+/// The current thread asked for its own handle.
+pub(super) fn is_self(state: &mut State, handle: u32) {
+    let (thread, selves) = (state.current, &mut state.intercepts.handles.selves);
+    if selves.len() < MOST_SELVES || selves.contains_key(&handle) {
+        selves.insert(handle, thread);
     }
 }
 

@@ -39,6 +39,12 @@ impl Holders {
         }
     }
 
+    /// The threads that have the lock.
+    pub(super) fn of(&self, lock: u32) -> impl Iterator<Item = ThreadId> {
+        let holders = self.0.get(&lock).into_iter().flatten();
+        holders.map(|holder| holder.thread)
+    }
+
     /// How the thread has the lock.
     pub(super) fn mode_of(&self, lock: u32, thread: ThreadId) -> Option<LockMode> {
         let mut holders = self.0.get(&lock)?.iter();

@@ -306,8 +306,8 @@ pub(super) fn leave(state: &mut State, memory: &[u8], result: u32) {
     let Function { role, object } = function;
     if !role.hides() {
         waits::leave(state, role, args);
-        names::leave(state, role, result);
         return match role {
+            Role::ThreadSelf => handles::is_self(state, result),
             Role::InitLock { lock } => {
                 if result == 0 && inside(state).next().is_none() {
                     initialised(state, object, args[usize::from(lock)], args);

@@ -3,32 +3,17 @@
 //! std says what a thread is called to what it makes of it before it is created (`std::thread::Thread::new`), or, where that was
 //! inlined, to what the thread begins with. C has functions for it in libraries other than wasi-libc.
 
+use super::handles;
 use super::intercepts::word;
 use super::state::State;
-use crate::model::{EventKind, ThreadId};
+use crate::model::EventKind;
 use crate::program::interceptors::Role;
-use std::collections::BTreeMap;
-
-/// Handles of themselves that threads asked for; of further ones, a name given by handle is not seen.
-const MOST_SELVES: usize = 1 << 16;
 
 /// Longest name of a thread, in bytes: longer ones are cut.
 const LONGEST_NAME: usize = 256;
 
 /// `PR_SET_NAME` of Linux, whose `prctl` libraries imitate.
 const PR_SET_NAME: u32 = 15;
-
-/// Threads by the handle that they have of themselves. What was another's is overwritten when a new thread asks.
-#[derive(Debug, Default)]
-pub(super) struct Selves(BTreeMap<u32, ThreadId>);
-
-impl Selves {
-    fn is(&mut self, handle: u32, thread: ThreadId) {
-        if self.0.len() < MOST_SELVES || self.0.contains_key(&handle) {
-            self.0.insert(handle, thread);
-        }
-    }
-}
 
 /// The current thread enters a function with these arguments.
 pub(super) fn enter(state: &mut State, memory: &[u8], role: Role, args: [u32; 4]) {
@@ -44,8 +29,7 @@ pub(super) fn enter(state: &mut State, memory: &[u8], role: Role, args: [u32; 4]
             }
         }
         Role::NameThread { handle, name } => {
-            let of = state.intercepts.handles.thread(arg(handle));
-            let of = of.or_else(|| state.selves.0.get(&arg(handle)).copied());
+            let of = handles::thread(state, arg(handle));
             if let (Some(of), Some(name)) = (of, c_string(memory, arg(name))) {
                 state.emit(EventKind::ThreadName { of, name });
             }
@@ -58,14 +42,6 @@ pub(super) fn enter(state: &mut State, memory: &[u8], role: Role, args: [u32; 4]
             }
         }
         _ => {}
-    }
-}
-
-/// The current thread returns from a function that says which thread it is.
-pub(super) fn leave(state: &mut State, role: Role, result: u32) {
-    if matches!(role, Role::ThreadSelf) {
-        let thread = state.current;
-        state.selves.is(result, thread);
     }
 }
 

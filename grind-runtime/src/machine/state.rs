@@ -8,9 +8,9 @@ use super::input::InputWaiters;
 use super::intercepts::Intercepts;
 use super::io::HostIo;
 use super::lock_words::LockWords;
-use super::names::Selves;
 use super::ops::{self, Op, Reply};
 use super::scopes::Scopes;
+use super::stdio;
 use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
 use super::waits::{self, Waits};
 use super::{MachineConfig, MachineError, Trap, TrapReport};
@@ -43,7 +43,6 @@ pub(super) struct State {
     pub(super) lock_words: LockWords,
     pub(super) scopes: Scopes,
     pub(super) waits: Waits,
-    pub(super) selves: Selves,
     /// Functions of the embedder.
     pub(super) embedder: Vec<HostImport>,
     /// Exported functions that these may make threads of, and how many `i32` each takes if it takes nothing else.
@@ -158,7 +157,6 @@ impl State {
             lock_words: LockWords::new(Arc::clone(program.lock_sites())),
             scopes: Scopes::default(),
             waits: Waits::default(),
-            selves: Selves::default(),
             embedder: program.embedder().to_vec(),
             entries: entries(program),
             current: ThreadId(0),
@@ -366,6 +364,10 @@ impl State {
     pub(super) fn deliver(&mut self) {
         if !self.batch.is_empty() {
             let records = Records::new(&self.batch, &self.sites);
+            let counts = &mut self.threads[self.current.0 as usize].counts;
+            if !counts.is_empty() {
+                stdio::follow(counts, records, &self.sites);
+            }
             self.delivered += self.batch.len() as u64;
             let flow = self.sink.records(self.current, records);
             self.batch.clear();

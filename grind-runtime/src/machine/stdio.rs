@@ -5,7 +5,32 @@
 use super::formats::{self, Precision, Printed, Scanned};
 use super::intercepts::{accessed, word};
 use super::state::State;
+use crate::model::Records;
+use crate::model::sites::{SiteKind, SiteTable};
 use crate::program::interceptors::{Bytes, Touch};
+
+/// A place that a function of the `scanf` family writes to if the input matches up to there. Neither its result nor the memory
+/// tells whether it did, so its own stores are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count {
+    addr: u32,
+    bytes: u32,
+    written: bool,
+}
+
+/// The thread that is in such a function made these records.
+pub(super) fn follow(counts: &mut [Count], records: Records<'_>, sites: &SiteTable) {
+    for record in records.iter() {
+        let site = sites.packed(record.site());
+        if site.kind() != SiteKind::Write as u8 {
+            continue;
+        }
+        let addr = record.base().wrapping_add(site.displacement());
+        for count in &mut *counts {
+            count.written |= addr == count.addr && site.width() == count.bytes;
+        }
+    }
+}
 
 /// Such a function is entered: tells what it reads.
 pub(super) fn enter(state: &mut State, memory: &[u8], touches: &[Touch], args: [u32; 4]) {
@@ -19,7 +44,10 @@ pub(super) fn enter(state: &mut State, memory: &[u8], touches: &[Touch], args: [
             Touch::Prints { format, args } => {
                 prints(state, memory, arg(format), arg(args), false);
             }
-            Touch::Writes(_) | Touch::Scans { .. } => {}
+            Touch::Scans { format, args } => {
+                state.thread_mut().counts = counts(memory, arg(format), arg(args));
+            }
+            Touch::Writes(_) => {}
         }
     }
 }
@@ -135,29 +163,40 @@ fn prints(state: &mut State, memory: &[u8], at: u32, args: u32, writes: bool) {
     }
 }
 
+/// Where a format of `scanf` has its counts.
+fn counts(memory: &[u8], at: u32, args: u32) -> Vec<Count> {
+    let scanned = formats::scanf(format(memory, at)).into_iter();
+    let counts = scanned.filter_map(|(number, scanned)| match scanned {
+        Scanned::Count(bytes) => Some(Count {
+            addr: argument(memory, args, number)?,
+            bytes,
+            written: false,
+        }),
+        _ => None,
+    });
+    counts.collect()
+}
+
+fn argument(memory: &[u8], args: u32, number: usize) -> Option<u32> {
+    word(memory, args.checked_add(4 * number as u32)?)
+}
+
 /// What a format of `scanf` has written, when so many items were assigned.
 fn scans(state: &mut State, memory: &[u8], at: u32, args: u32, result: u32) {
-    let Ok(assigned) = usize::try_from(result.cast_signed()) else {
-        return;
-    };
-    let mut items = 0;
-    for (number, scanned) in formats::scanf(format(memory, at)) {
-        let counts = matches!(scanned, Scanned::Count { .. });
-        let written = match scanned {
-            // It follows the last item that was assigned, or another one was assigned after it.
-            Scanned::Count { directly, .. } => items < assigned || items == assigned && directly,
-            _ => items < assigned,
-        };
-        if !written {
-            break;
+    for count in std::mem::take(&mut state.thread_mut().counts) {
+        if count.written {
+            accessed(state, memory, count.addr, count.bytes, true);
         }
-        items += usize::from(!counts);
-        let place = args.checked_add(4 * number as u32);
-        let Some(addr) = place.and_then(|place| word(memory, place)) else {
+    }
+    let assigned = usize::try_from(result.cast_signed()).unwrap_or(0);
+    let items = formats::scanf(format(memory, at)).into_iter();
+    let items = items.filter(|(_, scanned)| !matches!(scanned, Scanned::Count(_)));
+    for (number, scanned) in items.take(assigned) {
+        let Some(addr) = argument(memory, args, number) else {
             break;
         };
         let len = match scanned {
-            Scanned::Bytes(bytes) | Scanned::Count { bytes, .. } => bytes,
+            Scanned::Bytes(bytes) | Scanned::Count(bytes) => bytes,
             Scanned::Text { unit } => text(memory, addr, u32::MAX, unit as usize),
             Scanned::Allocated => 4,
         };

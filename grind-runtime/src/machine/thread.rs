@@ -3,6 +3,7 @@
 use super::intercepts::{Frame, Function};
 use super::last_words::LastWords;
 use super::ops::Op;
+use super::stdio::Count;
 use crate::model::sites::SiteId;
 use crate::model::{BlockedOn, ThreadId};
 use crate::program::RING_END;
@@ -109,6 +110,8 @@ pub(super) struct Thread {
     pub(super) slot: u32,
     /// Intercepted functions it is in, innermost last.
     pub(super) intercepted: Vec<Frame>,
+    /// Where the `scanf` that it is in may write how much it has read.
+    pub(super) counts: Vec<Count>,
     /// The scope that its next thread is counted in.
     pub(super) scope: Option<u32>,
     /// Its name is known.
@@ -140,6 +143,7 @@ impl Thread {
             detached: false,
             slot: RING_END,
             intercepted: Vec::new(),
+            counts: Vec::new(),
             scope: None,
             named: false,
             names_next: None,
@@ -158,6 +162,7 @@ impl Thread {
         self.entry.exports = Vec::new();
         self.entry.args = Vec::new();
         self.intercepted = Vec::new();
+        self.counts = Vec::new();
         self.last_words = LastWords::default();
     }
 

@@ -4,6 +4,7 @@
 //! A use of an object is remembered by side: who sends into a channel, posts a semaphore or has a lock gives, who receives or
 //! waits takes. Nothing of it is an event until threads block for ever.
 
+use super::handles;
 use super::intercepts::{Frame, word};
 use super::state::State;
 use super::thread::Thread;
@@ -139,8 +140,7 @@ pub(super) fn blocked(state: &State, thread: ThreadId) -> Option<BlockedOn> {
         return Some(on);
     };
     // A library joins by a futex of its own.
-    let joined =
-        (state.get(thread)?.joining()).and_then(|handle| state.intercepts.handles.thread(handle));
+    let joined = (state.get(thread)?.joining()).and_then(|handle| handles::thread(state, handle));
     if let Some(thread) = joined {
         return Some(BlockedOn::Join { thread });
     }
@@ -150,7 +150,12 @@ pub(super) fn blocked(state: &State, thread: ThreadId) -> Option<BlockedOn> {
     let by = match waits.kind {
         WaitKind::Once => initialisers(state, waits.object),
         kind => (waits.object)
-            .map(|object| state.waits.others(object, kind).to_vec())
+            .map(|object| {
+                let holders = state.intercepts.holders.of(object);
+                holders
+                    .chain(state.waits.others(object, kind).iter().copied())
+                    .collect()
+            })
             .unwrap_or_default(),
     };
     let waiting = Waiting {

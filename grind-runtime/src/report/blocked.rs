@@ -308,6 +308,9 @@ pub(super) fn title(finding: &Finding, blocked: &Blocked) -> String {
                 object.say(object.words.one),
                 object.why(finding, only.thread)
             ),
+            None if matches!(only.waits_for, WaitsFor::Join { .. }) => {
+                format!("deadlock: {who} waits for its own end")
+            }
             None => format!("deadlock: {who} waits for itself"),
         },
         ([_, ..], _) if principals.len() > 3 => format!("deadlock of {who}"),

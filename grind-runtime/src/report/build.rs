@@ -164,6 +164,7 @@ impl Builder<'_> {
                     address: *lock,
                     name: self.lock_name(*lock, name.as_ref()),
                     condvar,
+                    condvar_name: condvar.and_then(|condvar| self.lock_name(condvar, None)),
                     thread: self.name(*thread),
                     stack: self.stack(stack),
                     holders: holders.iter().map(|one| self.holder(one)).collect(),
@@ -617,7 +618,7 @@ fn title(finding: &Finding) -> String {
                 }
                 (_, Some(condvar)) => format!(
                     "{who} waited on the condition variable {} without holding the lock {lock}",
-                    text::hex(condvar)
+                    text::address_label(condvar, misuse.condvar_name.as_deref())
                 ),
                 _ => format!("{who} unlocked {lock}, which nobody holds"),
             }

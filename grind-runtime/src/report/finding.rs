@@ -720,6 +720,9 @@ pub struct LockMisuse {
     pub name: Option<String>,
     /// The condition variable that was waited on.
     pub condvar: Option<u32>,
+    /// Its name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condvar_name: Option<String>,
     /// Who did it.
     pub thread: ThreadId,
     /// Where, innermost first.

@@ -208,7 +208,7 @@ impl Report {
         findings
     }
 
-    /// Whether there is nothing to tell: no finding, an exit of the guest's own, no limit reached.
+    /// Whether there is nothing to tell: no finding, hidden or not, an exit of the guest's own, no limit reached.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty()
@@ -216,6 +216,7 @@ impl Report {
             && self.limits.is_empty()
             && self.warnings.is_empty()
             && self.notes.is_empty()
+            && self.suppressed.iter().all(suppress::Suppressed::is_builtin)
     }
 
     /// Notes what the symbolizer has to say: the source it used, and its warnings.

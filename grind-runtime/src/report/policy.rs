@@ -90,11 +90,16 @@ impl fmt::Display for FailOn {
 }
 
 impl FailOn {
+    /// Whether findings of this kind make a run fail.
+    #[must_use]
+    pub fn has(&self, kind: FindingKind) -> bool {
+        kind == FindingKind::Trap || self.kinds.contains(&kind)
+    }
+
     /// Whether this finding makes a run fail. A trap always does, as it would without grind.
     #[must_use]
     pub fn fails(&self, finding: &Finding) -> bool {
-        let counts = finding.kind == FindingKind::Trap || self.kinds.contains(&finding.kind);
-        counts && !finding.is_known()
+        self.has(finding.kind) && !finding.is_known()
     }
 
     /// Whether any of them does.

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CELLS 8
+#define CELLS 12
 static volatile char cells[CELLS][16];
 static meeting here = MEETING;
 
@@ -18,6 +18,10 @@ static void *use(void *arg) {
     sprintf(CELL(4), "%s", "ab");
     require(sscanf("12 x", "%d %d %4s", &number, (int *)CELL(5), CELL(6)) == 1);
     require(sscanf("ab", "%*s%n", &number) >= -1);
+    require(sscanf("x", "%*d%n", (int *)CELL(8)) == 0);
+    require(sscanf("kex", "key%n", (int *)CELL(9)) == 0);
+    require(sscanf("5kex", "%dkey%n", &number, (int *)CELL(10)) == 1);
+    require(sscanf("5", "%d%hhn", &number, CELL(11)) == 1);
     fwrite(CELL(7), 1, 4, stdout);
     putchar('\n');
     require(number != 0);
@@ -38,5 +42,9 @@ int main(void) {
     cells[5][0] = 'z';
     cells[6][0] = 'z';
     cells[7][4] = 'z';
+    cells[8][0] = 'z';
+    cells[9][0] = 'z';
+    cells[10][0] = 'z';
+    cells[11][1] = 'z';
     require(pthread_join(thread, 0) == 0);
 }

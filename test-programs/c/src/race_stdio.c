@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CELLS 16
+#define CELLS 20
 static volatile char cells[CELLS][16];
 static meeting here = MEETING;
 
@@ -40,6 +40,12 @@ static void *use(void *arg) {
     size_t size = 16;
     require(getline(&line, &size, somewhere) > 0 && line == CELL(13)); //~ race(13)
     fscanf(somewhere, CELL(14), 0); //~ race(14)
+    sscanf("12345", "%*d%n", (int *)CELL(15)); //~ race(15)
+    sscanf("key", "key%n", (int *)CELL(16)); //~ race(16)
+    sscanf("5key", "%dkey%n", &number, (int *)CELL(17)); //~ race(17)
+    rewind(somewhere);
+    fscanf(somewhere, "ab%hhn%*s", CELL(18)); //~ race(18)
+    sscanf("5", "%d%lln", &number, (long long *)CELL(19)); //~ race(19)
     return 0;
 }
 
@@ -67,5 +73,10 @@ int main(void) {
     cells[12][0] = 'z'; //~ race(12)
     cells[13][0] = 'z'; //~ race(13)
     cells[14][0] = 'z'; //~ race(14)
+    cells[15][0] = 'z'; //~ race(15)
+    cells[16][3] = 'z'; //~ race(16)
+    cells[17][0] = 'z'; //~ race(17)
+    cells[18][0] = 'z'; //~ race(18)
+    cells[19][7] = 'z'; //~ race(19)
     require(pthread_join(thread, 0) == 0);
 }

@@ -156,6 +156,12 @@ pub enum Role {
         /// Which memory.
         touches: &'static [Touch],
     },
+    /// Takes the lock of a stream for a function of standard input and output, which releases it before it returns.
+    #[serde(skip)]
+    LockStream {
+        /// Parameter that holds the address of the stream.
+        stream: u8,
+    },
     /// Does something to a lock that is a word in memory. What is inside is not hidden.
     #[serde(skip)]
     LockWord {
@@ -269,6 +275,7 @@ impl Role {
             }
             Role::Acquire { object } => own(WaitKind::Semaphore, object),
             Role::Once { control } => own(WaitKind::Once, control),
+            Role::LockStream { stream } => Some((WaitKind::Lock, Some("FILE"), stream)),
             _ => None,
         }
     }
@@ -317,7 +324,9 @@ impl Role {
             Role::JoinThread { handle } | Role::DetachThread { handle } => {
                 (Some(handle), None, None)
             }
-            Role::EnterScope { scope } => (Some(scope), None, None),
+            Role::EnterScope { scope: only } | Role::LockStream { stream: only } => {
+                (Some(only), None, None)
+            }
             Role::LockWord { lock, deadline, .. } => (lock, deadline, None),
         };
         [first, second, third]
@@ -365,7 +374,9 @@ pub struct Rule {
 }
 
 impl Rule {
-    fn matches(&self, name: &str) -> bool {
+    /// Whether this, demangled, is a name of the function.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
         match self.function.strip_suffix('*') {
             Some(prefix) => name.starts_with(prefix),
             None => name == self.function,

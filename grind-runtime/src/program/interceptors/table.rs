@@ -172,6 +172,11 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     ("sem_init", 3, true, INIT),
     ("sem_destroy", 1, true, DESTROY),
 
+    // The lock of a stream, as the program takes it. What standard input and output do with it is inside them.
+    ("flockfile", 1, false, lock(false, false)),
+    ("ftrylockfile", 1, true, lock(false, true)),
+    ("funlockfile", 1, false, UNLOCK),
+
     // How wasi-libc begins and ends a thread. What runs between is called through a table. `wasi_thread_start`,
     // which calls the first of these, is not among them: in modules without wasi-libc it is the thread itself.
     ("__wasi_thread_start_C", 2, false, CALLS_BACK),
@@ -184,7 +189,7 @@ const TABLE: &[(&str, usize, bool, Role)] = &[
     // Its internal locks, whose waiting mixes plain and atomic accesses on purpose.
     ("__lock", 1, false, HIDE),
     ("__unlock", 1, false, HIDE),
-    ("__lockfile", 1, true, HIDE),
+    ("__lockfile", 1, true, Role::LockStream { stream: 0 }),
     ("__unlockfile", 1, false, HIDE),
     ("__wait", 4, false, HIDE),
     ("__timedwait", 5, true, HIDE),

@@ -247,6 +247,13 @@ pub struct Suppressed {
     pub findings: u64,
 }
 
+impl Suppressed {
+    /// Whether it is none of the user's.
+    pub(crate) fn is_builtin(&self) -> bool {
+        self.origin == Origin::Builtin.to_string()
+    }
+}
+
 /// Suppressions that are in force, and what they hid so far.
 #[derive(Clone, Debug, Default)]
 pub struct Suppressions {

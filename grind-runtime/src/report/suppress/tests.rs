@@ -32,6 +32,7 @@ fn report() -> Report {
             address: 8,
             name: None,
             condvar: None,
+            condvar_name: None,
             thread: ThreadId(1),
             stack: vec![
                 frame("app::f", "src/app.rs"),
