@@ -104,7 +104,10 @@ fn is_unfit(cause: &(dyn std::error::Error + 'static)) -> bool {
     ) -> bool {
         cause.downcast_ref().is_some_and(unfit)
     }
-    let machine = |error: &MachineError| !matches!(error, MachineError::Engine(_));
+    let machine = |error: &MachineError| {
+        use MachineError::{Directories, Engine, Scheduler};
+        !matches!(error, Engine(_) | Directories { .. } | Scheduler { .. })
+    };
     let trace = |error: &TraceError| !matches!(error, TraceError::Io(_));
     let read = |error: &ReadError| !matches!(error, ReadError::Io(_));
     let offline = |error: &OfflineError| match error {
