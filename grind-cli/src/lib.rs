@@ -2,68 +2,51 @@
 
 #![forbid(unsafe_code)]
 
-mod aborts;
-mod analyze;
-mod baseline;
-mod bound;
+mod args;
 mod cargo;
 mod cli;
-mod config;
-mod doctor;
+mod commands;
 #[cfg(test)]
 mod documented;
-mod error;
-mod io;
-mod manual;
-mod memory;
-mod module;
-mod pace;
-mod policy_args;
-mod quote;
-mod recording;
-mod replay;
-mod report;
-mod report_args;
-mod run;
-mod say;
-mod seed_io;
-mod seeds;
-mod set_up;
+mod input;
+mod output;
+mod process;
 mod settings;
-mod signals;
-mod text;
-mod trace;
-mod trace_file;
-mod trust;
-mod watch;
-mod whole_file;
 
+use clap::CommandFactory as _;
 use cli::{Cli, Command};
+use commands::{analyze, baseline, config, doctor, manual, replay, report, run, trace};
+use output::{error, say};
+use process::{aborts, signals};
 use std::env;
-use std::process;
+use std::process::ExitCode;
 
 /// `grind`, with the arguments of the process.
 #[must_use]
-pub fn grind() -> process::ExitCode {
+pub fn grind() -> ExitCode {
     guarded(|| {
         let args = env::args_os().collect();
-        let manifest = |_: &Cli| config::manifest_here();
-        dispatch(settings::parse(args, settings::SUBCOMMANDS, manifest)?)
+        let manifest = |_: &Cli| settings::file::manifest_here();
+        dispatch(settings::parse(
+            args,
+            settings::keys::SUBCOMMANDS,
+            manifest,
+        )?)
     })
 }
 
 /// `cargo grind`, with the arguments of the process.
 #[must_use]
-pub fn cargo_grind() -> process::ExitCode {
+pub fn cargo_grind() -> ExitCode {
     guarded(|| cargo::dispatch(cargo::parse(env::args_os().collect())?))
 }
 
 /// Says what went wrong, and which exit code it is. After a signal, it is that of the signal.
-fn guarded(work: impl FnOnce() -> anyhow::Result<u8>) -> process::ExitCode {
+fn guarded(work: impl FnOnce() -> anyhow::Result<u8>) -> ExitCode {
     aborts::install();
     signals::install();
     let code = match work() {
-        Ok(code) => process::ExitCode::from(code),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             // There is nowhere to report a failure to report.
             let _ = say::err(&format!("grind: error: {}\n", error::text(&error)));
@@ -82,9 +65,14 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Trace(command) => trace::trace(&command),
         Command::Report(args) => report::report(&args),
         Command::Baseline(args) => baseline::baseline(&args),
-        Command::Config(command) => config::config(&command),
+        Command::Config(command) => config::config(&command, &Cli::command()),
         Command::Doctor(args) => doctor::doctor(&args),
-        Command::Completions(args) => manual::completions(&args),
-        Command::Man(args) => manual::man(&args),
+        Command::Completions(args) => manual::completions(&args, Cli::command()),
+        Command::Man(args) => manual::man(&args, all()),
     }
+}
+
+/// Both command lines.
+fn all() -> [clap::Command; 2] {
+    [Cli::command(), cargo::CargoCli::command()]
 }

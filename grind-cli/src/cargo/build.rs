@@ -1,11 +1,11 @@
 //! Building a guest, and finding it in what cargo says.
 
+use super::args::BuildArgs;
 use super::select::{self, Program};
-use super::toolchain::{self, GuestTarget};
-use crate::signals;
+use super::toolchain::{self};
+use crate::process::signals;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Artifact, Message};
-use clap::Args;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
@@ -13,53 +13,6 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Build")]
-pub(super) struct BuildArgs {
-    /// Package to build [default: the one of the current directory]
-    #[arg(short, long, value_name = "PKG")]
-    pub(super) package: Option<String>,
-    /// Program to build
-    #[arg(long, value_name = "NAME", group = "what")]
-    pub(super) bin: Option<String>,
-    /// Example to build
-    #[arg(long, value_name = "NAME", group = "what")]
-    pub(super) example: Option<String>,
-    /// For `test`: only this integration test
-    #[arg(long, value_name = "NAME", group = "what")]
-    test: Option<String>,
-    /// For `test`: only the unit tests of the library
-    #[arg(long, group = "what")]
-    lib: bool,
-    /// Features to switch on, with commas between
-    #[arg(short = 'F', long, value_name = "FEATURES")]
-    features: Vec<String>,
-    /// Switch on all features
-    #[arg(long)]
-    all_features: bool,
-    /// Leave the default features out
-    #[arg(long)]
-    no_default_features: bool,
-    /// Build with optimisations
-    #[arg(short, long, conflicts_with = "profile")]
-    release: bool,
-    /// Build with this profile
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-    /// What to build for
-    #[arg(long, value_name = "TRIPLE", default_value = "wasm32-wasip1-threads")]
-    target: GuestTarget,
-    /// The Cargo.toml, if it is not here or in a directory above
-    #[arg(long, value_name = "PATH")]
-    pub(super) manifest_path: Option<PathBuf>,
-    /// Let cargo change nothing in Cargo.lock
-    #[arg(long)]
-    locked: bool,
-    /// Let cargo download nothing
-    #[arg(long)]
-    offline: bool,
-}
 
 /// What is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +49,7 @@ pub(super) fn build(args: &BuildArgs, wanted: Wanted) -> Result<Built> {
     let program = match wanted {
         Wanted::Program if args.test.is_some() || args.lib => {
             let text = "--test and --lib are for `cargo grind test`";
-            return Err(crate::error::Usage(text.to_owned()).into());
+            return Err(crate::output::error::Usage(text.to_owned()).into());
         }
         Wanted::Program => Some(select::program(&metadata, args)?),
         // A package that is not there is said before cargo says it at length.

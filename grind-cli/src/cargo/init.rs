@@ -1,7 +1,7 @@
 //! `cargo grind init`
 
 use super::select;
-use crate::say::{self, Shown as _};
+use crate::output::say::{self, Shown as _};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::fs::{self, OpenOptions};

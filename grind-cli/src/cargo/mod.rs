@@ -1,17 +1,19 @@
 //! `cargo grind`: from a crate to a report.
 
+mod args;
 mod build;
 mod init;
 mod select;
 mod toolchain;
 
-use crate::cli::{Color, RunArgs, RunFlags};
-use crate::config;
-use crate::say::{self, Shown as _};
-use crate::settings::{self, Layer};
-use crate::signals;
+use crate::args::run::{RunArgs, RunFlags};
+use crate::args::values::Color;
+use crate::output::say::{self, Shown as _};
+use crate::process::signals;
+use crate::settings::{self, Layer, file};
 use anyhow::Result;
-use build::{BuildArgs, Built, Wanted};
+use args::BuildArgs;
+use build::{Built, Wanted};
 use clap::{Args, Parser, Subcommand};
 use grind_runtime::host::ExitCode;
 use std::env;
@@ -104,7 +106,7 @@ fn manifest(args: &BuildArgs) -> Result<Layer> {
         return Ok(Layer::default());
     };
     match package.metadata.get("grind") {
-        Some(said) => config::manifest_layer(package.manifest_path.as_std_path(), said),
+        Some(said) => file::manifest_layer(package.manifest_path.as_std_path(), said),
         None => Ok(Layer::default()),
     }
 }
@@ -144,7 +146,7 @@ fn run(args: CargoRunArgs, wanted: Wanted) -> Result<u8> {
             flags,
             command: command.map(OsStr::to_owned).collect(),
         };
-        code = worse(code, crate::run::run(&run)?);
+        code = worse(code, crate::commands::run::run(&run)?);
         if signals::came().is_some() {
             break;
         }

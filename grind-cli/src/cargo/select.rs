@@ -1,8 +1,8 @@
 //! Which program of which package is meant.
 
-use super::build::BuildArgs;
-use crate::error::Usage;
-use crate::say::Shown as _;
+use super::args::BuildArgs;
+use crate::output::error::Usage;
+use crate::output::say::Shown as _;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Error, Metadata, MetadataCommand, Package, Target, TargetKind};
 use std::env;

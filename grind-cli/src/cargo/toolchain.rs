@@ -1,6 +1,6 @@
 //! What guests are built for, and what that needs. Nothing is installed: what is missing is said, with the command.
 
-use crate::error::Usage;
+use crate::output::error::Usage;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::env;

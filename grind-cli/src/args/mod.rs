@@ -1,0 +1,9 @@
+//! Options that several commands share. A command's own are with the command.
+
+pub(crate) mod bound;
+pub(crate) mod config;
+pub(crate) mod policy;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod trace;
+pub(crate) mod values;

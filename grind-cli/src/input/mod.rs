@@ -1,0 +1,8 @@
+//! What grind reads: modules, traces, reports, and what guests read.
+
+pub(crate) mod io;
+pub(crate) mod module;
+pub(crate) mod report_file;
+pub(crate) mod seed_io;
+pub(crate) mod text;
+pub(crate) mod trace_file;
