@@ -249,3 +249,19 @@ fn the_corpora_run() {
         .sum();
     assert!(ran >= 30, "{ran}");
 }
+
+/// Bodies are looked through before they are validated: what they name can be anything.
+#[test]
+fn a_local_that_does_not_exist_takes_no_memory() {
+    for instruction in [0x20, 0x21, 0x22] {
+        let mut wasm = b"\0asm\x01\0\0\0".to_vec();
+        // One function without parameters, results and locals.
+        wasm.extend([1, 4, 1, 0x60, 0, 0]);
+        wasm.extend([3, 2, 1, 0]);
+        let body = [0, instruction, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x1a, 0x0b];
+        wasm.extend([10, body.len() as u8 + 2, 1, body.len() as u8]);
+        wasm.extend(body);
+        let error = Program::new(&wasm).err().unwrap().to_string();
+        assert!(error.contains("local"), "{error}");
+    }
+}

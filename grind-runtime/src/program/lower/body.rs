@@ -350,7 +350,7 @@ impl Body<'_> {
             self.end_region(None);
             self.choose(read, chosen)?;
         } else if recording {
-            if !self.hoisted.is_empty() && is_boundary(op) {
+            if !self.hoisted.is_empty() && is_boundary(op, read.effect) {
                 self.forget_hoisted();
             }
             let call = match *op {

@@ -6,6 +6,7 @@
 use super::super::interceptors::Interceptor;
 use super::super::{ModuleInfo, ProgramError, module::UnvalidatedBody};
 use super::Instrumentation;
+use super::effects::effect;
 use super::first_reads::FirstReads;
 use super::in_place::InPlace;
 use super::lock_sites::LockSites;
@@ -55,9 +56,10 @@ pub(super) fn scan(
         while !reader.eof() {
             let offset = reader.original_position();
             let op = instruction.read(&mut reader)?;
+            let effect = effect(op);
             first_reads.next(offset, op);
-            speculations.next(offset, op);
-            lock_sites.next(offset, op);
+            speculations.next(offset, op, effect);
+            lock_sites.next(offset, op, effect);
             match *op {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     // Validation has not seen the body yet, so the index may be out of range.
@@ -76,7 +78,7 @@ pub(super) fn scan(
                 | Operator::ElemDrop { .. } => recyclable = false,
                 // Its record says where a thread trapped.
                 Operator::Unreachable => silent[index] = false,
-                ref op if super::effects::is_observable(op) => {
+                ref op if effect.is_some() => {
                     silent[index] = false;
                     if matches!(op, Operator::MemoryInit { .. }) && !is_start {
                         recyclable = false;

@@ -34,11 +34,7 @@ fn displacement(memarg: wasmparser::MemArg) -> Displacement {
 /// Whether an atomic works on an `i64`.
 pub(super) type Wide = bool;
 
-/// Whether a function with this instruction emits records or calls hooks.
-pub(super) fn is_observable(op: &Operator<'_>) -> bool {
-    effect(op).is_some()
-}
-
+/// What an instruction does. A function with one that does something emits records or calls hooks.
 #[rustfmt::skip]
 pub(super) fn effect(op: &Operator<'_>) -> Option<Effect> {
     use AtomicOp::{Add, And, CompareExchange, Exchange, Or, Sub, Xor};

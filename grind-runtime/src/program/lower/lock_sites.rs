@@ -14,7 +14,7 @@
 //! that the same instruction serves a `try_lock` as well: LLVM makes one of two. Whether it did take the lock is seen when it
 //! runs.
 
-use super::effects::{Effect, effect};
+use super::effects::Effect;
 use super::hooks::AtomicOp;
 use crate::model::LockMode;
 use crate::program::interceptors::{Interceptor, Role};
@@ -75,7 +75,7 @@ impl LockSites {
 
     /// The next instruction, which is here in the file.
     #[inline]
-    pub(super) fn next(&mut self, offset: u64, op: &Operator<'_>) {
+    pub(super) fn next(&mut self, offset: u64, op: &Operator<'_>, effect: Option<Effect>) {
         if self.slow.is_empty() {
             return;
         }
@@ -89,7 +89,7 @@ impl LockSites {
             if let Some(exchange) = self.exchange.take() {
                 self.called(function_index, exchange, constants[1]);
             }
-        } else if let Some(Effect::Atomic(_, width, AtomicOp::CompareExchange, _)) = effect(op) {
+        } else if let Some(Effect::Atomic(_, width, AtomicOp::CompareExchange, _)) = effect {
             self.exchange = Some(Exchange {
                 offset,
                 width,

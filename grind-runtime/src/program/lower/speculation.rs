@@ -34,7 +34,7 @@
 //! **Cost**: nothing in functions without such a load. Where there is one, the region ends at the load and at the choice, and one test does
 //! for all that a choice decides about alike: 1.15 times on the `mixed` kernel, which sorts pairs of numbers (`docs/performance.md`).
 
-use super::effects::{Effect, effect, may_trap, straight};
+use super::effects::{Effect, may_trap, straight};
 use super::hooks::AtomicOp;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -44,6 +44,8 @@ use wasmparser::Operator;
 const MOST_LOADS: usize = 32;
 /// Hoisted loads of a function that are followed at once.
 const MOST_HOISTED: usize = 16;
+/// Locals that are followed: as many as the engine takes. The body is not validated yet, so that it can name any.
+const MOST_LOCALS: usize = 50_000;
 /// Operands that are followed at once.
 const MOST_OPERANDS: usize = 64;
 
@@ -232,7 +234,7 @@ impl Speculations {
 
     /// The next instruction, which is here in the file.
     #[inline]
-    pub(super) fn next(&mut self, offset: u64, op: &Operator<'_>) {
+    pub(super) fn next(&mut self, offset: u64, op: &Operator<'_>, effect: Option<Effect>) {
         self.at += 1;
         let hoisted = match *op {
             Operator::LocalGet { local_index } => self.read(local_index),
@@ -260,19 +262,19 @@ impl Speculations {
         if let Some((load, local)) = hoisted {
             self.begin(load, Some(local));
         } else if self.alive != 0 || candidate {
-            self.follow(offset, op);
+            self.follow(offset, op, effect);
         }
-        if is_boundary(op) {
+        if is_boundary(op, effect.as_ref()) {
             self.boundary();
         }
-        self.loaded = (candidate.then(|| effect(op)).flatten()).and_then(|effect| match effect {
-            Effect::Load(displacement, width) => Some(Load {
+        self.loaded = match effect {
+            Some(Effect::Load(displacement, width)) if candidate => Some(Load {
                 offset,
                 displacement,
                 width,
             }),
             _ => None,
-        });
+        };
         self.truths = [is_truth(op), self.truths[0]];
     }
 
@@ -355,14 +357,16 @@ impl Speculations {
     /// Returns whether nothing was done with the local before.
     fn touch(&mut self, local: u32) -> bool {
         let local = local as usize;
+        if local >= MOST_LOCALS {
+            return false;
+        }
         if local >= self.touched.len() {
             self.touched.resize(local + 1, false);
         }
         !std::mem::replace(&mut self.touched[local], true)
     }
 
-    fn follow(&mut self, offset: u64, op: &Operator<'_>) {
-        let effect = effect(op);
+    fn follow(&mut self, offset: u64, op: &Operator<'_>, effect: Option<Effect>) {
         let arity = match effect {
             Some(Effect::Atomic(_, _, AtomicOp::Load, _)) => Some((1, 1)),
             _ => straight(op, effect.as_ref()),
@@ -535,22 +539,23 @@ fn is_candidate(op: &Operator<'_>) -> bool {
 }
 
 /// Whether other threads can be told of something by the instruction: a call, or synchronisation that is more than an atomic load.
-pub(super) fn is_boundary(op: &Operator<'_>) -> bool {
+pub(super) fn is_boundary(op: &Operator<'_>, effect: Option<&Effect>) -> bool {
     use Operator as O;
-    match op {
-        O::Call { .. }
-        | O::CallIndirect { .. }
-        | O::ReturnCall { .. }
-        | O::ReturnCallIndirect { .. } => true,
-        op => effect(op).is_some_and(|effect| {
-            !matches!(
-                effect,
-                Effect::Load(..)
-                    | Effect::Store(..)
-                    | Effect::LoadLane(..)
-                    | Effect::Atomic(_, _, AtomicOp::Load, _)
-            )
-        }),
+    match effect {
+        None => matches!(
+            op,
+            O::Call { .. }
+                | O::CallIndirect { .. }
+                | O::ReturnCall { .. }
+                | O::ReturnCallIndirect { .. }
+        ),
+        Some(
+            Effect::Load(..)
+            | Effect::Store(..)
+            | Effect::LoadLane(..)
+            | Effect::Atomic(_, _, AtomicOp::Load | AtomicOp::FirstRead, _),
+        ) => false,
+        Some(_) => true,
     }
 }
 
