@@ -5,6 +5,7 @@
 pub mod baseline;
 mod blocked;
 mod build;
+mod evidence;
 pub mod finding;
 pub mod fingerprint;
 mod frames;
