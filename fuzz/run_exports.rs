@@ -2,10 +2,10 @@
 //! that runs its corpus.
 
 use arbitrary::Unstructured;
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::{Entry, Limits, RunSpec};
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, RunOptions};
 
 /// Exports that are tried.
 const ENTRIES: usize = 4;
@@ -50,7 +50,7 @@ pub(crate) fn run_exports(bytes: &[u8]) -> usize {
             ..RunSpec::default()
         });
         // A module that cannot be started is an error with a cause.
-        let run = host::run(&program, options, BufferIo::default());
+        let run = session::run(&program, options, BufferIo::default());
         if let Err(error) = &run {
             assert!(!error.to_string().contains("defect"), "{error}");
         }

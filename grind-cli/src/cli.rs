@@ -12,7 +12,7 @@ use crate::commands::report::{self, ConvertArgs};
 use crate::commands::run;
 use crate::commands::trace::{self, TraceCommand};
 use clap::{Parser, Subcommand};
-use grind_runtime::host::ExitCode;
+use grind_runtime::session::ExitCode;
 use std::sync::LazyLock;
 
 /// Race detector, tracer and deterministic replayer for multi-threaded WebAssembly

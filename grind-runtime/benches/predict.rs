@@ -13,13 +13,13 @@ mod recording;
 
 use cpu_time::CpuTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use grind_runtime::host::RunOptions;
 use grind_runtime::offline::{self, Analysis, Bounds};
 use grind_runtime::predict::{
     DeadlockPrediction, Discipline, Event, HappensBefore, LockGraph, Lockset, Op, Osr,
     RaceAnalysis, Shb, SyncPreserving, Wcp,
 };
 use grind_runtime::program::Program;
+use grind_runtime::session::RunOptions;
 use grind_runtime::trace::{Detail, TraceReader};
 use std::collections::VecDeque;
 use std::hint::black_box;

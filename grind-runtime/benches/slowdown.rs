@@ -22,9 +22,9 @@
 
 mod support;
 
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::NullIo;
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
+use grind_runtime::session::{self, RunOptions};
 use grind_runtime::trace::Detail;
 use std::process::ExitCode;
 use support::{KERNELS, Kernel, Mode, cpu, median, run};
@@ -135,7 +135,7 @@ fn slowdown(kernels: &[&Kernel], repetitions: usize, failures: &mut Vec<String>)
         "Slowdown: ratio to `plain`, the machine with the instrumentation off and nobody listening."
     );
     println!("  direct: wasmi alone, without fuel   ring: records, which nobody looks at");
-    println!("  none: Detect::None                  host: host::run as it comes");
+    println!("  none: Detect::None                  host: session::run as it comes");
     println!("  detect: the same, but a second thread exists, so that the first has to be checked");
     println!();
     println!(
@@ -286,7 +286,7 @@ fn schedules(repetitions: usize, failures: &mut Vec<String>) {
                 let program = Program::new(&wasm).expect("a guest loads");
                 for seed in 0..SEEDS {
                     let options = RunOptions::seeded(seed.into());
-                    host::run(&program, options, NullIo).expect("a guest runs");
+                    session::run(&program, options, NullIo).expect("a guest runs");
                 }
             };
             cpu(work).0

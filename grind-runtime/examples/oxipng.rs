@@ -7,12 +7,12 @@
 //!
 //! `test-programs/fetch-oxipng.sh` fetches the module and calls this.
 
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::NullIo;
 use grind_runtime::program::embedder::{Call, Driver, Guest, HostImport, ValType};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{ModuleInfo, Program, ProgramOptions};
 use grind_runtime::report::human;
+use grind_runtime::session::{self, RunOptions};
 use std::error::Error;
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let program = Program::with_options(&wasm, options)?;
     let options = RunOptions::seeded(seed);
-    let outcome = host::run(&program, options.clone(), NullIo)?;
+    let outcome = session::run(&program, options.clone(), NullIo)?;
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     let report = outcome.report(&program, &symbolizer, &options);
 

@@ -4,7 +4,7 @@
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use grind_runtime::host::{self, RunOptions};
+//! use grind_runtime::session::{RunOptions, self};
 //! use grind_runtime::machine::BufferIo;
 //! use grind_runtime::program::Program;
 //!
@@ -21,7 +21,7 @@
 //!         (drop (call $join (i32.load (i32.const 0))))))"#)?;
 //! let program = Program::new(&wasm)?;
 //! let found = (0..10).any(|seed| {
-//!     let outcome = host::run(&program, RunOptions::seeded(seed), BufferIo::default());
+//!     let outcome = session::run(&program, RunOptions::seeded(seed), BufferIo::default());
 //!     outcome.is_ok_and(|outcome| !outcome.analysis.diagnoses.is_empty())
 //! });
 //! assert!(found);
@@ -31,7 +31,7 @@
 //!
 //! | feature | what it adds | by default |
 //! |---|---|---|
-//! | `files` | directories of the host for guests ([`host::Preopen`]) | yes |
+//! | `files` | directories of the host for guests ([`session::Preopen`]) | yes |
 //! | `reports` | reports as HTML, JUnit and SARIF | yes |
 //! | `zstd` | traces are compressed, by the C library; without it, they are written as they are, and any can be read | yes |
 //! | `parquet` | traces as tables ([`interop`]) | no |
@@ -44,7 +44,6 @@
 
 pub mod analysis;
 pub mod explore;
-pub mod host;
 pub mod interop;
 pub mod machine;
 pub mod model;
@@ -53,4 +52,5 @@ pub mod predict;
 pub mod program;
 pub mod report;
 pub mod schedule;
+pub mod session;
 pub mod trace;

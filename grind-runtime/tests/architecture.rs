@@ -48,7 +48,7 @@ const RUNTIME: &[Row] = &[
         &["model", "offline", "predict", "report", "trace"],
     ),
     (
-        "host",
+        "session",
         &[
             "analysis", "machine", "model", "offline", "program", "report", "schedule", "trace",
         ],
@@ -61,10 +61,10 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("wasmi", &["machine/engine"]),
     ("wasmi_core", &["machine/engine"]),
     // A run asks the host for nothing that is not recorded. Excerpts are read where a report is made.
-    ("std::fs", &["host/files.rs", "report/source.rs"]),
+    ("std::fs", &["session/files.rs", "report/source.rs"]),
     ("std::env", &[]),
     // Of files: when they were changed.
-    ("std::time", &["host/files.rs"]),
+    ("std::time", &["session/files.rs"]),
     ("getrandom", &[]),
     // Their order is random.
     ("std::collections::HashMap", &[]),

@@ -6,12 +6,12 @@
 #[path = "../../fuzz/run_exports.rs"]
 mod run_exports;
 
-use grind_runtime::host::{self, Outcome, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::{LimitReached, Limits, RunSpec};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, imports};
 use grind_runtime::report::human;
+use grind_runtime::session::{self, Outcome, RunOptions};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -87,7 +87,7 @@ fn run(text: &str, limits: Limits) -> Outcome<BufferIo> {
         limits,
         ..RunSpec::default()
     });
-    host::run(&program, options, BufferIo::default()).unwrap()
+    session::run(&program, options, BufferIo::default()).unwrap()
 }
 
 /// Calls every function that a guest can import, with every parameter `argument`.
@@ -198,7 +198,8 @@ fn a_module_that_cannot_be_instantiated_says_why() {
     ] {
         let text = format!(r#"(module {text} (func $start (export "_start")))"#);
         let error = match Program::new(&wat::parse_str(&text).unwrap()) {
-            Ok(program) => match host::run(&program, RunOptions::default(), BufferIo::default()) {
+            Ok(program) => match session::run(&program, RunOptions::default(), BufferIo::default())
+            {
                 Ok(_) => panic!("{text} runs"),
                 Err(error) => error.to_string(),
             },

@@ -8,12 +8,12 @@ mod locking_guest;
 mod recording;
 
 use grind_runtime::analysis::Diagnosis;
-use grind_runtime::host::{self, ReplayOptions, RunOptions, TraceOutput};
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::sites::SiteKind;
 use grind_runtime::model::{Event, EventKind, ThreadId};
 use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Predicted};
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, ReplayOptions, RunOptions, TraceOutput};
 use grind_runtime::trace::{Detail, Entry, TraceWriter};
 use locking_guest::{Made, calls, guest, seeded};
 use recording::{Memory, open, record};
@@ -42,7 +42,7 @@ fn analyze(bytes: &[u8], wanted: &[Analysis]) -> Analyzed {
 /// Which of the predictions happened; the traces of those show them again.
 fn confirm(program: &Program, bytes: &[u8], predicted: &[Predicted]) -> Vec<bool> {
     let mut files = vec![Memory::default(); predicted.len()];
-    let confirmed = host::confirm(
+    let confirmed = session::confirm(
         program,
         || open(bytes),
         predicted,
@@ -60,7 +60,7 @@ fn confirm(program: &Program, bytes: &[u8], predicted: &[Predicted]) -> Vec<bool
         .filter(|(_, happened)| **happened)
     {
         let bytes = file.bytes();
-        let replayed = host::replay(
+        let replayed = session::replay(
             program,
             || open(&bytes),
             ReplayOptions::default(),
@@ -384,7 +384,11 @@ fn a_thread_beyond_all_numbers_is_refused() {
     let kind = EventKind::ThreadCreate { child };
     writer.event(&Event { thread, kind }, &[]);
     writer
-        .finish(&host::run(&program, options, NullIo).unwrap().footer(0, 0))
+        .finish(
+            &session::run(&program, options, NullIo)
+                .unwrap()
+                .footer(0, 0),
+        )
         .unwrap();
     let bytes = file.bytes();
     let analyzed = offline::analyze(

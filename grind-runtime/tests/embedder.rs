@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::host::{self, ExitCode, RunOptions};
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::Unfinished;
 use grind_runtime::program::embedder::{Call, Driver, HostImport, ValType};
 use grind_runtime::program::{Program, ProgramError, ProgramOptions};
+use grind_runtime::session::{self, ExitCode, RunOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -57,7 +57,7 @@ fn what_they_write_is_an_access_of_the_caller() {
         let program = program(&two_threads(join), vec![fill(&calls)]).unwrap();
         let mut options = RunOptions::default();
         options.spec.entry.unfinished = Unfinished::Wait;
-        let outcome = host::run(&program, options, NullIo).unwrap();
+        let outcome = session::run(&program, options, NullIo).unwrap();
         assert_eq!(
             outcome.exit_code(),
             code,
@@ -82,7 +82,7 @@ fn numbers_of_every_type_pass_both_ways() {
                     ({name}.eq (call $same ({name}.const 7)) ({name}.const 7))))"#
         );
         let program = program(&wat, vec![same]).unwrap();
-        let outcome = host::run(&program, RunOptions::default(), NullIo).unwrap();
+        let outcome = session::run(&program, RunOptions::default(), NullIo).unwrap();
         assert_eq!(outcome.exit_code(), 1, "{name}");
     }
 }
@@ -93,7 +93,7 @@ fn a_failure_traps_the_caller_in_its_words() {
     let wat = r#"(module (import "env" "fill" (func $fill (param i32))) (memory 1)
         (func (export "_start") (call $fill (i32.const 65533))))"#;
     let program = program(wat, vec![fill(&calls)]).unwrap();
-    let outcome = host::run(&program, RunOptions::default(), NullIo).unwrap();
+    let outcome = session::run(&program, RunOptions::default(), NullIo).unwrap();
     assert_eq!(outcome.exit_code(), ExitCode::Trap.code());
     let reason = &outcome.analysis.traps[0].reason;
     assert_eq!(reason, "an address of the guest is outside its memory");
@@ -119,7 +119,7 @@ fn runs_side_by_side_do_not_notice_each_other() {
     let program = program(&two_threads(true), vec![fill(&calls)]).unwrap();
     let run = |seed| {
         let options = RunOptions::seeded(seed);
-        let outcome = host::run(&program, options, NullIo).unwrap();
+        let outcome = session::run(&program, options, NullIo).unwrap();
         (outcome.stats, outcome.analysis.stats)
     };
     let alone: Vec<_> = (0..8).map(run).collect();
@@ -193,7 +193,7 @@ fn a_function_makes_threads_that_run_exports() {
     let program = program(&workers(ADD_ATOMIC), vec![start_workers(&calls)]).unwrap();
     for seed in 0..50 {
         let options = RunOptions::seeded(seed);
-        let outcome = host::run(&program, options, NullIo).unwrap();
+        let outcome = session::run(&program, options, NullIo).unwrap();
         // Four times the job, and five instances.
         assert_eq!(outcome.exit_code(), 4 * 7 + 5, "{:?}", outcome.analysis);
         assert_eq!(outcome.stats.threads, 5);
@@ -207,7 +207,7 @@ fn their_races_are_found_and_the_function_is_called_once() {
     for seed in 0..20 {
         calls.store(0, Ordering::Relaxed);
         let options = RunOptions::seeded(seed);
-        let outcome = host::run(&program, options, NullIo).unwrap();
+        let outcome = session::run(&program, options, NullIo).unwrap();
         assert_eq!(outcome.exit_code(), ExitCode::Findings.code(), "{seed}");
         assert_eq!(calls.load(Ordering::Relaxed), 1);
         assert_eq!(outcome.analysis.stats.unresolved, 0);
@@ -249,7 +249,7 @@ fn a_thread_that_cannot_be_made_traps_the_caller() {
             Ok(0)
         });
         let program = program(&workers(ADD_ATOMIC), vec![import]).unwrap();
-        let outcome = host::run(&program, RunOptions::default(), NullIo).unwrap();
+        let outcome = session::run(&program, RunOptions::default(), NullIo).unwrap();
         assert_eq!(outcome.exit_code(), ExitCode::Trap.code());
         assert_eq!(outcome.analysis.traps[0].reason, why);
     }
@@ -257,7 +257,7 @@ fn a_thread_that_cannot_be_made_traps_the_caller() {
     let program = program(&workers(ADD_ATOMIC), vec![start_workers(&calls)]).unwrap();
     let mut options = RunOptions::default();
     options.spec.limits.threads = 3;
-    let outcome = host::run(&program, options, NullIo).unwrap();
+    let outcome = session::run(&program, options, NullIo).unwrap();
     assert_eq!(outcome.analysis.traps[0].reason, "too many threads");
 }
 
@@ -326,7 +326,7 @@ fn a_driver_decides_what_the_main_thread_calls() {
     let program = driven(page(&Arc::default(), true));
     for seed in 0..50 {
         let options = RunOptions::seeded(seed);
-        let outcome = host::run(&program, options, NullIo).unwrap();
+        let outcome = session::run(&program, options, NullIo).unwrap();
         assert_eq!(outcome.exit_code(), 0, "{:?}", outcome.analysis);
         assert_eq!(outcome.stats.threads, 5);
     }
@@ -339,7 +339,7 @@ fn what_a_driver_writes_races_and_it_is_not_asked_again() {
     for seed in 0..20 {
         asked.store(0, Ordering::Relaxed);
         let options = RunOptions::seeded(seed);
-        let outcome = host::run(&program, options, NullIo).unwrap();
+        let outcome = session::run(&program, options, NullIo).unwrap();
         assert_eq!(outcome.exit_code(), ExitCode::Findings.code());
         assert_eq!(outcome.analysis.stats.unresolved, 0);
         assert_eq!(asked.load(Ordering::Relaxed), 6);
@@ -361,7 +361,7 @@ fn a_driver_that_asks_for_what_is_not_there_traps_the_main_thread() {
             assert!(guest.read(u32::MAX, 2).is_err());
             Ok(Some(Call::new(export, args.iter().copied())))
         }));
-        let outcome = host::run(&program, RunOptions::default(), NullIo).unwrap();
+        let outcome = session::run(&program, RunOptions::default(), NullIo).unwrap();
         assert_eq!(outcome.exit_code(), ExitCode::Trap.code());
         assert_eq!(outcome.analysis.traps[0].reason, why);
     }

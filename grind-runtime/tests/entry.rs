@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::{BufferIo, MachineError};
 use grind_runtime::model::{Entry, RunSpec, Unfinished};
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, RunOptions};
 
 /// Each function writes its letter. `main` starts a thread, which writes `t` unless the run ends before.
 const LETTERS: &str = r#"(module
@@ -31,7 +31,7 @@ fn run(entry: Entry) -> Result<String, MachineError> {
         entry,
         ..RunSpec::default()
     });
-    let outcome = host::run(&program, options, BufferIo::default())?;
+    let outcome = session::run(&program, options, BufferIo::default())?;
     assert_eq!(outcome.exit_code(), 0);
     Ok(String::from_utf8(outcome.io.stdout).unwrap())
 }
@@ -82,7 +82,7 @@ fn memory_begins_as_large_as_asked_within_the_modules_maximum() {
             initial_memory: Some(bytes),
             ..RunSpec::default()
         });
-        host::run(&program, options, BufferIo::default()).map(|outcome| outcome.exit_code())
+        session::run(&program, options, BufferIo::default()).map(|outcome| outcome.exit_code())
     };
     assert_eq!(pages(0).unwrap(), 1);
     assert_eq!(pages(65_537).unwrap(), 2);
@@ -113,7 +113,8 @@ fn a_select_after_a_comparison_with_zero_selects() {
                             (call $pick (i32.const 1) (i32.const 1) (i32.const 2)))))"#
             );
             let program = Program::new(&wat::parse_str(&wat).unwrap()).unwrap();
-            let outcome = host::run(&program, RunOptions::default(), BufferIo::default()).unwrap();
+            let outcome =
+                session::run(&program, RunOptions::default(), BufferIo::default()).unwrap();
             assert_eq!(outcome.exit_code(), 10 * zero + one, "{compare} {load}");
         }
     }

@@ -8,7 +8,6 @@
 #[path = "../../fuzz/fuel.rs"]
 mod generated;
 
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::{self, BufferIo, FUEL, MachineConfig};
 use grind_runtime::model::{
     Ending, Event, EventHash, EventKind, EventSink, Flow, Limits, Records, Slice, ThreadId,
@@ -16,6 +15,7 @@ use grind_runtime::model::{
 };
 use grind_runtime::program::Program;
 use grind_runtime::schedule::{Point, PointKind, Scheduler};
+use grind_runtime::session::{self, RunOptions};
 use std::path::{Path, PathBuf};
 
 /// Generated programs.
@@ -157,7 +157,7 @@ fn correct_guests_stay_clean_with_little_fuel() {
             options.spec.args = vec![b"guest".to_vec()];
             options.spec.limits.steps = Some(STEPS);
             options.fuel = Some(fuel);
-            let outcome = host::run(&program, options, BufferIo::default()).unwrap();
+            let outcome = session::run(&program, options, BufferIo::default()).unwrap();
             let found = &outcome.analysis.diagnoses;
             assert!(
                 found.is_empty(),

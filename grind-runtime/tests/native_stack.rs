@@ -1,10 +1,10 @@
 //! However often an instruction is executed, it leaves nothing on the host's stack. The engine's handlers call each other
 //! in tail position, as far as the compiler makes it so; one that does not would kill the process.
 
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::Ending;
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, RunOptions};
 use std::thread;
 
 /// Executions, each of which would leave a frame of some dozens of bytes.
@@ -97,7 +97,8 @@ fn no_instruction_leaves_anything_on_the_stack() {
             eprintln!("{instruction}");
             let wasm = wat::parse_str(module(instruction)).unwrap();
             let program = Program::new(&wasm).unwrap();
-            let outcome = host::run(&program, RunOptions::default(), BufferIo::default()).unwrap();
+            let outcome =
+                session::run(&program, RunOptions::default(), BufferIo::default()).unwrap();
             assert_eq!(outcome.ending, Ending::Returned, "{instruction}");
         }
     });

@@ -6,10 +6,10 @@
 mod recording;
 
 use grind_runtime::analysis::{AccessKind, AnalysisOptions, Detect, Diagnosed, Diagnosis};
-use grind_runtime::host::{self, RunOptions, TraceOutput};
 use grind_runtime::model::Ending;
 use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed};
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, RunOptions, TraceOutput};
 use grind_runtime::trace::Detail;
 use recording::{open, record};
 use std::ops::ControlFlow;
@@ -97,7 +97,7 @@ fn a_free_that_a_lock_happened_to_order_races_with_a_use() {
     assert_eq!((first.addr, first.write), (4100, false));
     assert_eq!(second.kind, AccessKind::Free);
     assert_eq!((second.addr, second.len), (4096, 16));
-    let confirmed = host::confirm(
+    let confirmed = session::confirm(
         &program,
         || open(&bytes),
         &analyzed.predicted,
@@ -208,7 +208,7 @@ fn whoever_stops_it_gets_what_there_is() {
     assert!(analyzed.stopped && !analyzed.predicted.is_empty());
     let all = analyze(&bytes, &[Analysis::Hb]);
     assert!(analyzed.totals[0].1.events < all.totals[0].1.events);
-    let untried = host::confirm(
+    let untried = session::confirm(
         &program,
         || open(&bytes),
         &all.predicted,

@@ -11,10 +11,10 @@ mod locking_guest;
 mod recording;
 
 use grind_runtime::analysis::{Access, Diagnosis};
-use grind_runtime::host::{self, TraceOutput};
 use grind_runtime::machine::NullIo;
 use grind_runtime::offline::{self, Analysis, Bounds, Predicted};
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, TraceOutput};
 use grind_runtime::trace::Detail;
 use locking_guest::{Made, guest, seeded};
 use proptest::prelude::*;
@@ -130,7 +130,7 @@ impl Shown<'_> {
             if self.next >= schedules {
                 return false;
             }
-            let outcome = host::run(self.program, seeded(self.next), NullIo);
+            let outcome = session::run(self.program, seeded(self.next), NullIo);
             self.next += 1;
             let diagnoses = outcome.expect("it can run").analysis.diagnoses;
             self.found
@@ -146,7 +146,7 @@ fn shows_race(found: &Diagnosis, wanted: &Access) -> bool {
 
 /// Whether a run that is led to it shows it.
 fn is_confirmed(program: &Program, trace: &[u8], predicted: &Predicted) -> bool {
-    let confirmed = host::confirm(
+    let confirmed = session::confirm(
         program,
         || recording::open(trace),
         std::slice::from_ref(predicted),

@@ -1,11 +1,11 @@
 //! Functions of POSIX threads, as far as no guest in C shows it: what they call has another type, and locks of the user's.
 
 use grind_runtime::analysis::{Diagnosis, Misuse};
-use grind_runtime::host::{self, Outcome, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::{HandleMisuse, ThreadId};
 use grind_runtime::program::interceptors::{Role, Rule};
 use grind_runtime::program::{Program, ProgramOptions};
+use grind_runtime::session::{self, Outcome, RunOptions};
 
 fn run(text: &str, interceptors: Vec<Rule>) -> Outcome<BufferIo> {
     let wasm = wat::parse_str(text).expect("a module");
@@ -14,7 +14,7 @@ fn run(text: &str, interceptors: Vec<Rule>) -> Outcome<BufferIo> {
         ..ProgramOptions::default()
     };
     let program = Program::with_options(&wasm, options).expect("a program");
-    host::run(&program, RunOptions::default(), BufferIo::default()).expect("a run")
+    session::run(&program, RunOptions::default(), BufferIo::default()).expect("a run")
 }
 
 /// Why the only thread that trapped did.

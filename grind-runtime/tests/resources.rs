@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::host::{self, ExitCode, Outcome, RunOptions};
 use grind_runtime::machine::{BufferIo, MachineError};
 use grind_runtime::model::{Control, Ending, LimitReached, Limits, RunSpec};
 use grind_runtime::program::{Program, ProgramError};
+use grind_runtime::session::{self, ExitCode, Outcome, RunOptions};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ fn run(text: &str, limits: Limits) -> Outcome<BufferIo> {
         limits,
         ..RunSpec::default()
     });
-    host::run(&program(text), options, BufferIo::default()).unwrap()
+    session::run(&program(text), options, BufferIo::default()).unwrap()
 }
 
 /// A module that creates threads, and `_start`.
@@ -103,7 +103,7 @@ fn many_tables_grow_to_one_limit() {
         "(table 10000000 funcref)".repeat(100)
     );
     let begun = Instant::now();
-    let error = host::run(&program(&text), RunOptions::default(), BufferIo::default())
+    let error = session::run(&program(&text), RunOptions::default(), BufferIo::default())
         .map(drop)
         .unwrap_err();
     assert!(matches!(error, MachineError::Instantiation(_)), "{error}");
@@ -236,7 +236,7 @@ fn what_is_valid_and_too_large_is_refused_by_name() {
         let wasm = wat::parse_str(&text).unwrap();
         let begins = declarations.get(..60).unwrap_or(&declarations);
         let ran = match Program::new(&wasm) {
-            Ok(program) => host::run(&program, RunOptions::default(), BufferIo::default()),
+            Ok(program) => session::run(&program, RunOptions::default(), BufferIo::default()),
             Err(error) => {
                 assert!(
                     !matches!(error, ProgramError::Invalid { .. }),
@@ -280,7 +280,7 @@ fn stopped(text: &str) -> Duration {
             }
         });
         let begun = Instant::now();
-        let outcome = host::run(&program, options, BufferIo::default());
+        let outcome = session::run(&program, options, BufferIo::default());
         done.store(true, Ordering::Relaxed);
         let outcome = outcome.unwrap();
         assert_eq!(outcome.ending, Ending::TimedOut);

@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::host::{self, Preopen, RunOptions};
 use grind_runtime::machine::{self, MachineConfig, MachineError, NullIo};
 use grind_runtime::model::{Ending, NullSink, RunSpec, Slice, Strategy, ThreadId};
 use grind_runtime::program::Program;
 use grind_runtime::schedule::{Point, Scheduler};
+use grind_runtime::session::{self, Preopen, RunOptions};
 
 /// Two threads that yield to each other.
 const GUEST: &str = r#"(module
@@ -107,7 +107,7 @@ fn directories_are_those_that_the_run_names() {
         preopens: vec![b"/work".to_vec()],
         ..RunSpec::default()
     };
-    let run = |options: RunOptions| host::run(&program(), options, NullIo).map(|_| ());
+    let run = |options: RunOptions| session::run(&program(), options, NullIo).map(|_| ());
     assert!(run(RunOptions::default().directory(open())).is_ok());
     for options in [
         RunOptions::from(named.clone()),

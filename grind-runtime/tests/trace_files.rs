@@ -8,12 +8,12 @@ mod read_trace;
 #[path = "support/recording.rs"]
 mod recording;
 
-use grind_runtime::host::{self, ReplayError, ReplayOptions, RunOptions, TraceInput};
 use grind_runtime::machine::{BufferIo, NullIo};
 use grind_runtime::model::{
     Event, EventKind, Limits, LockMode, RunSpec, Schedule, Slice, Strategy, ThreadId,
 };
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, ReplayError, ReplayOptions, RunOptions, TraceInput};
 use grind_runtime::trace::{
     Detail, Entry, TraceEnd, TraceError, TraceReader, TraceWriter, VERSION,
 };
@@ -282,7 +282,7 @@ fn another_run_diverges_at_the_event_that_differs() {
     }
     writer.finish(&footer()).unwrap();
     let bytes = file.bytes();
-    let replayed = host::replay(
+    let replayed = session::replay(
         &program,
         || open(&bytes),
         ReplayOptions::default(),
@@ -313,7 +313,7 @@ fn a_run_that_was_stopped_is_replayed_to_there() {
     });
     for detail in DETAILS {
         let (outcome, bytes) = record(&endless, &options, detail).unwrap();
-        let replayed = host::replay(
+        let replayed = session::replay(
             &endless,
             || open(&bytes),
             ReplayOptions::default(),
@@ -326,7 +326,7 @@ fn a_run_that_was_stopped_is_replayed_to_there() {
         let mut options = RunOptions::default();
         options.analysis.halt_on_error = true;
         let (outcome, bytes) = record(&racy, &options, detail).unwrap();
-        let replayed = host::replay(
+        let replayed = session::replay(
             &racy,
             || open(&bytes),
             ReplayOptions::default(),
@@ -365,7 +365,8 @@ fn a_replay_recorded_again_is_the_same_trace() {
             record: Some(record),
             ..ReplayOptions::default()
         };
-        let replayed = host::replay(&program, || open(&first), options, Box::new(NullIo)).unwrap();
+        let replayed =
+            session::replay(&program, || open(&first), options, Box::new(NullIo)).unwrap();
         let outcome = &replayed.outcome;
         let findings = outcome.analysis.diagnoses.len();
         let footer = outcome.footer(outcome.exit_code(), findings);
@@ -432,7 +433,8 @@ fn a_host_that_cannot_write_is_said_at_the_end() {
     let header = header(&program, &options, Detail::Full);
     let output = Box::new(Full(200_000)) as _;
     let writer = TraceWriter::create(output, &header, program.sites(), None).unwrap();
-    let (outcome, writer) = host::record(&program, options, BufferIo::default(), writer).unwrap();
+    let (outcome, writer) =
+        session::record(&program, options, BufferIo::default(), writer).unwrap();
     assert_eq!(outcome.exit_code(), 0, "the run went on");
     let error = writer.finish(&footer()).map(drop).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);

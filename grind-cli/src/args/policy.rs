@@ -4,10 +4,10 @@ use crate::input::report_file::read;
 use crate::output::say::Shown as _;
 use anyhow::{Context, Result};
 use clap::Args;
-use grind_runtime::host::ExitCode;
 use grind_runtime::report::baseline::Baseline;
 use grind_runtime::report::policy::FailOn;
 use grind_runtime::report::{FindingKind, Report};
+use grind_runtime::session::ExitCode;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, Args)]

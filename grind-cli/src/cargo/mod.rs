@@ -15,7 +15,7 @@ use anyhow::Result;
 use args::BuildArgs;
 use build::{Built, Wanted};
 use clap::{Args, Parser, Subcommand};
-use grind_runtime::host::ExitCode;
+use grind_runtime::session::ExitCode;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

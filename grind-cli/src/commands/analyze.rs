@@ -16,7 +16,6 @@ use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use grind_runtime::analysis::{AnalysisOptions, Detect, Diagnosed};
-use grind_runtime::host::{self, ExitCode, Outcome, ReplayOptions, TraceOutput};
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::Ending;
 use grind_runtime::model::sites::SiteTable;
@@ -26,6 +25,7 @@ use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::finding::{Prediction, PredictionStatus};
 use grind_runtime::report::identity::Index;
 use grind_runtime::report::{Command, Finding, Report};
+use grind_runtime::session::{self, ExitCode, Outcome, ReplayOptions, TraceOutput};
 use grind_runtime::trace::{Detail, Header, TraceWriter};
 use indicatif::{HumanBytes, HumanCount};
 use std::fs::{self, File};
@@ -235,7 +235,7 @@ fn replayed(program: &Program, file: &TraceFile, time: Option<Duration>) -> Resu
     };
     // The end of the trace stops the run by its control, and nothing else.
     let watch = Watch::start(Arc::clone(&options.control), time, false);
-    let replayed = host::replay(program, || file.whole(), options, Box::new(NullIo));
+    let replayed = session::replay(program, || file.whole(), options, Box::new(NullIo));
     drop(watch);
     let replayed = replayed?;
     if let Some(trace) = replayed.record {
@@ -264,7 +264,7 @@ fn confirm(
     bounds: &Bounds,
 ) -> Result<Confirmed> {
     let path = |index: usize| beside.with_extension(format!("confirmed-{}.grind", index + 1));
-    let confirmed = host::confirm(
+    let confirmed = session::confirm(
         program,
         || file.whole(),
         &analyzed.predicted,

@@ -6,11 +6,11 @@ use crate::output::say::{self, Shown as _};
 use crate::settings::file::Config;
 use anyhow::Result;
 use clap::Args;
-use grind_runtime::host::ExitCode;
 use grind_runtime::program::imports::{self, ThreadAbi};
 use grind_runtime::program::interceptors::Role;
 use grind_runtime::program::{ModuleInfo, Program, ProgramOptions};
 use grind_runtime::report::{log, suppress};
+use grind_runtime::session::ExitCode;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 

@@ -16,12 +16,12 @@ use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::analysis::{AnalysisOptions, Detect};
-use grind_runtime::host::{self, ExitCode, Observe, Observer, ReplayOptions};
 use grind_runtime::machine::{HostIo, NullIo};
 use grind_runtime::model::{Ending, ThreadId};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::{self, log};
+use grind_runtime::session::{self, ExitCode, Observe, Observer, ReplayOptions};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,7 +140,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         args.timeout,
         !args.report.quiet,
     );
-    let replayed = host::replay(&program, || file.whole(), options, echo);
+    let replayed = session::replay(&program, || file.whole(), options, echo);
     drop(watch);
     let replayed = replayed.with_context(|| args.file.shown())?;
     if let Some(observer) = &replayed.observed {

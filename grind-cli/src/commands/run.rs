@@ -19,12 +19,12 @@ use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::explore::SeedRange;
-use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
 use grind_runtime::model::{Control, Ending, Entry, Limits, RunSpec, Schedule, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, ProgramOptions};
 use grind_runtime::report::Report;
 use grind_runtime::report::suppress::{self, Suppressions};
+use grind_runtime::session::{self, Outcome, Preopen, RunOptions};
 use grind_runtime::trace::{Detail, Header, ModuleHash};
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -118,9 +118,9 @@ fn once(
     let control = Arc::clone(&options.control);
     let watch = Watch::start(control, args.flags.timeout, !args.flags.report.quiet);
     let ran = match trace {
-        Some(trace) => host::record(program, options.clone(), ProcessIo, trace)
+        Some(trace) => session::record(program, options.clone(), ProcessIo, trace)
             .map(|(outcome, trace)| (outcome, Some(trace))),
-        None => host::run(program, options.clone(), ProcessIo).map(|outcome| (outcome, None)),
+        None => session::run(program, options.clone(), ProcessIo).map(|outcome| (outcome, None)),
     };
     drop(watch);
     let (outcome, trace) = ran.with_context(|| args.module().shown())?;

@@ -6,13 +6,13 @@ use crate::process::signals;
 use crate::process::watch::Watch;
 use anyhow::Result;
 use grind_runtime::explore::{RunFeedback, SeedRange, Seeds, Task, explore};
-use grind_runtime::host::{self, ExitCode, RunOptions};
 use grind_runtime::machine::MachineError;
 use grind_runtime::model::Ending;
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
 use grind_runtime::report::merge::Merge;
 use grind_runtime::report::suppress::Suppressions;
+use grind_runtime::session::{self, ExitCode, RunOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -32,7 +32,7 @@ pub(crate) struct Job<'a> {
     pub(crate) timeout: Option<Duration>,
     pub(crate) progress: bool,
     /// Makes the report of a run.
-    pub(crate) report: &'a (dyn Fn(&host::Outcome<SeedIo>, &RunOptions) -> Report + Sync),
+    pub(crate) report: &'a (dyn Fn(&session::Outcome<SeedIo>, &RunOptions) -> Report + Sync),
 }
 
 /// What one seed showed.
@@ -109,7 +109,7 @@ fn one(
     options.spec.schedule = task.schedule;
     let watch = Watch::start(Arc::clone(&task.control), job.timeout, false);
     let streams = input.streams(task.number == 0, Arc::clone(&task.control));
-    let outcome = host::run(job.program, options.clone(), streams);
+    let outcome = session::run(job.program, options.clone(), streams);
     drop(watch);
     let outcome = outcome?;
     let shown = Shown {

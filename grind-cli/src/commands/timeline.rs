@@ -5,10 +5,10 @@ use crate::input::trace_file::TraceFile;
 use crate::output::say::Shown as _;
 use crate::process::bound::Bound;
 use anyhow::{Context, Result};
-use grind_runtime::host;
 use grind_runtime::interop::timeline::{self, Marker};
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
+use grind_runtime::session;
 use grind_runtime::trace::Detail;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(crate) fn add_timeline(
     let light = reader.header().detail == Detail::Light;
     let marker = Marker::new(Arc::clone(program.sites()), &report.findings);
     let marks = if light && !marker.is_done() {
-        let heard = host::listen(program, || file.reader(), marker);
+        let heard = session::listen(program, || file.reader(), marker);
         Some(heard.with_context(shown)?.into_marks())
     } else {
         None

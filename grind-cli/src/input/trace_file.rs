@@ -4,8 +4,8 @@ use crate::output::error::{self, Unfit, Usage};
 use crate::output::say::Shown as _;
 use crate::process::bound::{Bound, BoundedFile, Gate, Stop};
 use anyhow::{Context, Result};
-use grind_runtime::host::TraceInput;
 use grind_runtime::program::Program;
+use grind_runtime::session::TraceInput;
 use grind_runtime::trace::{Header, ModuleHash, TraceEnd, TraceError, TraceReader};
 #[cfg(unix)]
 use std::ffi::OsStr;

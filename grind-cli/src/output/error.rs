@@ -1,7 +1,6 @@
 //! Which exit code an error of grind's own means.
 
 use crate::output::say::Shown as _;
-use grind_runtime::host::{ConfirmError, ExitCode, ReplayError};
 use grind_runtime::interop::InteropError;
 use grind_runtime::machine::MachineError;
 use grind_runtime::offline::OfflineError;
@@ -10,6 +9,7 @@ use grind_runtime::program::ProgramError;
 use grind_runtime::report::baseline::BaselineError;
 use grind_runtime::report::json::JsonError;
 use grind_runtime::report::log;
+use grind_runtime::session::{ConfirmError, ExitCode, ReplayError};
 use grind_runtime::trace::TraceError;
 use std::io;
 use std::path::Path;

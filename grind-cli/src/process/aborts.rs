@@ -9,7 +9,7 @@
 //! Not to be had: the code of a process that the system kills, for one that takes more memory than there is (SIGKILL, 137).
 
 use crate::output::say;
-use grind_runtime::host::ExitCode;
+use grind_runtime::session::ExitCode;
 use std::{panic, process};
 
 /// From here on, every end that is grind's own fault has its exit code.

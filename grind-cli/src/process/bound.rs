@@ -1,7 +1,7 @@
 //! How long a command may go on: to its time-out, or until a signal asks it to end.
 
 use crate::process::signals::{self, Signal};
-use grind_runtime::host::ExitCode;
+use grind_runtime::session::ExitCode;
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io::{self, Read};

@@ -2,8 +2,8 @@
 //! has run that could be reported, so that the process ends.
 
 use crate::output::say;
-use grind_runtime::host::ExitCode;
 use grind_runtime::model::Control;
+use grind_runtime::session::ExitCode;
 use std::process;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};

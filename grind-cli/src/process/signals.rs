@@ -8,9 +8,9 @@
 //!
 //! A SIGHUP that was ignored when the process began, as under `nohup`, stays ignored.
 
-use grind_runtime::host::ExitCode;
 use grind_runtime::model::Control;
 use grind_runtime::report::{GuestExit, Report};
+use grind_runtime::session::ExitCode;
 use std::fmt::{self, Display, Formatter};
 use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};

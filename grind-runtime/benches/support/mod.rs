@@ -1,10 +1,10 @@
 //! Kernels, the ways to run them, and the clocks.
 
 use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
-use grind_runtime::host::{self, RunOptions, TraceOutput};
 use grind_runtime::machine::{self, MachineConfig, NullIo};
 use grind_runtime::model::{Ending, Event, EventKind, EventSink, NullSink, Strategy, ThreadId};
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
+use grind_runtime::session::{self, RunOptions, TraceOutput};
 use grind_runtime::trace::{Detail, Header, ModuleHash, TraceWriter};
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Write};
@@ -171,7 +171,7 @@ pub(crate) fn run(program: &Program, kernel: &Kernel, mode: Mode) -> u64 {
                 },
                 ..RunOptions::seeded(1)
             };
-            let outcome = host::run(program, options, NullIo).expect("a kernel of ours");
+            let outcome = session::run(program, options, NullIo).expect("a kernel of ours");
             assert!(
                 outcome.analysis.diagnoses.is_empty(),
                 "kernels are free of races"
@@ -223,7 +223,7 @@ pub(crate) fn record(program: &Program, detail: Detail) -> Recorded {
     let output = Box::new(counter.clone()) as TraceOutput;
     let writer = TraceWriter::create(output, &header, program.sites(), None);
     let before = counter.0.load(Ordering::Relaxed);
-    let ran = host::record(
+    let ran = session::record(
         program,
         options,
         NullIo,

@@ -3,7 +3,7 @@
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use grind_runtime::host::{self, RunOptions};
+//! use grind_runtime::session::{RunOptions, self};
 //! use grind_runtime::machine::NullIo;
 //! use grind_runtime::program::embedder::{HostImport, ValType};
 //! use grind_runtime::program::{Program, ProgramOptions};
@@ -15,7 +15,7 @@
 //! )?;
 //! let options = ProgramOptions { imports: vec![answer], ..ProgramOptions::default() };
 //! let program = Program::with_options(&wasm, options)?;
-//! let outcome = host::run(&program, RunOptions::default(), NullIo)?;
+//! let outcome = session::run(&program, RunOptions::default(), NullIo)?;
 //! assert_eq!(outcome.exit_code(), 42);
 //! # Ok(())
 //! # }

@@ -8,12 +8,12 @@ mod round_trip;
 mod verdict;
 
 use expect::{Expectations, is_correct};
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::{Limits, RunSpec, Schedule, Strategy};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::{Report, human};
+use grind_runtime::session::{self, RunOptions};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeSet;
 use std::fs;
@@ -137,7 +137,7 @@ fn check(guest: &Guest) -> Result<(), Failed> {
         let outcome = if seed < SEEDS {
             round_trip::run(&program, &options, is_correct(&guest.name))?
         } else {
-            host::run(&program, options.clone(), BufferIo::default())?
+            session::run(&program, options.clone(), BufferIo::default())?
         };
         let report = outcome.report(&program, &symbolizer, &options);
         let (problems, seen) =

@@ -5,12 +5,12 @@
 mod recording;
 
 use grind_runtime::analysis::Diagnosis;
-use grind_runtime::host::{self, Outcome, ReplayOptions, RunOptions};
 use grind_runtime::machine::{BufferIo, NullIo};
 use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::SiteId;
 use grind_runtime::offline::{self, Analysis, Bounds};
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, Outcome, ReplayOptions, RunOptions};
 use grind_runtime::trace::Detail;
 use libtest_mimic::Failed;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ pub(crate) fn run(
         ..ReplayOptions::default()
     };
     let open = || recording::open(&bytes);
-    let replayed = host::replay(program, open, replay_options, Box::new(NullIo))?;
+    let replayed = session::replay(program, open, replay_options, Box::new(NullIo))?;
     if replayed.truncated {
         return Err("the trace is truncated".into());
     }

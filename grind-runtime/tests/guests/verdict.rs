@@ -1,11 +1,11 @@
 //! Compares a run with what was expected of it.
 
 use crate::expect::{Expectations, Expected};
-use grind_runtime::host::Outcome;
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::symbols::Frame;
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::{Finding, FindingKind, Report, human};
+use grind_runtime::session::Outcome;
 use std::collections::BTreeSet;
 use std::path::Path;
 

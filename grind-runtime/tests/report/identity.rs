@@ -3,7 +3,6 @@
 use crate::support::Program as Fixture;
 use crate::symbols::wat_with_lines;
 use grind_runtime::analysis::{BlockedThread, Diagnosis, Wanted};
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::sites::SiteId;
 use grind_runtime::model::{BlockedOn, ThreadId};
@@ -12,6 +11,7 @@ use grind_runtime::program::symbols::{Frame, Symbolizer};
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::merge::Merge;
 use grind_runtime::report::{Finding, Report};
+use grind_runtime::session::{self, RunOptions};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(crate) fn merged(module: &[u8]) -> Report {
     for seed in 0..20 {
         let options = RunOptions::seeded(seed);
         let outcome =
-            host::run(&program, options.clone(), BufferIo::default()).expect("it can be run");
+            session::run(&program, options.clone(), BufferIo::default()).expect("it can be run");
         merge.add(seed, outcome.report(&program, &symbolizer, &options));
     }
     merge.finish()

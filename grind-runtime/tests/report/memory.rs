@@ -2,7 +2,6 @@
 
 use crate::support::fixture;
 use crate::symbols::rewrite;
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::{Site, SiteKind};
@@ -10,6 +9,7 @@ use grind_runtime::program::Program;
 use grind_runtime::program::symbols::{StackFrame, Symbolizer, Variable};
 use grind_runtime::report::finding::{Evidence, Memory};
 use grind_runtime::report::{Report, human, json};
+use grind_runtime::session::{self, RunOptions};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -122,7 +122,7 @@ fn report(guest: &str, seed: u64) -> Report {
     let wasm = std::fs::read(&path).expect(guest);
     let program = Program::new(&wasm).expect("the guest loads");
     let options = RunOptions::seeded(seed);
-    let outcome = host::run(&program, options.clone(), NullIo).expect("the guest starts");
+    let outcome = session::run(&program, options.clone(), NullIo).expect("the guest starts");
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     outcome.report(&program, &symbolizer, &options)
 }

@@ -1,7 +1,7 @@
 //! Two threads and their locks, as a module.
 
-use grind_runtime::host::RunOptions;
 use grind_runtime::program::Program;
+use grind_runtime::session::RunOptions;
 
 /// How the guest's locks are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

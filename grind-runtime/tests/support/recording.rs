@@ -1,8 +1,8 @@
 //! Runs that are recorded in memory, for the suites that replay, cut or corrupt them.
 
-use grind_runtime::host::{self, Outcome, RunOptions, TraceInput};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, Outcome, RunOptions, TraceInput};
 use grind_runtime::trace::{Detail, Header, ModuleHash, TraceError, TraceReader, TraceWriter};
 use std::error::Error;
 use std::io::{self, Cursor, Write};
@@ -53,7 +53,7 @@ pub(crate) fn record(
     let file = Memory::default();
     let header = header(program, options, detail);
     let writer = TraceWriter::create(Box::new(file.clone()) as _, &header, program.sites(), None)?;
-    let (outcome, writer) = host::record(program, options.clone(), BufferIo::default(), writer)?;
+    let (outcome, writer) = session::record(program, options.clone(), BufferIo::default(), writer)?;
     let findings = outcome.analysis.diagnoses.len();
     writer.finish(&outcome.footer(outcome.exit_code(), findings))?;
     Ok((outcome, file.bytes()))

@@ -1,9 +1,9 @@
 //! Guests in Rust, in a directory of their own.
 
 use super::{guest, names, options, output, run};
-use grind_runtime::host::{self, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::{Ending, RunSpec};
+use grind_runtime::session::{self, RunOptions};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -35,7 +35,7 @@ fn arguments_environment_streams_and_clocks() {
         stdin: b"one\ntwo".iter().copied().collect(),
         ..BufferIo::default()
     };
-    let outcome = host::run(&guest("process"), options, io).unwrap();
+    let outcome = session::run(&guest("process"), options, io).unwrap();
     assert_eq!(outcome.ending, Ending::Exited(7));
     assert_eq!(
         String::from_utf8(outcome.io.stdout).unwrap(),

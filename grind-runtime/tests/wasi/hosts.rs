@@ -1,11 +1,11 @@
 //! Hosts of other kinds: full, failing, lying; and modules that declare WASI wrongly.
 
 use super::{guest, options, output, run, text};
-use grind_runtime::host::{self, Files, Preopen, RunOptions};
 use grind_runtime::machine::io::{Answer, Call, Errno, FileKind, HostIo};
 use grind_runtime::machine::{self, BufferIo, MachineConfig};
 use grind_runtime::model::{Ending, EventHash, RunSpec, Strategy};
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, Files, Preopen, RunOptions};
 use tempfile::TempDir;
 
 /// Opens `/work/full` for writing and exits with what a write of 4 bytes comes to.
@@ -169,7 +169,7 @@ fn signals_end_the_process() {
                 (import "wasi_snapshot_preview1" "proc_raise" (func $raise (param i32) (result i32)))
                 (func (export "_start") (drop (call $raise (i32.const {signal})))))"#
         );
-        host::run(&text(&wat), RunOptions::default(), BufferIo::default())
+        session::run(&text(&wat), RunOptions::default(), BufferIo::default())
             .unwrap()
             .ending
     };

@@ -10,9 +10,9 @@ mod stdin;
 mod threads;
 mod wild;
 
-use grind_runtime::host::{self, Outcome, Preopen, RunOptions};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, Outcome, Preopen, RunOptions};
 use std::path::{Path, PathBuf};
 
 /// A guest of `test-programs/wasip1`.
@@ -34,7 +34,7 @@ fn options(work: &Path) -> RunOptions {
 }
 
 fn run(program: &Program, options: RunOptions) -> Outcome<BufferIo> {
-    host::run(program, options, BufferIo::default()).unwrap()
+    session::run(program, options, BufferIo::default()).unwrap()
 }
 
 /// What the guest wrote, if it ended well.

@@ -2,11 +2,11 @@
 
 use super::{guest, options, run, text};
 use grind_runtime::analysis::Diagnosis;
-use grind_runtime::host::{Files, Inputs, Player, Preopen, Recorder};
 use grind_runtime::machine::io::HostIo;
 use grind_runtime::machine::{self, BufferIo, MachineConfig, RunResult, RunStats};
 use grind_runtime::model::{Ending, EventHash, RunSpec, Strategy};
 use grind_runtime::program::Program;
+use grind_runtime::session::{Files, Inputs, Player, Preopen, Recorder};
 use std::any::Any;
 use std::fs;
 use std::path::Path;
@@ -134,7 +134,7 @@ fn racer(reads: &str) -> String {
     )
 }
 
-fn stacks(outcome: &grind_runtime::host::Outcome<BufferIo>) -> (usize, usize) {
+fn stacks(outcome: &grind_runtime::session::Outcome<BufferIo>) -> (usize, usize) {
     let [found] = &outcome.analysis.diagnoses[..] else {
         panic!("{:?}", outcome.analysis.diagnoses);
     };

@@ -4,10 +4,10 @@
 use super::replay::pass;
 use super::text;
 use grind_runtime::analysis::Diagnosis;
-use grind_runtime::host::{self, Outcome, Player, Recorder, RunOptions};
 use grind_runtime::machine::io::{Answer, Call, Errno, HostIo, Node};
 use grind_runtime::model::{Control, Ending};
 use grind_runtime::program::Program;
+use grind_runtime::session::{self, Outcome, Player, Recorder, RunOptions};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -90,7 +90,7 @@ fn run(program: &Program, seed: u64, io: Slow) -> Outcome<Slow> {
         control,
         ..RunOptions::seeded(seed)
     };
-    host::run(program, options, io).unwrap()
+    session::run(program, options, io).unwrap()
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::{options, run, text};
 use grind_runtime::analysis::{AccessKind, Diagnosis};
-use grind_runtime::host::RunOptions;
 use grind_runtime::model::{Ending, LimitReached, Limits, RunSpec};
 use grind_runtime::program::Program;
+use grind_runtime::session::RunOptions;
 use std::fs;
 use tempfile::TempDir;
 

@@ -3,9 +3,9 @@
 
 use super::replay::{pass, record};
 use super::{names, text};
-use grind_runtime::host::Player;
 use grind_runtime::model::Ending;
 use grind_runtime::program::imports::{WASI_MODULE, host_functions};
+use grind_runtime::session::Player;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;

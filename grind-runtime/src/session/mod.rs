@@ -2,13 +2,13 @@
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use grind_runtime::host::{self, RunOptions};
+//! use grind_runtime::session::{RunOptions, self};
 //! use grind_runtime::machine::BufferIo;
 //! use grind_runtime::program::Program;
 //!
 //! let wasm = wat::parse_str(r#"(module (func (export "_start")))"#)?;
 //! let program = Program::new(&wasm)?;
-//! let outcome = host::run(&program, RunOptions::default(), BufferIo::default())?;
+//! let outcome = session::run(&program, RunOptions::default(), BufferIo::default())?;
 //! assert!(outcome.analysis.diagnoses.is_empty());
 //! # Ok(())
 //! # }
