@@ -14,24 +14,24 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Evidence {
-    /// Of [`FindingKind::DataRace`].
+    /// Of [`FindingKind::DataRace`](super::FindingKind::DataRace).
     Race(Race),
-    /// Of [`FindingKind::Deadlock`] and [`FindingKind::LostWakeup`].
+    /// Of [`FindingKind::Deadlock`](super::FindingKind::Deadlock) and [`FindingKind::LostWakeup`](super::FindingKind::LostWakeup).
     Blocked(Blocked),
-    /// Of [`FindingKind::Trap`].
+    /// Of [`FindingKind::Trap`](super::FindingKind::Trap).
     Trap(Trap),
-    /// Of [`FindingKind::LockOrderInversion`].
+    /// Of [`FindingKind::LockOrderInversion`](super::FindingKind::LockOrderInversion).
     LockOrder(LockOrder),
-    /// Of [`FindingKind::HeapUseAfterFree`], [`FindingKind::DoubleFree`] and [`FindingKind::InvalidFree`].
+    /// Of [`FindingKind::HeapUseAfterFree`](super::FindingKind::HeapUseAfterFree), [`FindingKind::DoubleFree`](super::FindingKind::DoubleFree) and [`FindingKind::InvalidFree`](super::FindingKind::InvalidFree).
     HeapMisuse(HeapMisuse),
-    /// Of [`FindingKind::ThreadLeak`].
+    /// Of [`FindingKind::ThreadLeak`](super::FindingKind::ThreadLeak).
     ThreadLeak(ThreadLeak),
-    /// Of [`FindingKind::UnlockNotHeld`], [`FindingKind::UnlockByOtherThread`],
-    /// [`FindingKind::DestroyHeldLock`], [`FindingKind::CondvarWaitWithoutLock`], [`FindingKind::UseAfterDestroy`],
-    /// [`FindingKind::DoubleDestroy`], [`FindingKind::DestroyInUse`], [`FindingKind::InitHeldLock`],
-    /// [`FindingKind::Relock`] and [`FindingKind::LockHeldAtThreadEnd`].
+    /// Of [`FindingKind::UnlockNotHeld`](super::FindingKind::UnlockNotHeld), [`FindingKind::UnlockByOtherThread`](super::FindingKind::UnlockByOtherThread),
+    /// [`FindingKind::DestroyHeldLock`](super::FindingKind::DestroyHeldLock), [`FindingKind::CondvarWaitWithoutLock`](super::FindingKind::CondvarWaitWithoutLock), [`FindingKind::UseAfterDestroy`](super::FindingKind::UseAfterDestroy),
+    /// [`FindingKind::DoubleDestroy`](super::FindingKind::DoubleDestroy), [`FindingKind::DestroyInUse`](super::FindingKind::DestroyInUse), [`FindingKind::InitHeldLock`](super::FindingKind::InitHeldLock),
+    /// [`FindingKind::Relock`](super::FindingKind::Relock) and [`FindingKind::LockHeldAtThreadEnd`](super::FindingKind::LockHeldAtThreadEnd).
     LockMisuse(LockMisuse),
-    /// Of [`FindingKind::DoubleJoin`], [`FindingKind::JoinDetached`] and [`FindingKind::DoubleDetach`].
+    /// Of [`FindingKind::DoubleJoin`](super::FindingKind::DoubleJoin), [`FindingKind::JoinDetached`](super::FindingKind::JoinDetached) and [`FindingKind::DoubleDetach`](super::FindingKind::DoubleDetach).
     HandleMisuse(HandleMisuse),
 }
 
