@@ -334,10 +334,41 @@ fn a_hoisted_load_is_an_access_once_it_is_chosen() {
     for round in [0, 3, 9] {
         assert_eq!(rounds(round, "", "(call $nothing)"), 1);
     }
-    // Atomic loads may come between.
+    // So it is where the function has not synchronised before, or a round waits for something.
     let poll = "(drop (i32.atomic.load (i32.const 32)))";
-    for (round, records) in [(0, 1), (3, 1), (9, 0)] {
-        assert_eq!(rounds(round, poll, poll), records);
+    for (between, within) in [(poll, ""), ("", poll)] {
+        assert_eq!(rounds(9, between, within), 1);
+    }
+}
+
+/// Flags and numbers are read from left to right, and chosen among at the end.
+#[test]
+fn what_a_later_flag_says_decides_about_no_earlier_load() {
+    let loads = |first: &str, before: u32, behind: u32, chosen: &str| {
+        let seen = seen(&format!(
+            r#"(module (memory 1)
+                (func (export "_start") (local $before i32) (local $value i32) (local $behind i32)
+                    (i32.store (i32.const 32) (i32.const {before}))
+                    (i32.store (i32.const 36) (i32.const {behind}))
+                    {first}
+                    (local.set $value (i32.load (i32.const 64)))
+                    (local.set $behind (i32.ne (i32.atomic.load (i32.const 36)) (i32.const 0)))
+                    (drop {chosen})))"#
+        ));
+        let load = |record: &&_| **record == (Read, 64, 4);
+        seen.records.iter().filter(load).count()
+    };
+    let first = "(local.set $before (i32.atomic.load (i32.const 32)))";
+    let by_before = "(select (local.get $value) (i32.const 7) (local.get $before))";
+    let by_behind = "(select (local.get $value) (i32.const 7) (local.get $behind))";
+    let by_both = "(select (select (local.get $value) (i32.const 7) (local.get $before)) (i32.const 8) (local.get $behind))";
+    for (before, behind) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let count = |chosen| loads(first, before, behind, chosen);
+        assert_eq!(count(by_before), before as usize);
+        assert_eq!(count(by_behind), 1);
+        assert_eq!(count(by_both), before as usize);
+        // Nothing came before that could guard it.
+        assert_eq!(loads("", before, behind, by_before), 1);
     }
 }
 

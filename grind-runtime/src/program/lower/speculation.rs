@@ -24,7 +24,9 @@
 //!
 //! **Atomic loads may lie between**, for compilers evaluate `(a.load() ? x : 0) + (b.load() ? y : 0)` from left to right and choose at the
 //! end. What follows an atomic load releases nothing to anybody that did not follow before it, so nothing is reported falsely. It may
-//! acquire, so a race of the load is missed if what it races with released what was acquired.
+//! acquire, so a race of the load is missed if what it races with released what was acquired. So that a read that came *too early* is none of
+//! these, a load is not followed across an atomic load in a loop, or across the first synchronisation of its function; and what an
+//! atomic load behind it says decides nothing about it, for compilers move no load over the acquire that guards it.
 //!
 //! **Never hides** an access on which anything depends: where `select` takes the other operand, or the other operand of `and` is zero, the
 //! result is the same whatever was loaded.
@@ -158,6 +160,8 @@ struct Value {
     loads: Set,
     /// It is 0 or 1.
     truth: bool,
+    /// Where the last atomic load is that it depends on, in instructions; 0 if there is none.
+    atomic: u32,
 }
 
 /// A load.
@@ -175,6 +179,10 @@ type Choices = SmallVec<[(u64, Operand); 2]>;
 #[derive(Clone, Debug)]
 struct Candidate {
     load: Load,
+    /// Where that is, in instructions.
+    at: u32,
+    /// The function has synchronised before.
+    synchronised: bool,
     /// It comes from the local of this hoisted load.
     local: Option<u32>,
     choices: Choices,
@@ -187,12 +195,22 @@ struct Hoisted {
     local: u32,
     /// Where it is, in instructions.
     at: u32,
+    /// The function has synchronised before.
+    synchronised: bool,
     /// Where its value was used last.
     used: u32,
     /// A boundary may have come between: further uses show that it is an access.
     stale: bool,
     /// Each use.
     uses: Vec<Choices>,
+}
+
+/// What is known of a local.
+#[derive(Clone, Copy, Debug, Default)]
+struct Local {
+    touched: bool,
+    /// See [`Value::atomic`].
+    atomic: u32,
 }
 
 /// A block that has not ended.
@@ -217,8 +235,12 @@ pub(super) struct Speculations {
     hoisted: Vec<Hoisted>,
     /// The last instruction was this load.
     loaded: Option<Load>,
-    /// Locals that were read or written, by index.
-    touched: Vec<bool>,
+    /// Locals that were read or written, by index, and the last atomic load that their value depends on.
+    locals: Vec<Local>,
+    /// The last atomic load, if nothing but arithmetic came since.
+    recent: u32,
+    /// The last atomic load.
+    atomic: u32,
     /// Instructions of the function so far.
     at: u32,
     /// The last boundary.
@@ -259,13 +281,20 @@ impl Speculations {
             _ => None,
         };
         let candidate = is_candidate(op);
-        if let Some((load, local)) = hoisted {
-            self.begin(load, Some(local));
+        if let Some(hoisted) = hoisted {
+            self.begin(hoisted);
         } else if self.alive != 0 || candidate {
             self.follow(offset, op, effect);
         }
         if is_boundary(op, effect.as_ref()) {
-            self.boundary();
+            self.boundary = self.at;
+            self.boundary(|_| true);
+        }
+        match (op, effect) {
+            (_, Some(Effect::Atomic(_, _, AtomicOp::Load, _))) => self.atomic_load(),
+            (Operator::LocalGet { .. }, _) => {}
+            (_, None) if straight(op, None).is_some() && !keeps(op) => {}
+            _ => self.recent = 0,
         }
         self.loaded = match effect {
             Some(Effect::Load(displacement, width)) if candidate => Some(Load {
@@ -280,29 +309,53 @@ impl Speculations {
 
     /// A function begins that has so many parameters.
     pub(super) fn begin_function(&mut self, parameters: u32) {
-        self.touched.clear();
-        self.touched.resize(parameters as usize, true);
+        self.locals.clear();
+        let parameter = Local {
+            touched: true,
+            atomic: 0,
+        };
+        self.locals.resize(parameters as usize, parameter);
+        (self.recent, self.atomic) = (0, 0);
         self.at = 0;
         self.boundary = 0;
         self.frames.clear();
     }
 
-    /// A boundary: a hoisted load that is used afterwards is an access, and so is one whose uses a loop brings round to here.
-    fn boundary(&mut self) {
-        self.boundary = self.at;
+    /// A boundary for some hoisted loads: one that is used afterwards is an access, and so is one whose uses a loop brings round to here.
+    fn boundary(&mut self, of: impl Fn(&Hoisted) -> bool) {
         let frames = &self.frames;
         self.hoisted.retain_mut(|hoisted| {
+            if !of(hoisted) {
+                return true;
+            }
             hoisted.stale = true;
             let outermost = (frames.iter()).find(|frame| frame.is_loop && frame.at > hoisted.at);
             outermost.is_none_or(|frame| hoisted.used < frame.at)
         });
     }
 
+    /// An atomic load, which is a boundary for some.
+    fn atomic_load(&mut self) {
+        let innermost = self.frames.iter().rev().find(|frame| frame.is_loop);
+        let waits_since = innermost.map_or(0, |frame| frame.at);
+        self.boundary(|hoisted| !hoisted.synchronised || hoisted.at < waits_since);
+        for (slot, candidate) in self.candidates.iter().enumerate() {
+            if !candidate.synchronised {
+                self.alive &= !(1 << slot);
+            }
+        }
+        (self.recent, self.atomic) = (self.at, self.at);
+    }
+
+    fn has_synchronised(&self) -> bool {
+        self.boundary > 0 || self.atomic > 0
+    }
+
     /// What was loaded in a loop may have been loaded in the round before, and a boundary may have come since.
     fn frame_ends(&mut self) {
         if let Some(frame) = self.frames.pop()
             && frame.is_loop
-            && self.boundary > frame.at
+            && self.boundary.max(self.atomic) > frame.at
         {
             for hoisted in &mut self.hoisted {
                 hoisted.stale |= hoisted.at > frame.at;
@@ -326,20 +379,34 @@ impl Speculations {
     }
 
     /// A local is read. Returns the load that it has the value of, if nothing else was done with that.
-    fn read(&mut self, local: u32) -> Option<(Load, u32)> {
+    fn read(&mut self, local: u32) -> Option<Candidate> {
         self.touch(local);
         let at = (self.hoisted.iter()).position(|hoisted| hoisted.local == local)?;
         if self.hoisted[at].stale {
             self.hoisted.swap_remove(at);
             return None;
         }
-        self.hoisted[at].used = self.at;
-        Some((self.hoisted[at].load, local))
+        let hoisted = &mut self.hoisted[at];
+        hoisted.used = self.at;
+        Some(Candidate {
+            load: hoisted.load,
+            at: hoisted.at,
+            synchronised: hoisted.synchronised,
+            local: Some(local),
+            choices: SmallVec::new(),
+        })
     }
 
     fn written(&mut self, local: u32) {
         self.hoisted.retain(|hoisted| hoisted.local != local);
-        if self.touch(local)
+        let value = self.operands.last().filter(|_| self.alive != 0);
+        let atomic = value.map_or(0, |value| value.atomic).max(self.recent);
+        let synchronised = self.has_synchronised();
+        let is_new = self.touch(local);
+        if let Some(local) = self.locals.get_mut(local as usize) {
+            local.atomic = atomic;
+        }
+        if is_new
             && let Some(load) = self.loaded
             && self.hoisted.len() < MOST_HOISTED
         {
@@ -347,6 +414,7 @@ impl Speculations {
                 load,
                 local,
                 at: self.at,
+                synchronised,
                 used: self.at,
                 stale: false,
                 uses: Vec::new(),
@@ -360,10 +428,10 @@ impl Speculations {
         if local >= MOST_LOCALS {
             return false;
         }
-        if local >= self.touched.len() {
-            self.touched.resize(local + 1, false);
+        if local >= self.locals.len() {
+            self.locals.resize(local + 1, Local::default());
         }
-        !std::mem::replace(&mut self.touched[local], true)
+        !std::mem::replace(&mut self.locals[local].touched, true)
     }
 
     fn follow(&mut self, offset: u64, op: &Operator<'_>, effect: Option<Effect>) {
@@ -383,17 +451,24 @@ impl Speculations {
                     displacement,
                     width,
                 };
-                self.begin(load, None);
+                self.begin(Candidate {
+                    load,
+                    at: self.at,
+                    synchronised: self.has_synchronised(),
+                    local: None,
+                    choices: SmallVec::new(),
+                });
             }
             (Operator::Select | Operator::TypedSelect { .. }, None) => {
                 let condition = self.pop();
                 let upper = self.pop();
                 let lower = self.pop();
-                self.chosen(offset, lower, Operand::Lower);
-                self.chosen(offset, upper, Operand::Upper);
+                self.chosen(offset, (lower, Operand::Lower), condition);
+                self.chosen(offset, (upper, Operand::Upper), condition);
                 self.operands.push(Value {
                     loads: condition.loads | lower.loads | upper.loads,
                     truth: lower.truth && upper.truth,
+                    atomic: condition.atomic.max(lower.atomic).max(upper.atomic),
                 });
             }
             (Operator::I32And | Operator::I64And, None) => {
@@ -402,33 +477,53 @@ impl Speculations {
                 // Where both come from loads, the one that was made first decides about the other, as `&&` does.
                 if upper.loads != 0 && lower.truth {
                     self.used(lower);
-                    self.chosen(offset, upper, Operand::Upper);
+                    self.chosen(offset, (upper, Operand::Upper), lower);
                 } else if upper.truth && upper.loads == 0 {
-                    self.chosen(offset, lower, Operand::Lower);
+                    self.chosen(offset, (lower, Operand::Lower), upper);
                 }
                 self.operands.push(Value {
                     loads: lower.loads | upper.loads,
                     truth: lower.truth || upper.truth,
+                    atomic: lower.atomic.max(upper.atomic),
                 });
             }
             // Arithmetic carries the value on.
             (_, None) if pushes == 1 && !keeps(op) && !may_trap(op) => {
-                let mut loads = 0;
+                let (mut loads, mut atomic) = (0, 0);
                 for _ in 0..pops {
-                    loads |= self.pop().loads;
+                    let value = self.pop();
+                    loads |= value.loads;
+                    atomic = atomic.max(value.atomic);
                 }
-                let truth = is_truth(op);
-                self.operands.push(Value { loads, truth });
+                if let Operator::LocalGet { local_index } = *op {
+                    let local = self.locals.get(local_index as usize);
+                    atomic = local.map_or(0, |local| local.atomic);
+                }
+                self.operands.push(Value {
+                    loads,
+                    truth: is_truth(op),
+                    atomic,
+                });
             }
             _ => {
+                let mut atomic = 0;
                 for _ in 0..pops {
                     let value = self.pop();
                     self.used(value);
+                    atomic = value.atomic;
+                }
+                if effect.is_some() {
+                    // What a load gives depends on nothing before it.
+                    atomic = match effect {
+                        Some(Effect::Atomic(..)) => self.at,
+                        _ => 0,
+                    };
                 }
                 for _ in 0..pushes {
                     self.operands.push(Value {
                         loads: 0,
                         truth: is_truth(op),
+                        atomic,
                     });
                 }
             }
@@ -439,7 +534,7 @@ impl Speculations {
     }
 
     /// The value of a load is pushed.
-    fn begin(&mut self, load: Load, local: Option<u32>) {
+    fn begin(&mut self, candidate: Candidate) {
         if self.candidates.len() >= MOST_LOADS {
             self.flush();
         }
@@ -449,18 +544,15 @@ impl Speculations {
             self.operands.push(Value {
                 loads: 0,
                 truth: self.truths[1],
+                atomic: self.recent,
             });
         }
         let loads = 1 << self.candidates.len();
-        self.candidates.push(Candidate {
-            load,
-            local,
-            choices: SmallVec::new(),
-        });
+        self.candidates.push(candidate);
         self.alive |= loads;
         self.operands.push(Value {
             loads,
-            truth: false,
+            ..Value::default()
         });
     }
 
@@ -473,10 +565,16 @@ impl Speculations {
         self.alive &= !value.loads;
     }
 
-    fn chosen(&mut self, offset: u64, value: Value, operand: Operand) {
+    /// A condition chooses an operand, or not. One that was known only after a load does not guard it: its value is used.
+    fn chosen(&mut self, offset: u64, (value, operand): (Value, Operand), condition: Value) {
         let loads = value.loads & self.alive;
         for (slot, candidate) in self.candidates.iter_mut().enumerate() {
-            if loads >> slot & 1 != 0 {
+            if loads >> slot & 1 == 0 {
+                continue;
+            }
+            if condition.atomic > candidate.at {
+                self.alive &= !(1 << slot);
+            } else {
                 candidate.choices.push((offset, operand));
             }
         }
@@ -489,6 +587,7 @@ impl Speculations {
                 load,
                 local,
                 choices,
+                ..
             } = candidate;
             let late = Late {
                 slot: slot as u8,
