@@ -25,7 +25,7 @@ use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::finding::{Prediction, PredictionStatus};
 use grind_runtime::report::identity::Index;
 use grind_runtime::report::{Command, Finding, Report};
-use grind_runtime::session::{self, ExitCode, Outcome, ReplayOptions, TraceOutput};
+use grind_runtime::session::{self, ExitCode, Outcome, ReplayError, ReplayOptions, TraceOutput};
 use grind_runtime::trace::{Detail, Header, TraceWriter};
 use indicatif::{HumanBytes, HumanCount};
 use std::fs::{self, File};
@@ -114,11 +114,13 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     }
     let module = trace_file::module(reader.header(), args.module.as_deref());
     let program = match trace_file::program(&reader, args.module.as_deref()) {
-        Ok(program) if program.sites() != reader.sites() => {
-            let text = format!("{} is not the module of the trace", module.shown());
-            return Err(Unfit(text).into());
-        }
-        Ok(program) => Some(program),
+        Ok(program) => match session::check(&reader, &program) {
+            Err(ReplayError::OtherModule { .. }) => {
+                let text = format!("{} is not the module of the trace", module.shown());
+                return Err(Unfit(text).into());
+            }
+            checked => checked.map(|()| Some(program))?,
+        },
         Err(error) if args.module.is_some() || args.confirm => return Err(error),
         // An imported trace has none.
         Err(_) => None,

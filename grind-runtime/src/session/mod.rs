@@ -37,7 +37,7 @@ pub use input::{Inputs, Player, Recorder};
 pub use observe::{Observation, Observe, Observer};
 pub use playback::{Divergence, TraceInput};
 pub use record::TraceOutput;
-pub use replay::{ReplayError, ReplayOptions, Replayed, listen, replay};
+pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
 
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
 use crate::machine::{self, HostIo, MachineConfig, MachineError, RunStats};

@@ -217,7 +217,17 @@ fn of_program(
     reader: TraceReader<TraceInput>,
     program: &Program,
 ) -> Result<(TraceReader<TraceInput>, Header), ReplayError> {
+    check(&reader, program)?;
     let header = reader.header().clone();
+    Ok((reader, header))
+}
+
+/// Whether a trace is one of this program, as this grind instruments it.
+///
+/// # Errors
+/// [`ReplayError::OtherModule`] or [`ReplayError::OtherSites`].
+pub fn check(reader: &TraceReader<TraceInput>, program: &Program) -> Result<(), ReplayError> {
+    let header = reader.header();
     let given = ModuleHash::of(program.original());
     if given != header.module_hash {
         return Err(ReplayError::OtherModule {
@@ -227,10 +237,10 @@ fn of_program(
     }
     if reader.sites() != program.sites() {
         return Err(ReplayError::OtherSites {
-            recorded: header.grind,
+            recorded: header.grind.clone(),
         });
     }
-    Ok((reader, header))
+    Ok(())
 }
 
 fn played(playback: &Playback, ended: bool) -> Result<Played, ReplayError> {
