@@ -63,8 +63,7 @@ use std::sync::Arc;
 pub struct RunOptions {
     /// The run.
     pub spec: RunSpec,
-    /// The directories of [`RunSpec::preopens`], and nothing outside of them. Those that are named there and are not here do not
-    /// exist.
+    /// The directories of [`RunSpec::preopens`], in the same order, and nothing outside of them. See [`RunOptions::directory`].
     #[cfg(feature = "files")]
     pub directories: Vec<Preopen>,
     /// What to look for, and the bounds of looking.
@@ -122,7 +121,7 @@ pub struct Outcome<Io> {
 /// reach it: output goes out once, files are written once.
 ///
 /// # Errors
-/// [`MachineError`] if the program cannot be started.
+/// [`MachineError`] if the program cannot be started: among others, if the directories are not those that the run names.
 pub fn run<Io: HostIo>(
     program: &Program,
     options: RunOptions,

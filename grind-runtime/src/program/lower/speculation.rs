@@ -292,6 +292,8 @@ impl Speculations {
         }
         match (op, effect) {
             (_, Some(Effect::Atomic(_, _, AtomicOp::Load, _))) => self.atomic_load(),
+            // Nearly always: what follows need not be known then.
+            _ if self.recent == 0 => {}
             (Operator::LocalGet { .. }, _) => {}
             (_, None) if straight(op, None).is_some() && !keeps(op) => {}
             _ => self.recent = 0,
