@@ -8,7 +8,9 @@
 //! `test-programs/fetch-oxipng.sh` fetches the module and calls this.
 
 use grind_runtime::machine::NullIo;
-use grind_runtime::program::embedder::{Call, Driver, Guest, HostImport, ValType};
+use grind_runtime::program::embedder::{
+    Call, Driver, Guest, HostError, HostImport, Reply, ValType,
+};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{ModuleInfo, Program, ProgramOptions};
 use grind_runtime::report::human;
@@ -76,14 +78,14 @@ fn imports(info: &ModuleInfo, builder: &Arc<AtomicU32>) -> Vec<HostImport> {
             let function = move |guest: &mut Guest<'_>, args: &[u64]| {
                 if name == "__wbindgen_throw" {
                     let text = guest.read(args[0] as u32, args[1] as u32)?;
-                    return Err(String::from_utf8_lossy(text).into_owned());
+                    return Err(HostError::new(String::from_utf8_lossy(text)));
                 }
                 if name.starts_with("__wbg_startWorkers_") {
                     builder.store(args[2] as u32, Ordering::Relaxed);
                 }
                 let none = ["__wbindgen_is_undefined", "__wbg_instanceof_Window_"];
                 let none = none.iter().any(|prefix| name.starts_with(prefix));
-                Ok(if none { 0 } else { OBJECT })
+                Ok(Reply::Return(if none { 0 } else { OBJECT }))
             };
             HostImport::new(&import.module, &import.name, params, result, function)
         })
@@ -124,13 +126,14 @@ fn page(
                 call("optimise", &[out, data, len, LEVEL, 0, 0])
             }
             [.., out, _, _] => {
-                let mut word = |at: u64| -> Result<u32, String> {
+                let mut word = |at: u64| -> Result<u32, HostError> {
                     let bytes = guest.read(at as u32, 4)?;
                     Ok(u32::from_le_bytes(bytes.try_into().unwrap_or_default()))
                 };
                 let (data, len) = (word(out)?, word(out + 4)?);
                 let bytes = guest.read(data, len)?.to_vec();
-                *optimised.lock().map_err(|error| error.to_string())? = bytes;
+                let mut optimised = optimised.lock().map_err(|_| HostError::new("poisoned"))?;
+                *optimised = bytes;
                 Ok(None)
             }
         }

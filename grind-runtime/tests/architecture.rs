@@ -58,13 +58,14 @@ const RUNTIME: &[Row] = &[
 /// What only some files may name, by the beginning of its path.
 const RESERVED: &[(&str, &[&str])] = &[
     // So that a second engine can be added.
-    ("wasmi", &["machine/engine"]),
-    ("wasmi_core", &["machine/engine"]),
+    ("wasmi", &["machine/engine/wasmi"]),
+    ("wasmi_core", &["machine/engine/wasmi"]),
     // A run asks the host for nothing that is not recorded. Excerpts are read where a report is made.
     ("std::fs", &["session/files.rs", "report/source.rs"]),
     ("std::env", &[]),
     // Of files: when they were changed.
-    ("std::time", &["session/files.rs"]),
+    ("std::time::SystemTime", &["session/files.rs"]),
+    ("std::time::Instant", &[]),
     ("getrandom", &[]),
     // Their order is random.
     ("std::collections::HashMap", &[]),

@@ -170,7 +170,7 @@ impl Wasmtime {
 }
 
 fn call(
-    session: &mut Session<'_>,
+    session: &mut Session,
     name: &str,
     (address, operand, expected): (i32, i64, i64),
 ) -> Outcome {

@@ -4,7 +4,7 @@
 
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::Unfinished;
-use grind_runtime::program::embedder::{Call, Driver, HostImport, ValType};
+use grind_runtime::program::embedder::{Call, Driver, HostError, HostImport, Reply, ValType};
 use grind_runtime::program::{Program, ProgramError, ProgramOptions};
 use grind_runtime::session::{self, ExitCode, RunOptions};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ fn program(wat: &str, imports: Vec<HostImport>) -> Result<Program, ProgramError>
 /// Fills 4 bytes at the given address with a number that counts calls.
 fn fill(calls: &Arc<AtomicU32>) -> HostImport {
     let calls = Arc::clone(calls);
-    HostImport::new("env", "fill", [ValType::I32], None, move |guest, args| {
+    HostImport::wrap("env", "fill", move |guest, (addr,): (u32,)| {
         let number = calls.fetch_add(1, Ordering::Relaxed) + 1;
-        guest.write(args[0] as u32, &number.to_le_bytes())?;
-        Ok(0)
+        guest.write(addr, &number.to_le_bytes())?;
+        Ok(())
     })
 }
 
@@ -75,7 +75,9 @@ fn numbers_of_every_type_pass_both_ways() {
     use ValType::{F32, F64, I32, I64};
     let imports = [(I32, "i32"), (I64, "i64"), (F32, "f32"), (F64, "f64")];
     for (ty, name) in imports {
-        let same = HostImport::new("env", "same", [ty], Some(ty), |_, args| Ok(args[0]));
+        let same = HostImport::new("env", "same", [ty], Some(ty), |_, args| {
+            Ok(Reply::Return(args[0]))
+        });
         let wat = format!(
             r#"(module (import "env" "same" (func $same (param {name}) (result {name})))
                 (func (export "main") (result i32)
@@ -169,17 +171,18 @@ fn workers(add: &str) -> String {
 /// What a page's JavaScript does for wasm-bindgen-rayon.
 fn start_workers(calls: &Arc<AtomicU32>) -> HostImport {
     let calls = Arc::clone(calls);
-    let params = [ValType::I32, ValType::I32];
-    HostImport::new("wbg", "startWorkers", params, None, move |guest, args| {
-        calls.fetch_add(1, Ordering::Relaxed);
-        for _ in 0..args[0] {
-            guest.spawn(
-                ["__wbindgen_start", "wbg_rayon_start_worker"],
-                [args[1] as u32],
-            );
-        }
-        Ok(0)
-    })
+    type Two = (u32, u32);
+    HostImport::wrap(
+        "wbg",
+        "startWorkers",
+        move |guest, (count, receiver): Two| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            for _ in 0..count {
+                guest.spawn(["__wbindgen_start", "wbg_rayon_start_worker"], [receiver]);
+            }
+            Ok(())
+        },
+    )
 }
 
 const ADD_ATOMIC: &str = "(drop (i32.atomic.rmw.add offset=8 (local.get $receiver)
@@ -243,10 +246,9 @@ fn a_thread_that_cannot_be_made_traps_the_caller() {
         ),
     ];
     for (exports, args, why) in cases {
-        let params = [ValType::I32, ValType::I32];
-        let import = HostImport::new("wbg", "startWorkers", params, None, move |guest, _| {
+        let import = HostImport::wrap("wbg", "startWorkers", move |guest, (_, _): (u32, u32)| {
             guest.spawn(exports.iter().copied(), args.iter().copied());
-            Ok(0)
+            Ok(())
         });
         let program = program(&workers(ADD_ATOMIC), vec![import]).unwrap();
         let outcome = session::run(&program, RunOptions::default(), NullIo).unwrap();
@@ -316,7 +318,7 @@ fn page(asked: &Arc<AtomicU32>, early: bool) -> Driver {
             }
             [_, _, _, _] => Some(Call::new("sum", [0.5f64.to_bits()])),
             [.., sum] if !early || f64::from_bits(sum) == 28.5 => None,
-            _ => return Err("another sum".to_owned()),
+            _ => return Err(HostError::new("another sum")),
         })
     })
 }
@@ -356,7 +358,7 @@ fn a_driver_that_asks_for_what_is_not_there_traps_the_main_thread() {
     ] {
         let program = driven(Driver::new(move |guest, _| {
             if export == "!" {
-                return Err("no such page".to_owned());
+                return Err(HostError::new("no such page"));
             }
             assert!(guest.read(u32::MAX, 2).is_err());
             Ok(Some(Call::new(export, args.iter().copied())))

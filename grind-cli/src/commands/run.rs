@@ -19,7 +19,7 @@ use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use grind_runtime::analysis::{AnalysisOptions, Detect};
 use grind_runtime::explore::SeedRange;
-use grind_runtime::model::{Control, Ending, Entry, Limits, RunSpec, Schedule, Unfinished};
+use grind_runtime::model::{Control, Driven, Ending, Entry, Limits, RunSpec, Schedule, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, ProgramOptions};
 use grind_runtime::report::Report;
@@ -272,6 +272,7 @@ fn header(
         detail: Detail::default(),
         spec: options.spec.clone(),
         interceptors: program_options.interceptors.clone(),
+        driven: Driven::ByNobody,
     }
 }
 

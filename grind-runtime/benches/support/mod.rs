@@ -2,7 +2,9 @@
 
 use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
 use grind_runtime::machine::{self, MachineConfig, NullIo};
-use grind_runtime::model::{Ending, Event, EventKind, EventSink, NullSink, Strategy, ThreadId};
+use grind_runtime::model::{
+    Driven, Ending, Event, EventKind, EventSink, NullSink, Strategy, ThreadId,
+};
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
 use grind_runtime::session::{self, RunOptions, TraceOutput};
 use grind_runtime::trace::{Detail, Header, ModuleHash, TraceWriter};
@@ -218,6 +220,7 @@ pub(crate) fn record(program: &Program, detail: Detail) -> Recorded {
         detail,
         spec: options.spec.clone(),
         interceptors: Vec::new(),
+        driven: Driven::ByNobody,
     };
     let counter = Counter::default();
     let output = Box::new(counter.clone()) as TraceOutput;

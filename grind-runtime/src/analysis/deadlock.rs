@@ -166,7 +166,7 @@ fn explain_thread(
     };
     let (by, missed) = match (&wants, on) {
         (Some(Wanted::Lock { .. } | Wanted::LockOfUnknown { .. }), _)
-        | (_, BlockedOn::Join { .. }) => (Vec::new(), None),
+        | (_, BlockedOn::Join { .. } | BlockedOn::Key { .. }) => (Vec::new(), None),
         (Some(Wanted::Condvar { condvar }), _) => notified(known.notifications, *condvar),
         (None, BlockedOn::Known { waiting, .. }) if waiting.kind != WaitKind::Condvar => {
             (waiting.by.clone(), None)
@@ -232,7 +232,7 @@ fn object(thread: &BlockedThread) -> Option<u32> {
         (Some(Wanted::Condvar { condvar }), _) => Some(*condvar),
         (None, BlockedOn::Known { waiting, .. }) => waiting.object,
         (None, BlockedOn::Futex { addr, .. }) => Some(*addr),
-        (None, BlockedOn::Join { .. }) => None,
+        (None, BlockedOn::Join { .. } | BlockedOn::Key { .. }) => None,
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `ThreadExit` | `ThreadJoin` | every thread API |
 //! | atomic store or read-modify-write | atomic load, read-modify-write or wait's comparison that reads a byte of it | WebAssembly threads, memory model: an access that is sequentially consistent and reads from another synchronises with it |
 //! | `Notify` that woke someone | `WaitEnd` of a thread that it woke | the same: a notify synchronises with the waits that it ends |
+//! | `HostWake` that woke someone | `HostWoken` of a thread that it woke | the machine, which lets it go on then |
 //! | `LockRelease`, `CondvarWait` | `LockAcquire`, `CondvarWake`; a shared acquire only from exclusive releases | mutual exclusion (POSIX 4.12, C11 7.26.4, Rust's `Mutex` and `RwLock`) |
 //! | `BarrierArrive` | `BarrierLeave` of the same round | every barrier |
 //! | `HappensBefore` | `HappensAfter` of the same object | POSIX 4.12 for semaphores and once; who annotates |
@@ -43,7 +44,7 @@
 use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
 use super::rounds::Rounds;
-use crate::model::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome};
+use crate::model::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome, WokenOn};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -209,7 +210,7 @@ pub(super) struct Order {
     objects: FxHashMap<u32, Released>,
     barriers: Rounds<Released>,
     /// By address, and who notified there.
-    futexes: FxHashMap<(u32, ThreadId), Arc<Snapshot>>,
+    wakes: FxHashMap<(WokenOn, ThreadId), Arc<Snapshot>>,
     ended: Option<DetectionEnd>,
     max_threads: u32,
     max_objects: usize,
@@ -243,7 +244,7 @@ impl Order {
             locks: FxHashMap::default(),
             objects: FxHashMap::default(),
             barriers: Rounds::default(),
-            futexes: FxHashMap::default(),
+            wakes: FxHashMap::default(),
             ended: None,
             max_threads: limits.threads,
             max_objects: limits.sync_objects,
@@ -373,10 +374,12 @@ impl Order {
                 outcome: WaitOutcome::Woken,
                 by: Some(by),
                 ..
-            } => self
-                .futexes
-                .get(&(addr, by))
+            } => (self.wakes.get(&(WokenOn::Futex(addr), by)))
                 .is_none_or(|snapshot| thread.acquire(snapshot, limit)),
+            EventKind::HostWoken { key, by: Some(by) } => {
+                (self.wakes.get(&(WokenOn::Key(key), by)))
+                    .is_none_or(|snapshot| thread.acquire(snapshot, limit))
+            }
             EventKind::LockAcquire {
                 lock,
                 mode: LockMode::Exclusive,
@@ -453,7 +456,13 @@ impl Order {
                 self.check_objects();
             }
             EventKind::Notify { addr, woken, .. } if woken > 0 => {
-                self.futexes.insert((addr, event.thread), thread.publish());
+                let on = (WokenOn::Futex(addr), event.thread);
+                self.wakes.insert(on, thread.publish());
+                self.check_objects();
+            }
+            EventKind::HostWake { key, woken } if woken > 0 => {
+                let on = (WokenOn::Key(key), event.thread);
+                self.wakes.insert(on, thread.publish());
                 self.check_objects();
             }
             EventKind::LockRelease {
@@ -542,7 +551,7 @@ impl Order {
             + self.locks.len()
             + self.objects.len()
             + self.barriers.len()
-            + self.futexes.len();
+            + self.wakes.len();
         if objects > self.max_objects {
             self.ended = Some(DetectionEnd::SyncObjects(self.max_objects));
         }

@@ -7,8 +7,8 @@
 use super::InteropError;
 use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
 use crate::model::{
-    Event, EventKind, LockMode, Record, RecordBuffer, RunSpec, Schedule, Strategy, ThreadEnd,
-    ThreadId,
+    Driven, Event, EventKind, LockMode, Record, RecordBuffer, RunSpec, Schedule, Strategy,
+    ThreadEnd, ThreadId,
 };
 use crate::predict::well_formed::WellFormed;
 use crate::predict::{Event as Foreign, Op, Operand, Source};
@@ -125,6 +125,7 @@ fn header(from: &str) -> Header {
             ..RunSpec::default()
         },
         interceptors: Vec::new(),
+        driven: Driven::ByNobody,
     }
 }
 

@@ -26,6 +26,9 @@ enum Line<'a> {
     Random {
         bits: u64,
     },
+    Act {
+        tick: u64,
+    },
     Input {
         bytes: usize,
     },
@@ -86,6 +89,7 @@ pub fn write<R: Read>(mut trace: TraceReader<R>, mut out: impl Write) -> Result<
             })?,
             Entry::Random(bits) => line(Line::Random { bits })?,
             Entry::Input(bytes) => line(Line::Input { bytes: bytes.len() })?,
+            Entry::Act { tick, .. } => line(Line::Act { tick })?,
             Entry::Records(thread) => {
                 for record in trace.records().iter() {
                     if let Some(record) = of_record(&sites, thread, record) {

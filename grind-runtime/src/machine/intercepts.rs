@@ -13,7 +13,9 @@ use super::stdio;
 use super::thread::Thread;
 use super::waits;
 use crate::model::{EventKind, LockMode, ObjectAct, ObjectKind, RangeOrigin, ThreadId};
+use crate::program::Program;
 use crate::program::interceptors::{Interceptor, Role, TextEnd};
+use rustc_hash::FxHashMap;
 
 /// An intercepted function that a thread is in.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +51,24 @@ impl From<&Interceptor> for Function {
 /// What outlives a call.
 #[derive(Debug, Default)]
 pub(super) struct Intercepts {
+    /// The functions of the program, by index.
+    functions: FxHashMap<u32, Function>,
     pub(super) holders: Holders,
     pub(super) handles: Handles,
     /// Blocks whose end is not known yet, since a reallocation that fails leaves them alive.
     reallocating: Vec<Reallocating>,
+}
+
+impl Intercepts {
+    pub(super) fn new(program: &Program) -> Intercepts {
+        let functions = program.interceptors().iter();
+        Intercepts {
+            functions: functions
+                .map(|(index, interceptor)| (*index, Function::from(interceptor)))
+                .collect(),
+            ..Intercepts::default()
+        }
+    }
 }
 
 /// A thread is in a function that ends this block if it succeeds.
@@ -83,8 +99,18 @@ fn inside(state: &State) -> impl Iterator<Item = Role> {
     roles.filter(|role| role.hides())
 }
 
+/// The current thread enters the function of this index.
+pub(super) fn enter_index(state: &mut State, memory: &[u8], index: u32, args: [u32; 4]) {
+    const HIDDEN: Function = Function {
+        role: Role::Hide { callbacks: false },
+        object: None,
+    };
+    let known = state.intercepts.functions.get(&index).copied();
+    enter(state, memory, known.unwrap_or(HIDDEN), args);
+}
+
 /// An intercepted function is entered.
-pub(super) fn enter(state: &mut State, memory: &[u8], function: Function, mut args: [u32; 4]) {
+fn enter(state: &mut State, memory: &[u8], function: Function, mut args: [u32; 4]) {
     let Function { role, object } = function;
     waits::enter(state, memory, role, &mut args);
     names::enter(state, memory, role, args);

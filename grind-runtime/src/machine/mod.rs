@@ -4,32 +4,42 @@
 
 mod abi;
 mod atomics;
+mod calls;
 mod clock;
+mod embedded;
 mod engine;
+mod entry;
 mod formats;
-mod futex;
 mod handles;
 mod holders;
+mod hooks;
 mod input;
+mod instances;
 mod intercepts;
 pub mod io;
 mod last_words;
 mod lock_words;
 mod names;
 mod ops;
+mod pending;
+mod run;
 mod scopes;
 mod state;
 mod stdio;
 mod thread;
 mod trap;
+mod value;
+mod waiters;
 mod waits;
 
-pub use engine::{Session, Value};
-pub use io::{BufferIo, HostIo, NullIo};
+pub use calls::Session;
+pub use io::{BufferIo, DriverAct, HostIo, NullIo};
+pub use run::{ActError, Machine, Pause};
 pub use trap::Trap;
+pub use value::Value;
 
 use crate::model::sites::SiteId;
-use crate::model::{Control, Ending, EventSink, LimitReached, RunSpec, Slice, ThreadId};
+use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Slice, ThreadId};
 use crate::program::Program;
 use crate::schedule::Scheduler;
 use std::collections::BTreeSet;
@@ -49,6 +59,10 @@ pub struct MachineConfig {
     pub control: Arc<Control>,
     /// See [`FUEL`].
     pub fuel: u64,
+    /// The engine by name, or the one that is usual.
+    pub engine: Option<String>,
+    /// Whether whoever has the [`Machine`] acts in the run.
+    pub driven: Driven,
 }
 
 /// Fuel given to a thread at a time, about as many instructions: a thread that touches no memory is interrupted after a
@@ -71,7 +85,16 @@ impl MachineConfig {
             io,
             control: Arc::default(),
             fuel: FUEL,
+            engine: None,
+            driven: Driven::ByNobody,
         }
+    }
+
+    /// Whoever has the [`Machine`] acts in the run.
+    #[must_use]
+    pub fn driven(mut self, driven: Driven) -> MachineConfig {
+        self.driven = driven;
+        self
     }
 }
 
@@ -105,6 +128,14 @@ pub enum MachineError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// There is no engine of this name.
+    #[error("there is no engine `{name}` in this grind, which has {}", built_in.join(", "))]
+    UnknownEngine {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        built_in: Vec<&'static str>,
+    },
     /// The directories that are given are not those that the run names.
     #[error("the run names {named} directories, and {given} are given, or others")]
     Directories {
@@ -126,6 +157,14 @@ pub enum MachineError {
         events: u64,
         /// Whether the thread can run.
         runnable: bool,
+    },
+    /// The log of a driven run has an act that was refused: it is of another run.
+    #[error("what the driver did at tick {tick} of the log cannot be done in this run: {why}")]
+    Act {
+        /// When.
+        tick: u64,
+        /// Why it was refused.
+        why: ActError,
     },
     /// A data segment does not fit into memory.
     #[error("a data segment of {len} bytes at 0x{address:x} does not fit into the initial memory")]
@@ -213,5 +252,5 @@ pub struct RunStats {
 /// # Errors
 /// [`MachineError`] if it cannot be started. Whatever the guest does afterwards is in the [`RunResult`].
 pub fn run(program: &Program, config: MachineConfig) -> Result<RunResult, MachineError> {
-    engine::run(program, config)
+    Machine::new(program, config)?.run_to_the_end()
 }

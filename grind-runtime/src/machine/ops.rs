@@ -7,14 +7,14 @@
 use super::Trap;
 use super::abi::{Ctx, HostFn};
 use super::atomics;
+use super::embedded;
 use super::lock_words::{self, Done};
 use super::scopes;
 use super::state::State;
-use super::thread::{Block, Way};
+use super::thread::Block;
 use crate::model::sites::SiteId;
 use crate::model::{AtomicKind, EventKind, LimitReached, RangeOrigin, ThreadId, WaitOutcome};
 use crate::program::AtomicOp;
-use crate::program::embedder::{Call, Driver, Touch};
 
 /// Bytes of a page of memory.
 const PAGE: u64 = 65_536;
@@ -219,93 +219,9 @@ pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
                 reply
             }
         }
-        Op::Embedded { import, args } => embedded(state, memory, import, &args),
+        Op::Embedded { import, args } => embedded::call(state, memory, import, args),
         Op::Joined { child } => super::abi::joined(&mut Ctx { state, memory }, child),
     }
-}
-
-/// Does what a function of the embedder does, or did when the run was recorded.
-fn embedded(state: &mut State, memory: &mut [u8], import: u32, args: &[u64]) -> Reply {
-    let import = state.embedder[import as usize].clone();
-    if state.host().is_none() {
-        return Reply::Block(Block::Exited, None);
-    }
-    let effects = state.io.embedded(&mut || import.call(memory, args));
-    if let Err(why) = touch(state, memory, effects.touched) {
-        return Reply::Trap(Trap::Embedder(why));
-    }
-    match effects.result {
-        Ok(value) => Reply::Value(value),
-        Err(why) => Reply::Trap(Trap::Embedder(why)),
-    }
-}
-
-/// What the main thread calls next, if the embedder decides.
-///
-/// # Errors
-/// Why the thread traps.
-pub(super) fn next_call(
-    state: &mut State,
-    memory: &mut [u8],
-    driver: &Driver,
-    results: &[u64],
-) -> Result<Option<Call>, Trap> {
-    let effects = state.io.embedded(&mut || driver.next(memory, results));
-    touch(state, memory, effects.touched).map_err(Trap::Embedder)?;
-    effects.result.map_err(Trap::Embedder)?;
-    Ok(effects.call)
-}
-
-/// Does to the guest what the embedder did, or did when the run was recorded.
-fn touch(state: &mut State, memory: &mut [u8], touched: Vec<Touch>) -> Result<(), String> {
-    for touch in touched {
-        let (addr, len, write) = match touch {
-            Touch::Read { addr, len } => (addr, len, false),
-            Touch::Write { addr, bytes } => {
-                if let Some(target) = memory
-                    .get_mut(addr as usize..)
-                    .and_then(|rest| rest.get_mut(..bytes.len()))
-                {
-                    target.copy_from_slice(&bytes);
-                }
-                (addr, bytes.len() as u32, true)
-            }
-            Touch::Spawn { exports, args } => {
-                spawn_exports(state, exports, args)?;
-                continue;
-            }
-        };
-        if len > 0 {
-            state.accesses(RangeOrigin::Host, addr, len, write);
-        }
-    }
-    Ok(())
-}
-
-/// A function of the embedder created a thread that calls these exports.
-fn spawn_exports(state: &mut State, exports: Vec<String>, args: Vec<u32>) -> Result<(), String> {
-    let Some((last, first)) = exports.split_last() else {
-        return Err("a thread without a function".to_owned());
-    };
-    let wanted = (first.iter().map(|name| (name, 0))).chain([(last, args.len())]);
-    for (name, given) in wanted {
-        match state.entries.get(name) {
-            Some(&params) if params == Some(given) => {}
-            Some(_) => return Err(format!("the export `{name}` does not take {given} `i32`")),
-            None => return Err(format!("there is no exported function `{name}`")),
-        }
-    }
-    let way = Way {
-        exports,
-        args,
-        stack: None,
-    };
-    let child = state
-        .spawn(way)
-        .map_err(|_| "too many threads".to_owned())?;
-    // Nobody has a number by which to join it.
-    state.threads[child.0 as usize].detached = true;
-    Ok(())
 }
 
 fn locate(state: &State, site: SiteId, base: u32) -> (u64, u8) {

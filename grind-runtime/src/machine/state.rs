@@ -2,22 +2,23 @@
 
 use super::abi::Descriptors;
 use super::clock::Clock;
-use super::engine::Instances;
-use super::futex::Futexes;
 use super::input::InputWaiters;
+use super::instances::Instances;
 use super::intercepts::Intercepts;
 use super::io::HostIo;
 use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
+use super::pending::View;
 use super::scopes::Scopes;
 use super::stdio;
-use super::thread::{Block, Stack, Status, Thread, TlsLayout, Way};
+use super::thread::{Block, Stack, Status, Thread, ThreadEntry, TlsLayout, Woken};
+use super::waiters::Waiters;
 use super::waits::{self, Waits};
 use super::{MachineConfig, MachineError, Trap, TrapReport};
 use crate::model::limits::TOTAL_THREADS;
 use crate::model::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::model::{
-    AFTERWARDS, Control, Ending, Event, EventKind, EventSink, Flow, LimitReached, Limits,
+    AFTERWARDS, Control, Driven, Ending, Event, EventKind, EventSink, Flow, LimitReached, Limits,
     RangeOrigin, Record, Records, SINGLE, Slice, ThreadEnd, ThreadId, Unfinished, WORK_AFTERWARDS,
     WaitOutcome, region,
 };
@@ -25,7 +26,7 @@ use crate::program::embedder::{HostImport, ValType};
 use crate::program::imports::ThreadAbi;
 use crate::program::{Program, RING_END};
 use crate::schedule::{Point, PointKind, Scheduler};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use threadlink::abi::Errno;
 
@@ -52,7 +53,8 @@ pub(super) struct State {
     runnable: Vec<ThreadId>,
     /// Threads that have not ended.
     alive: u32,
-    pub(super) futexes: Futexes,
+    pub(super) futexes: Waiters<u32>,
+    pub(super) keys: Waiters<u64>,
     pub(super) input: InputWaiters,
     pub(super) clock: Clock,
     pub(super) scheduler: Box<dyn Scheduler>,
@@ -77,6 +79,18 @@ pub(super) struct State {
     pub(super) tls_layout: Option<TlsLayout>,
     pub(super) traps: Vec<TrapReport>,
     pub(super) ending: Option<Ending>,
+    /// The driver may still act.
+    outside: bool,
+    /// Places so far at which it can.
+    pub(super) tick: u64,
+    /// The next at which it does, for all that is known.
+    pub(super) pause_at: u64,
+    /// The run is at such a place, and is to be left there.
+    pub(super) paused: bool,
+    /// Nobody can go on before the driver acts, or time passes.
+    pub(super) idle: bool,
+    /// Threads of the driver that have ended, which it was not told.
+    pub(super) ended_of_driver: VecDeque<ThreadId>,
     /// What the scheduler decided that it could not.
     pub(super) wrong_decision: Option<MachineError>,
     pub(super) control: Arc<Control>,
@@ -115,6 +129,8 @@ pub(super) enum Verdict {
     Value(u64),
     /// Suspend the thread.
     Suspend,
+    /// Suspend the thread, which goes on when the driver has acted: nothing in the guest tells.
+    Pause,
     /// Suspend the thread, and run this export on it before it goes on with the last of [`Thread::after_calls`].
     Call {
         export: &'static str,
@@ -132,9 +148,9 @@ pub(super) enum Verdict {
 fn entries(program: &Program) -> BTreeMap<String, Option<usize>> {
     let info = program.info();
     let params = |name| {
-        let ty = info.function_type(info.exported_function(name)?)?;
-        let i32s = ty.params().iter().all(|ty| *ty == ValType::I32);
-        i32s.then_some(ty.params().len())
+        let params = info.params_of_export(name)?;
+        let i32s = params.iter().all(|ty| *ty == ValType::I32);
+        i32s.then_some(params.len())
     };
     // Nobody else asks.
     let wanted = !program.embedder().is_empty() || program.driver().is_some();
@@ -148,12 +164,12 @@ impl State {
         let spec = config.spec;
         State {
             sites: Arc::clone(program.sites()),
-            threads: vec![Thread::new(Way {
+            threads: vec![Thread::new(ThreadEntry {
                 exports: entry,
                 args: Vec::new(),
                 stack: None,
             })],
-            intercepts: Intercepts::default(),
+            intercepts: Intercepts::new(program),
             lock_words: LockWords::new(Arc::clone(program.lock_sites())),
             scopes: Scopes::default(),
             waits: Waits::default(),
@@ -162,7 +178,8 @@ impl State {
             current: ThreadId(0),
             runnable: vec![ThreadId(0)],
             alive: 1,
-            futexes: Futexes::default(),
+            futexes: Waiters::default(),
+            keys: Waiters::default(),
             input: InputWaiters::default(),
             clock: Clock::default(),
             scheduler: config.scheduler,
@@ -182,6 +199,12 @@ impl State {
             tls_layout: None,
             traps: Vec::new(),
             ending: None,
+            outside: config.driven != Driven::ByNobody,
+            tick: 0,
+            pause_at: u64::MAX,
+            paused: false,
+            idle: false,
+            ended_of_driver: VecDeque::new(),
             wrong_decision: None,
             control: config.control,
             batch: Vec::with_capacity(RING_WORDS as usize),
@@ -385,10 +408,9 @@ impl State {
             return Verdict::Stop;
         }
         let expired = self.remaining < SINGLE;
-        if expired && self.switches_away(PointKind::Expired, &Op::Drained) {
-            return Verdict::Suspend;
-        }
-        Verdict::Value(u64::from(self.next_slot()))
+        let switched = expired && self.switches_away(PointKind::Expired, &Op::Drained);
+        self.left(switched, &Op::Drained)
+            .unwrap_or_else(|| Verdict::Value(u64::from(self.next_slot())))
     }
 
     /// The current thread asks for an operation. Returns `None` if it is its turn to carry it out.
@@ -398,7 +420,28 @@ impl State {
         }
         self.clock.call();
         let others_first = op.is_sync() && self.switches_away(PointKind::Sync, op);
-        others_first.then_some(Verdict::Suspend)
+        self.left(others_first, op)
+    }
+
+    /// Whether the current thread, which was to go on with `op`, leaves the guest: because another one was chosen, or the driver wants
+    /// to act.
+    fn left(&mut self, switched: bool, op: &Op) -> Option<Verdict> {
+        let due = self.due();
+        if switched {
+            return Some(Verdict::Suspend);
+        }
+        due.then(|| {
+            self.thread_mut().status = Status::Ready(op.clone());
+            Verdict::Pause
+        })
+    }
+
+    /// The run is at a place where the driver can act. Returns whether it may want to.
+    fn due(&mut self) -> bool {
+        self.tick += 1;
+        let due = self.tick >= self.pause_at || self.control.interrupted();
+        self.paused |= due;
+        due
     }
 
     /// Carries an operation of the current thread out; its turn has come.
@@ -465,8 +508,8 @@ impl State {
         self.reschedule();
     }
 
-    /// Asks the scheduler; `current` and its slice are new afterwards.
-    pub(super) fn point(&mut self, kind: PointKind) {
+    /// Asks the scheduler; `current` and its slice are new afterwards. A current thread that can go on does so with `op`.
+    pub(super) fn point(&mut self, kind: PointKind, op: Option<&Op>) {
         self.wake_expired();
         if self.observed.is_none() {
             self.look_for_input();
@@ -477,6 +520,12 @@ impl State {
             current,
             remaining: self.remaining,
             runnable: &self.runnable,
+            threads: &View {
+                threads: &self.threads,
+                current: current.zip(op),
+                sites: &self.sites,
+                embedder: &self.embedder,
+            },
         });
         let runnable = self.runnable.binary_search(&slice.thread).is_ok();
         if !runnable || slice.words == 0 {
@@ -495,7 +544,7 @@ impl State {
     /// Asks the scheduler; if it picks another thread, the current one will go on with `op`.
     fn switches_away(&mut self, kind: PointKind, op: &Op) -> bool {
         let before = self.current;
-        self.point(kind);
+        self.point(kind, Some(op));
         let switched = self.current != before;
         if switched {
             self.threads[before.0 as usize].status = Status::Ready(op.clone());
@@ -526,12 +575,27 @@ impl State {
                     return;
                 }
                 self.wait_for_input();
+            } else if self.waits_for_driver() {
+                if !std::mem::replace(&mut self.idle, true) {
+                    self.due();
+                }
+                return;
             } else if !self.clock.jump() {
                 return self.deadlock();
             }
             self.wake_expired();
         }
-        self.point(PointKind::Blocked);
+        self.idle = false;
+        self.point(PointKind::Blocked, None);
+    }
+
+    /// Whether it is for the driver to say how it goes on, where no thread can.
+    fn waits_for_driver(&self) -> bool {
+        let for_it = |thread: &Thread| match thread.status {
+            Status::Blocked { on, .. } => matches!(on, Block::Key { .. } | Block::Driver),
+            _ => false,
+        };
+        self.outside && self.observed.is_none() && self.threads.iter().any(for_it)
     }
 
     fn deadlock(&mut self) {
@@ -561,7 +625,12 @@ impl State {
                     self.input.forget(thread);
                     self.try_again(thread);
                 }
-                Block::Join { .. } | Block::Exited => {}
+                Block::Key { key } => {
+                    self.keys.forget(key, thread);
+                    self.threads[thread.0 as usize].woken = Some(Woken::DeadlinePassed);
+                    self.try_again(thread);
+                }
+                Block::Join { .. } | Block::Driver | Block::Exited => {}
             }
         }
     }
@@ -629,13 +698,14 @@ impl State {
         if !self.stopping() {
             self.remaining = 0;
             self.switches_away(PointKind::Expired, &Op::Refuelled);
+            self.due();
         }
     }
 
     // ---- threads -------------------------------------------------------------------------------
 
     /// Creates a thread that is ready to run.
-    pub(super) fn spawn(&mut self, entry: Way) -> Result<ThreadId, Errno> {
+    pub(super) fn spawn(&mut self, entry: ThreadEntry) -> Result<ThreadId, Errno> {
         let scope = self.thread_mut().scope.take();
         let name = self.thread_mut().names_next.take();
         if self.alive >= self.limits.threads || self.threads.len() >= TOTAL_THREADS as usize {
@@ -648,7 +718,12 @@ impl State {
         }
         self.alive += 1;
         let child = ThreadId(self.threads.len() as u32);
-        self.threads.push(Thread::new(entry));
+        let mut thread = Thread::new(entry);
+        let current = self.current;
+        let parent = self.thread_mut();
+        thread.origin = (current, parent.children);
+        parent.children += 1;
+        self.threads.push(thread);
         self.runnable.push(child);
         self.thread_mut().last_child = Some(child);
         if let Some(scope) = scope {
@@ -668,7 +743,7 @@ impl State {
         self.current = ThreadId(0);
         self.alive += u32::from(self.thread().ended());
         self.make_ready(ThreadId(0), Op::Start);
-        self.point(PointKind::Blocked);
+        self.point(PointKind::Blocked, None);
         self.current = ThreadId(0);
     }
 
@@ -692,7 +767,7 @@ impl State {
     /// The current thread's entry returned.
     pub(super) fn returned(&mut self) {
         self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
-        self.ended(Status::Returned);
+        self.ended(self.current, Status::Returned);
         if self.current == ThreadId(0) && self.unfinished != Unfinished::Wait {
             self.finish(Ending::Returned);
         }
@@ -715,7 +790,7 @@ impl State {
             site,
         }));
         self.traps.push(TrapReport { thread, trap, site });
-        self.ended(Status::Trapped);
+        self.ended(thread, Status::Trapped);
         if thread == ThreadId(0) || self.trap_ends_all {
             self.end(Ending::Trapped);
         }
@@ -766,14 +841,97 @@ impl State {
         }
     }
 
-    fn ended(&mut self, status: Status) {
-        let thread = self.current;
-        self.thread_mut().end(status);
+    fn ended(&mut self, thread: ThreadId, status: Status) {
+        let ended = &mut self.threads[thread.0 as usize];
+        ended.end(status);
+        let (of_driver, joiners) = (ended.of_driver, std::mem::take(&mut ended.joiners));
         self.not_runnable(thread);
         self.alive -= 1;
         self.control.thread_ended();
-        for joiner in std::mem::take(&mut self.thread_mut().joiners) {
+        if of_driver {
+            self.ended_of_driver.push_back(thread);
+            self.due();
+        }
+        for joiner in joiners {
             self.make_ready(joiner, Op::Joined { child: thread });
+        }
+    }
+
+    // ---- the driver ----------------------------------------------------------------------------
+
+    /// Whether the driver can still act.
+    pub(super) fn outside(&self) -> bool {
+        self.outside
+    }
+
+    /// Learns when the driver acts next.
+    pub(super) fn expect_act(&mut self) {
+        self.pause_at = self.io.next_act().map_or(u64::MAX, |(tick, _)| tick);
+        self.paused |= self.tick >= self.pause_at;
+    }
+
+    /// The main thread begins, and runs nothing: the driver acts as it.
+    pub(super) fn main_is_the_driver(&mut self) {
+        self.emit(EventKind::ThreadStart);
+        self.thread_mut().status = Status::Blocked {
+            on: Block::Driver,
+            deadline: None,
+        };
+        self.not_runnable(ThreadId(0));
+        self.idle = true;
+    }
+
+    /// Lets the main thread do something, whoever has the turn.
+    pub(super) fn as_main<R>(&mut self, act: impl FnOnce(&mut State) -> R) -> R {
+        let current = std::mem::replace(&mut self.current, ThreadId(0));
+        let done = act(self);
+        self.current = current;
+        done
+    }
+
+    /// The driver does nothing any more.
+    pub(super) fn driver_ends(&mut self) {
+        self.outside = false;
+        let is_main = matches!(
+            self.threads[0].status,
+            Status::Blocked {
+                on: Block::Driver,
+                ..
+            }
+        );
+        if is_main {
+            let current = std::mem::replace(&mut self.current, ThreadId(0));
+            self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
+            self.ended(ThreadId(0), Status::Returned);
+            if self.unfinished != Unfinished::Wait {
+                self.finish(Ending::Returned);
+            }
+            self.end_with_the_last();
+            self.current = current;
+        }
+    }
+
+    /// A thread ends where it is. It is alive, and not the main one.
+    pub(super) fn abort(&mut self, thread: ThreadId) {
+        if let Status::Blocked { on, deadline } = self.threads[thread.0 as usize].status {
+            if let Some(deadline) = deadline {
+                self.clock.disarm(deadline, thread);
+            }
+            match on {
+                Block::Futex { addr, .. } => self.futexes.forget(addr, thread),
+                Block::Key { key } => self.keys.forget(key, thread),
+                Block::Input => self.input.forget(thread),
+                Block::Join { thread: child } => {
+                    (self.threads[child.0 as usize].joiners).retain(|&joiner| joiner != thread);
+                }
+                Block::Sleep | Block::Driver | Block::Exited => {}
+            }
+        }
+        self.emit_for(thread, EventKind::ThreadExit(ThreadEnd::Cancelled));
+        self.ended(thread, Status::Aborted);
+        self.end_with_the_last();
+        if thread == self.current {
+            self.reschedule();
         }
     }
 

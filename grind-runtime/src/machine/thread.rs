@@ -20,6 +20,10 @@ pub(super) enum Block {
     Sleep,
     /// Standard input.
     Input,
+    /// Somebody who wakes who waits for this key, in a function of the embedder.
+    Key { key: u64 },
+    /// Nothing of the guest: it is the main thread of a machine whose driver acts as that.
+    Driver,
     /// Nothing: it called exit, or wanted the host when the run had ended, and others are observed.
     Exited,
 }
@@ -37,6 +41,17 @@ pub(super) enum Status {
     Returned,
     /// It trapped.
     Trapped,
+    /// The driver ended it.
+    Aborted,
+}
+
+/// Why a thread that waited for a key goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    /// Somebody woke it: a thread, or somebody outside of the guest.
+    By { key: u64, waker: Option<ThreadId> },
+    /// Its deadline passed.
+    DeadlinePassed,
 }
 
 /// Memory the host allocated for a thread through the guest's allocator (Wasmgrind guests).
@@ -61,11 +76,11 @@ pub(super) struct TlsLayout {
 
 /// How a thread enters the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct ThreadEntry {
     /// Exports to call, one after the other.
     pub(super) exports: Vec<String>,
-    /// Arguments of the last.
-    pub(super) args: Vec<u32>,
+    /// Arguments of the last, as bits.
+    pub(super) args: Vec<u64>,
     pub(super) stack: Option<HostStack>,
 }
 
@@ -103,7 +118,7 @@ impl Stack {
 #[derive(Debug)]
 pub(super) struct Thread {
     pub(super) status: Status,
-    pub(super) entry: Way,
+    pub(super) entry: ThreadEntry,
     /// Nobody may join it any more.
     pub(super) detached: bool,
     /// Ring slot of the first record not yet drained.
@@ -130,12 +145,20 @@ pub(super) struct Thread {
     pub(super) trap_site: Option<SiteId>,
     /// What it wrote to standard error.
     pub(super) last_words: LastWords,
+    /// Why a function of the embedder is called again.
+    pub(super) woken: Option<Woken>,
+    /// The driver created it, and is told of its end.
+    pub(super) of_driver: bool,
+    /// Who created it, and how many that one had created before.
+    pub(super) origin: (ThreadId, u32),
+    /// How many threads it created.
+    pub(super) children: u32,
     /// Who waits for its end.
     pub(super) joiners: Vec<ThreadId>,
 }
 
 impl Thread {
-    pub(super) fn new(entry: Way) -> Self {
+    pub(super) fn new(entry: ThreadEntry) -> Self {
         Thread {
             stack: (entry.stack).map_or_else(Stack::default, |stack| Stack::from(stack.top)),
             status: Status::Ready(Op::Start),
@@ -152,6 +175,10 @@ impl Thread {
             after_calls: Vec::new(),
             trap_site: None,
             last_words: LastWords::default(),
+            woken: None,
+            of_driver: false,
+            origin: (ThreadId(0), 0),
+            children: 0,
             joiners: Vec::new(),
         }
     }
@@ -167,7 +194,10 @@ impl Thread {
     }
 
     pub(super) fn ended(&self) -> bool {
-        matches!(self.status, Status::Returned | Status::Trapped)
+        matches!(
+            self.status,
+            Status::Returned | Status::Trapped | Status::Aborted
+        )
     }
 
     /// The handle that it waits for in an intercepted function which joins.
@@ -197,6 +227,10 @@ impl Thread {
                 on: Block::Join { thread },
                 deadline: None,
             } => Some(BlockedOn::Join { thread }),
+            Status::Blocked {
+                on: Block::Key { key },
+                deadline: None,
+            } => Some(BlockedOn::Key { key }),
             _ => None,
         }
     }

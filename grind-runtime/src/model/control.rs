@@ -11,6 +11,8 @@ pub struct Control {
     pass: AtomicU32,
     /// Passes before this one are to stop.
     stopped_before: AtomicU32,
+    /// The run is to be left at the next place where its driver can act.
+    interrupted: AtomicBool,
     /// A guest has begun to run.
     begun: AtomicBool,
     words: AtomicU64,
@@ -26,6 +28,21 @@ impl Control {
     /// Asks this pass to end, if it has not, and no later one.
     pub fn stop_pass(&self, pass: u32) {
         self.stopped_before.fetch_max(pass + 1, Ordering::Relaxed);
+    }
+
+    /// Asks a run that is driven to come back to its driver, at the next scheduling point or end of a slice.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// It came back.
+    pub(crate) fn take_interrupt(&self) -> bool {
+        self.interrupted.swap(false, Ordering::Relaxed)
     }
 
     /// The present pass.

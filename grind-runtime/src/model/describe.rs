@@ -20,6 +20,8 @@ impl EventKind {
             EventKind::ThreadStart => "thread-start",
             EventKind::ThreadExit(_) => "thread-exit",
             EventKind::ThreadCreate { .. } => "thread-create",
+            EventKind::HostWake { .. } => "host-wake",
+            EventKind::HostWoken { .. } => "host-woken",
             EventKind::ThreadJoin { .. } => "thread-join",
             EventKind::ThreadJoinable { .. } => "thread-joinable",
             EventKind::ThreadDetach { .. } => "thread-detach",
@@ -107,6 +109,11 @@ impl Display for EventKind {
             | EventKind::ThreadDetach { child }
             | EventKind::ThreadDone { child }
             | EventKind::HandleMisuse { child, .. } => write!(f, " {child}"),
+            EventKind::HostWake { key, woken } => write!(f, " {key} woke {woken}"),
+            EventKind::HostWoken { key, by } => {
+                write!(f, " {key}")?;
+                by.iter().try_for_each(|by| write!(f, " by {by}"))
+            }
             EventKind::ThreadName { of, name } => write!(f, " {of} {name:?}"),
             EventKind::Panicked { message } => write!(f, " {message:?}"),
             EventKind::Atomic { addr, width, .. } | EventKind::WaitBegin { addr, width, .. } => {
@@ -207,6 +214,7 @@ impl Display for EventKind {
                         write!(f, " {thread} on 0x{addr:x}")
                     }
                     BlockedOn::Join { thread: child } => write!(f, " {thread} on {child}"),
+                    BlockedOn::Key { key } => write!(f, " {thread} on key {key}"),
                 })
             }
         }

@@ -30,6 +30,19 @@ pub enum Unfinished {
     Observe,
 }
 
+/// Who acts in a run besides the guest: a driver, between two turns of its threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Driven {
+    /// Nobody.
+    #[default]
+    ByNobody,
+    /// A driver that wakes and ends threads; the main thread runs the guest's entry.
+    FromOutside,
+    /// A driver that is the main thread: what it reads, writes, creates and joins is what the main thread does, which runs nothing of
+    /// the guest. Of the [`Entry`] only [`Entry::unfinished`] counts.
+    AsMainThread,
+}
+
 /// Virtual nanoseconds for which unfinished threads are observed: sleeps of a few seconds. ThreadSanitizer waits for one second (its
 /// `atexit_sleep_ms`) of real time.
 pub const AFTERWARDS: u64 = 5_000_000_000;

@@ -107,6 +107,15 @@ pub enum WaitOutcome {
     TimedOut,
 }
 
+/// What a thread is woken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WokenOn {
+    /// An address, by `memory.atomic.notify`.
+    Futex(u32),
+    /// A key of the embedder.
+    Key(u64),
+}
+
 /// How a thread ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ThreadEnd {
@@ -147,6 +156,11 @@ pub enum BlockedOn {
         /// What the function waits for.
         waiting: Waiting,
     },
+    /// Somebody who wakes those that wait for this key, in a function of the embedder.
+    Key {
+        /// The embedder's own number for it.
+        key: u64,
+    },
 }
 
 impl BlockedOn {
@@ -157,7 +171,7 @@ impl BlockedOn {
             BlockedOn::Futex { site, addr } | BlockedOn::Known { site, addr, .. } => {
                 Some((site, addr))
             }
-            BlockedOn::Join { .. } => None,
+            BlockedOn::Join { .. } | BlockedOn::Key { .. } => None,
         }
     }
 }
@@ -563,6 +577,21 @@ pub enum EventKind {
     },
     /// The thread ended the process: what threads do from here on is only observed.
     ProcessEnd,
+    /// In a function of the embedder, the thread wakes threads that wait in one.
+    HostWake {
+        /// What they wait for: a number of the embedder.
+        key: u64,
+        /// How many it woke.
+        woken: u32,
+    },
+    /// A thread that waited in a function of the embedder goes on, for somebody woke it. With `by`, everything up to that one's
+    /// [`EventKind::HostWake`] happens before what follows.
+    HostWoken {
+        /// What it waited for.
+        key: u64,
+        /// Who woke it, if that was a thread of the guest.
+        by: Option<ThreadId>,
+    },
 }
 
 impl EventKind {
@@ -596,7 +625,7 @@ pub enum Flow {
 }
 
 /// Takes what the machine observes. It cannot change guest state or the schedule; it can only end the run.
-pub trait EventSink: std::any::Any {
+pub trait EventSink: Send + std::any::Any {
     /// Records of one thread, in program order, oldest first.
     fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow;
 

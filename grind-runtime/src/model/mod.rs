@@ -17,12 +17,12 @@ pub mod sites;
 mod waiting;
 
 pub use control::Control;
-pub use entry::{AFTERWARDS, Ending, Entry, Unfinished, WORK_AFTERWARDS};
+pub use entry::{AFTERWARDS, Driven, Ending, Entry, Unfinished, WORK_AFTERWARDS};
 pub use event::*;
 pub use hash::EventHash;
 pub use limits::{LimitReached, Limits};
 pub(crate) use records::{MOST_SITES, Region, SINGLE, header, region};
 pub use records::{RecordBuffer, Records};
 pub use run_spec::{RunSpec, Schedule};
-pub use schedule::{Slice, Strategy};
+pub use schedule::{Operation, Slice, SpawnPath, Strategy};
 pub use waiting::{WaitKind, Waiting};

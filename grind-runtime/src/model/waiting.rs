@@ -38,6 +38,8 @@ pub enum WaitKind {
     Work,
     /// A job of a thread pool has to be finished.
     Job,
+    /// A function of the embedder has to be woken.
+    Host,
 }
 
 /// What a blocked thread waits for, as the functions that it is in tell.

@@ -12,6 +12,7 @@ use crate::model::locks::{Change, Held, LockState};
 use crate::model::sites::{SiteId, SiteKind, SiteTable};
 use crate::model::{
     AtomicKind, Event, EventKind, LockMode, ObjectAct, RangeOrigin, Records, ThreadId, WaitOutcome,
+    WokenOn,
 };
 use crate::trace::{Detail, Entry, TraceError, TraceReader};
 use rustc_hash::FxHashMap;
@@ -82,7 +83,7 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Condition {
     /// By a thread that woke others there.
-    Futex(u32, ThreadId),
+    Wake(WokenOn, ThreadId),
     /// A round of a barrier, by number; gathers what several signal.
     Round(u32),
     Condvar(u32),
@@ -464,13 +465,19 @@ impl Tracker {
                 by: Some(by),
                 ..
             } => {
-                steps.push(Step::Await(Condition::Futex(addr, by)));
+                steps.push(Step::Await(Condition::Wake(WokenOn::Futex(addr), by)));
             }
             EventKind::CondvarNotify { condvar, .. } => {
                 steps.push(Step::Signal(Condition::Condvar(condvar)));
             }
             EventKind::Notify { addr, woken, .. } if woken > 0 => {
-                steps.push(Step::Signal(Condition::Futex(addr, thread)));
+                steps.push(Step::Signal(Condition::Wake(WokenOn::Futex(addr), thread)));
+            }
+            EventKind::HostWake { key, woken } if woken > 0 => {
+                steps.push(Step::Signal(Condition::Wake(WokenOn::Key(key), thread)));
+            }
+            EventKind::HostWoken { key, by: Some(by) } => {
+                steps.push(Step::Await(Condition::Wake(WokenOn::Key(key), by)));
             }
             EventKind::Range {
                 origin: RangeOrigin::Bulk(_) | RangeOrigin::Host,

@@ -5,10 +5,10 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use grind_runtime::session::{RunOptions, self};
 //! use grind_runtime::machine::NullIo;
-//! use grind_runtime::program::embedder::{HostImport, ValType};
+//! use grind_runtime::program::embedder::HostImport;
 //! use grind_runtime::program::{Program, ProgramOptions};
 //!
-//! let answer = HostImport::new("env", "answer", [], Some(ValType::I32), |_, _| Ok(42));
+//! let answer = HostImport::wrap("env", "answer", |_, ()| Ok(42));
 //! let wasm = wat::parse_str(
 //!     r#"(module (import "env" "answer" (func $answer (result i32)))
 //!         (func (export "main") (result i32) (call $answer)))"#,
@@ -24,11 +24,12 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use wasmparser::ValType;
 
 /// What such a function does; see [`HostImport::new`].
-type Function = dyn Fn(&mut Guest<'_>, &[u64]) -> Result<u64, String> + Send + Sync;
+type Function = dyn Fn(&mut Guest<'_>, &[u64]) -> Result<Reply<u64>, HostError> + Send + Sync;
 
 /// A function that the embedder provides.
 #[derive(Clone)]
@@ -40,13 +41,221 @@ pub struct HostImport {
     function: Arc<Function>,
 }
 
+/// How the calling thread goes on. Besides this, a function can fail: then the thread traps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply<R = ()> {
+    /// With this result.
+    Return(R),
+    /// With this result, after others may have run.
+    Yield(R),
+    /// Not now: it waits until somebody [wakes](Guest::wake) those that wait for this key, or until so much virtual time has passed.
+    /// Then the function is called again, with the same arguments, and [`Guest::woken`] says why. Threads that wait for different keys
+    /// do not notice each other.
+    Block {
+        /// A number of the embedder's choice.
+        key: u64,
+        /// At the longest.
+        timeout: Option<Duration>,
+    },
+    /// Not at all: it has ended as if its entry had returned.
+    EndThread,
+    /// Not at all, nor does any other thread: the guest exits with this code.
+    Exit(i32),
+}
+
+/// Why a function is called again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// Somebody woke the thread.
+    Woken,
+    /// The time-out of its [`Reply::Block`] passed.
+    DeadlinePassed,
+}
+
+/// Why a function of the embedder failed. The calling thread traps with this as the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostError(String);
+
+impl HostError {
+    /// A failure, in words for whoever reads the report.
+    pub fn new(why: impl Into<String>) -> HostError {
+        HostError(why.into())
+    }
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Any error is one, in its own words; so that `?` can be used.
+impl<E: std::error::Error> From<E> for HostError {
+    fn from(error: E) -> HostError {
+        HostError(error.to_string())
+    }
+}
+
+/// A number that can be passed between the guest and a function of the embedder.
+pub trait HostNumber: Copy {
+    /// Its type in wasm.
+    const TYPE: ValType;
+
+    /// From its bits.
+    fn from_bits(bits: u64) -> Self;
+
+    /// Its bits.
+    fn bits(self) -> u64;
+}
+
+/// What a function of the embedder can take: a tuple of up to eight numbers.
+pub trait HostParams: Sized {
+    /// Their types.
+    fn types() -> Vec<ValType>;
+
+    /// From their bits.
+    fn from_bits(bits: &[u64]) -> Self;
+}
+
+/// What a function of the embedder can return: nothing, a number, or a [`Reply`] with one of these.
+pub trait HostResult {
+    /// Its type, if it is something.
+    const TYPE: Option<ValType>;
+
+    /// As bits.
+    fn reply(self) -> Reply<u64>;
+}
+
+impl HostResult for () {
+    const TYPE: Option<ValType> = None;
+
+    fn reply(self) -> Reply<u64> {
+        Reply::Return(0)
+    }
+}
+
+impl<R: HostResult> HostResult for Reply<R> {
+    const TYPE: Option<ValType> = R::TYPE;
+
+    fn reply(self) -> Reply<u64> {
+        match self {
+            Reply::Return(value) => value.reply(),
+            Reply::Yield(value) => match value.reply() {
+                Reply::Return(bits) => Reply::Yield(bits),
+                other => other,
+            },
+            Reply::Block { key, timeout } => Reply::Block { key, timeout },
+            Reply::EndThread => Reply::EndThread,
+            Reply::Exit(code) => Reply::Exit(code),
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty: $ty:ident, |$bits:ident| $from:expr, |$value:ident| $to:expr;)*) => {$(
+        impl HostNumber for $number {
+            const TYPE: ValType = ValType::$ty;
+
+            fn from_bits($bits: u64) -> Self {
+                $from
+            }
+
+            fn bits(self) -> u64 {
+                let $value = self;
+                $to
+            }
+        }
+
+        impl HostResult for $number {
+            const TYPE: Option<ValType> = Some(ValType::$ty);
+
+            fn reply(self) -> Reply<u64> {
+                Reply::Return(self.bits())
+            }
+        }
+    )*};
+}
+
+numbers! {
+    i32: I32, |bits| (bits as u32).cast_signed(), |value| u64::from(value.cast_unsigned());
+    u32: I32, |bits| bits as u32, |value| u64::from(value);
+    i64: I64, |bits| bits.cast_signed(), |value| value.cast_unsigned();
+    u64: I64, |bits| bits, |value| value;
+    f32: F32, |bits| f32::from_bits(bits as u32), |value| u64::from(value.to_bits());
+    f64: F64, |bits| f64::from_bits(bits), |value| value.to_bits();
+}
+
+macro_rules! params {
+    ($($($name:ident $index:literal)*;)*) => {$(
+        impl<$($name: HostNumber),*> HostParams for ($($name,)*) {
+            fn types() -> Vec<ValType> {
+                vec![$($name::TYPE),*]
+            }
+
+            fn from_bits(bits: &[u64]) -> Self {
+                ($($name::from_bits(bits.get($index).copied().unwrap_or(0)),)*)
+            }
+        }
+    )*};
+}
+
+impl HostParams for () {
+    fn types() -> Vec<ValType> {
+        Vec::new()
+    }
+
+    fn from_bits(_: &[u64]) -> Self {}
+}
+
+params! {
+    A 0;
+    A 0 B 1;
+    A 0 B 1 C 2;
+    A 0 B 1 C 2 D 3;
+    A 0 B 1 C 2 D 3 E 4;
+    A 0 B 1 C 2 D 3 E 4 F 5;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7;
+}
+
 impl HostImport {
-    /// A function that guests import as `name` of `module`. It comes before grind's own of that name.
+    /// A function that guests import as `name` of `module`. It comes before grind's own of that name. Its type is that of the closure,
+    /// which gets the arguments as a tuple.
     ///
-    /// The function is given the arguments as bits (an `i32` in the low half; types are those of `params`), and
-    /// returns the bits of the result, 0 if there is none. An error traps the calling thread. What it does to the guest
-    /// goes through [`Guest`]; what it does elsewhere happens once, even if the run is repeated to learn more
+    /// What it does to the guest goes through [`Guest`]; what it does elsewhere happens once, even if the run is repeated to learn more
     /// about a race, because its effects on the guest are recorded.
+    ///
+    /// ```
+    /// use grind_runtime::program::embedder::{HostError, HostImport, Reply, Wake};
+    ///
+    /// let add = HostImport::wrap("env", "add", |_, (a, b): (i32, i32)| {
+    ///     a.checked_add(b).ok_or_else(|| HostError::new("too much"))
+    /// });
+    /// // Waits for `post` of the same number.
+    /// let wait = HostImport::wrap("env", "wait", |guest, (number,): (u32,)| {
+    ///     Ok(match guest.woken() {
+    ///         None => Reply::Block { key: number.into(), timeout: None },
+    ///         Some(Wake::Woken | Wake::DeadlinePassed) => Reply::Return(()),
+    ///     })
+    /// });
+    /// let post = HostImport::wrap("env", "post", |guest, (number,): (u32,)| {
+    ///     guest.wake(number.into(), 1);
+    ///     Ok(())
+    /// });
+    /// # let _ = (add, wait, post);
+    /// ```
+    pub fn wrap<P: HostParams, R: HostResult>(
+        module: impl Into<String>,
+        name: impl Into<String>,
+        function: impl Fn(&mut Guest<'_>, P) -> Result<R, HostError> + Send + Sync + 'static,
+    ) -> HostImport {
+        HostImport::new(module, name, P::types(), R::TYPE, move |guest, args| {
+            function(guest, P::from_bits(args)).map(R::reply)
+        })
+    }
+
+    /// The same for a type that is known when the program runs: the arguments are bits (an `i32` in the low half; types are those of
+    /// `params`), and so is the result, 0 if there is none.
     ///
     /// # Panics
     /// If a parameter or the result is no number: vectors and references cannot be passed.
@@ -55,7 +264,10 @@ impl HostImport {
         name: impl Into<String>,
         params: impl IntoIterator<Item = ValType>,
         result: Option<ValType>,
-        function: impl Fn(&mut Guest<'_>, &[u64]) -> Result<u64, String> + Send + Sync + 'static,
+        function: impl Fn(&mut Guest<'_>, &[u64]) -> Result<Reply<u64>, HostError>
+        + Send
+        + Sync
+        + 'static,
     ) -> HostImport {
         let params: Vec<ValType> = params.into_iter().collect();
         let number = |ty: &ValType| {
@@ -75,15 +287,35 @@ impl HostImport {
         }
     }
 
-    /// Calls it.
-    pub(crate) fn call(&self, memory: &mut [u8], args: &[u64]) -> Effects {
-        let mut guest = Guest {
-            memory,
-            touched: Vec::new(),
+    /// Calls it, again if `woken`.
+    pub(crate) fn call(&self, memory: &mut [u8], args: &[u64], woken: Option<Wake>) -> Effects {
+        let mut guest = Guest::new(memory, woken);
+        let reply = (self.function)(&mut guest, args);
+        let mut touched = guest.touched;
+        let result = match reply {
+            Ok(Reply::Return(value)) => Ok(value),
+            Ok(Reply::Yield(value)) => {
+                touched.push(Touch::Yield);
+                Ok(value)
+            }
+            Ok(Reply::Block { key, timeout }) => {
+                let timeout =
+                    timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+                touched.push(Touch::Block { key, timeout });
+                Ok(0)
+            }
+            Ok(Reply::EndThread) => {
+                touched.push(Touch::EndThread);
+                Ok(0)
+            }
+            Ok(Reply::Exit(code)) => {
+                touched.push(Touch::Exit { code });
+                Ok(0)
+            }
+            Err(HostError(why)) => Err(why),
         };
-        let result = (self.function)(&mut guest, args);
         Effects {
-            touched: guest.touched,
+            touched,
             result,
             call: None,
         }
@@ -116,7 +348,7 @@ impl Call {
 }
 
 /// What a driver does; see [`Driver::new`].
-type Drive = dyn Fn(&mut Guest<'_>, &[u64]) -> Result<Option<Call>, String> + Send + Sync;
+type Drive = dyn Fn(&mut Guest<'_>, &[u64]) -> Result<Option<Call>, HostError> + Send + Sync;
 
 /// Decides what the main thread calls, in place of an entry: one exported function after the other, as the page around
 /// a module of wasm-bindgen does.
@@ -130,21 +362,21 @@ impl Driver {
     /// In between it may read and write the guest's memory and create threads. What it does is recorded, and a run that
     /// is repeated does not ask it.
     pub fn new(
-        drive: impl Fn(&mut Guest<'_>, &[u64]) -> Result<Option<Call>, String> + Send + Sync + 'static,
+        drive: impl Fn(&mut Guest<'_>, &[u64]) -> Result<Option<Call>, HostError>
+        + Send
+        + Sync
+        + 'static,
     ) -> Driver {
         Driver(Arc::new(drive))
     }
 
     /// Asks for the next call.
     pub(crate) fn next(&self, memory: &mut [u8], results: &[u64]) -> Effects {
-        let mut guest = Guest {
-            memory,
-            touched: Vec::new(),
-        };
+        let mut guest = Guest::new(memory, None);
         let next = (self.0)(&mut guest, results);
         let (result, call) = match next {
             Ok(call) => (Ok(0), call),
-            Err(why) => (Err(why), None),
+            Err(HostError(why)) => (Err(why), None),
         };
         Effects {
             touched: guest.touched,
@@ -171,6 +403,7 @@ impl fmt::Debug for HostImport {
 #[derive(Debug)]
 pub struct Guest<'a> {
     memory: &'a mut [u8],
+    woken: Option<Wake>,
     touched: Vec<Touch>,
 }
 
@@ -179,13 +412,27 @@ pub struct Guest<'a> {
 #[error("an address of the guest is outside its memory")]
 pub struct OutOfBounds;
 
-impl From<OutOfBounds> for String {
-    fn from(error: OutOfBounds) -> String {
-        error.to_string()
+impl<'a> Guest<'a> {
+    fn new(memory: &'a mut [u8], woken: Option<Wake>) -> Guest<'a> {
+        Guest {
+            memory,
+            woken,
+            touched: Vec::new(),
+        }
     }
-}
 
-impl Guest<'_> {
+    /// Why the function is called again, if it is.
+    #[must_use]
+    pub fn woken(&self) -> Option<Wake> {
+        self.woken
+    }
+
+    /// Lets threads go on that wait for this key ([`Reply::Block`]), `count` at most, those first that have waited longest. All that
+    /// the calling thread did so far happens before all that they do from then on.
+    pub fn wake(&mut self, key: u64, count: u32) {
+        self.touched.push(Touch::Wake { key, count });
+    }
+
     /// `len` bytes from `addr`.
     ///
     /// # Errors
@@ -247,6 +494,25 @@ pub(crate) enum Touch {
         exports: Vec<String>,
         args: Vec<u32>,
     },
+    /// Wakes who waits.
+    Wake {
+        key: u64,
+        count: u32,
+    },
+    /// The last: it goes on after others may have run.
+    Yield,
+    /// The last: the thread waits, and calls again.
+    Block {
+        key: u64,
+        /// Virtual nanoseconds from now.
+        timeout: Option<u64>,
+    },
+    /// The last: the thread has ended.
+    EndThread,
+    /// The last: the guest exits.
+    Exit {
+        code: i32,
+    },
 }
 
 /// What a call of such a function did to the guest. Plain data, so that it can be recorded and done again.
@@ -271,12 +537,12 @@ impl Effects {
     /// Bytes that keeping it costs, about.
     pub(crate) fn cost(&self) -> usize {
         let touched = self.touched.iter().map(|touch| match touch {
-            Touch::Read { .. } => 0,
             Touch::Write { bytes, .. } => bytes.len(),
             Touch::Spawn { exports, args } => {
                 let names: usize = exports.iter().map(String::len).sum();
                 names + size_of_val(exports.as_slice()) + size_of_val(args.as_slice())
             }
+            _ => 0,
         });
         let call = (self.call.iter()).map(|call| call.export.len() + size_of_val(call.args()));
         touched.chain(call).sum::<usize>() + size_of_val(self.touched.as_slice())

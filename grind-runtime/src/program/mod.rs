@@ -24,9 +24,13 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A guest, ready to be run any number of times.
+/// A guest, ready to be run any number of times. A clone is the same one.
+#[derive(Clone, Debug)]
+pub struct Program(Arc<Parts>);
+
+/// What a program is made of.
 #[derive(Debug)]
-pub struct Program {
+struct Parts {
     original: Arc<[u8]>,
     info: ModuleInfo,
     lowered: lower::Lowered,
@@ -80,14 +84,14 @@ impl Program {
             Ok((info, lowered))
         });
         let (info, lowered) = lowered.map_err(|error| error.naming_proposals(&original))?;
-        Ok(Program {
+        Ok(Program(Arc::new(Parts {
             original,
             info,
             lowered,
             embedder: options.imports,
             driver: options.driver,
             translation: Translation::default(),
-        })
+        })))
     }
 
     /// What a module declares, whether or not it can be run.
@@ -101,36 +105,36 @@ impl Program {
     /// The module as it was given.
     #[must_use]
     pub fn original(&self) -> &Arc<[u8]> {
-        &self.original
+        &self.0.original
     }
 
     /// What the module declares.
     #[must_use]
     pub fn info(&self) -> &ModuleInfo {
-        &self.info
+        &self.0.info
     }
 
     /// The module the engine runs.
     #[must_use]
     pub fn lowered(&self) -> &[u8] {
-        &self.lowered.wasm
+        &self.0.lowered.wasm
     }
 
     /// Every site of the module.
     #[must_use]
     pub fn sites(&self) -> &Arc<SiteTable> {
-        &self.lowered.sites
+        &self.0.lowered.sites
     }
 
     /// Functions that are modelled rather than looked into, by index in the original module.
     #[must_use]
     pub fn interceptors(&self) -> &[(u32, Interceptor)] {
-        &self.lowered.interceptors
+        &self.0.lowered.interceptors
     }
 
     /// Instructions that take a lock which is a word in memory.
     pub(crate) fn lock_sites(&self) -> &Arc<FxHashMap<SiteId, LockWord>> {
-        &self.lowered.lock_sites
+        &self.0.lowered.lock_sites
     }
 
     /// Kinds of locks that are a word in memory and that the module has, with the number of places where they are taken
@@ -151,12 +155,12 @@ impl Program {
 
     /// What the embedder provides.
     pub(crate) fn embedder(&self) -> &[embedder::HostImport] {
-        &self.embedder
+        &self.0.embedder
     }
 
     /// What the main thread calls, if the embedder decides.
     pub(crate) fn driver(&self) -> Option<&embedder::Driver> {
-        self.driver.as_ref()
+        self.0.driver.as_ref()
     }
 
     /// What an engine made of the program, which it makes now if it has not. Others that ask meanwhile wait for it.
@@ -164,7 +168,7 @@ impl Program {
         &self,
         translate: impl FnOnce() -> Result<T, E>,
     ) -> Result<Arc<T>, E> {
-        let mut kept = (self.translation.0.lock()).unwrap_or_else(PoisonError::into_inner);
+        let mut kept = (self.0.translation.0.lock()).unwrap_or_else(PoisonError::into_inner);
         if let Some(Ok(known)) = kept.clone().map(Arc::downcast) {
             return Ok(known);
         }
@@ -177,7 +181,7 @@ impl Program {
     /// have changed, and these are exported for the reset.
     #[must_use]
     pub fn instances_recyclable(&self) -> bool {
-        self.lowered.recyclable
+        self.0.lowered.recyclable
     }
 }
 

@@ -128,6 +128,12 @@ impl ModuleInfo {
             .map(|export| export.index)
     }
 
+    /// What the function exported under this name takes.
+    pub(crate) fn params_of_export(&self, name: &str) -> Option<&[ValType]> {
+        let function = self.exported_function(name)?;
+        Some(self.function_type(function)?.params())
+    }
+
     /// Names of all exported functions, in order.
     pub fn exported_functions(&self) -> impl Iterator<Item = &str> {
         self.exports

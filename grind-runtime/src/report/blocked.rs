@@ -51,6 +51,7 @@ fn words(kind: WaitKind) -> Words {
         WaitKind::Future => ("for a future {}", "for futures", "wake it", "wake them", "a future {}", "woken before by"),
         WaitKind::Work => ("for work as a worker of a thread pool {}", "for work as workers of a thread pool", "give it any", "give them any", "work {}", "given before by"),
         WaitKind::Job => ("for a job of a thread pool {}", "for jobs of a thread pool", "finish it", "finish them", "a job {}", "by"),
+        WaitKind::Host => ("in a function of the host {}", "in functions of the host", "wake it", "wake them", "a wake-up by the host {}", "by"),
     };
     Words { one, many, act, act_many, step, next }
 }

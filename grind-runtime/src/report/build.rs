@@ -438,6 +438,13 @@ impl Builder<'_> {
                     thread: self.name(*thread),
                 };
             }
+            (_, BlockedOn::Key { .. }) => {
+                return WaitsFor::Known {
+                    kind: WaitKind::Host,
+                    address: None,
+                    details: WaitDetails::default(),
+                };
+            }
             (Some(Wanted::Condvar { condvar }), _) => (Some(*condvar), *condvar),
             (None, BlockedOn::Futex { addr, .. } | BlockedOn::Known { addr, .. }) => (None, *addr),
         };

@@ -158,7 +158,7 @@ impl Scheduler for Replayed {
 mod tests {
     use super::*;
     use crate::model::Strategy;
-    use crate::schedule::PointKind;
+    use crate::schedule::{PointKind, Unknown};
 
     fn point(current: Option<u32>, remaining: u32, runnable: &[ThreadId]) -> Point<'_> {
         Point {
@@ -169,6 +169,7 @@ mod tests {
             current: current.map(ThreadId),
             remaining,
             runnable,
+            threads: &Unknown,
         }
     }
 

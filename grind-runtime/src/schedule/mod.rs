@@ -10,7 +10,7 @@ mod round_robin;
 pub use random::Random;
 pub use round_robin::RoundRobin;
 
-use crate::model::{Slice, Strategy, ThreadId};
+use crate::model::{Operation, Slice, SpawnPath, Strategy, ThreadId};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 
@@ -39,6 +39,31 @@ pub struct Point<'a> {
     pub remaining: u32,
     /// Who can run, ascending; never empty. With [`PointKind::Blocked`] the current thread is not in it.
     pub runnable: &'a [ThreadId],
+    /// What is known of these.
+    pub threads: &'a dyn Threads,
+}
+
+/// What is known of the threads that can run. It is asked for one thread at a time, so that a strategy pays for what it uses.
+pub trait Threads: std::fmt::Debug {
+    /// What a thread of [`Point::runnable`], or the current one, does next.
+    fn pending(&self, thread: ThreadId) -> Operation<'_>;
+
+    /// Which thread it is in every schedule of the program, where a [`ThreadId`] is one of this run.
+    fn path(&self, thread: ThreadId) -> SpawnPath;
+}
+
+/// Threads of which nothing is known, for points that no machine made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unknown;
+
+impl Threads for Unknown {
+    fn pending(&self, _: ThreadId) -> Operation<'_> {
+        Operation::Plain
+    }
+
+    fn path(&self, _: ThreadId) -> SpawnPath {
+        SpawnPath::default()
+    }
 }
 
 impl Point<'_> {
@@ -125,6 +150,7 @@ mod tests {
                         current,
                         remaining,
                         runnable: &runnable,
+                        threads: &Unknown,
                     });
                     assert!(runnable.contains(&slice.thread), "{strategy:?} {kind:?}");
                     assert!(slice.words > 0, "{strategy:?} {kind:?}");
@@ -147,6 +173,7 @@ mod tests {
                         current: Some(current),
                         remaining: 0,
                         runnable: &runnable,
+                        threads: &Unknown,
                     })
                     .thread;
                 seen[current.0 as usize] = true;

@@ -12,8 +12,8 @@ use super::replay::ReplayError;
 use super::steer::Steer;
 use super::{Pass, RunOptions, TraceInput, pass};
 use crate::analysis::{AnalysisOptions, Diagnosis, LiveAnalysis};
-use crate::model::Control;
 use crate::model::sites::SiteId;
+use crate::model::{Control, Driven};
 use crate::offline::{Bounds, OfflineError, Plan, Plans, Predicted};
 use crate::program::Program;
 use crate::trace::{Entry, Header, TraceError, TraceReader, TraceWriter};
@@ -43,7 +43,7 @@ pub enum ConfirmError {
 pub struct Confirmed {
     /// For each, whether a run showed it.
     pub happened: Vec<bool>,
-    /// Those that were not tried: to know how would have taken too much memory, or somebody asked to stop.
+    /// Those that were not tried: to know how would have taken too much memory, somebody asked to stop, or the run was driven.
     pub untried: usize,
 }
 
@@ -61,6 +61,13 @@ pub fn confirm(
     mut keep: impl FnMut(usize, bool) -> io::Result<()>,
 ) -> Result<Confirmed, ConfirmError> {
     let (header, inputs, random) = inputs(&mut open, bounds).map_err(ReplayError::from)?;
+    if header.driven != Driven::ByNobody {
+        // What the driver did has its place among other decisions than those of a plan.
+        return Ok(Confirmed {
+            happened: vec![false; predicted.len()],
+            untried: predicted.len(),
+        });
+    }
     let plans = Plans::of(&mut open, predicted, bounds)?;
     let given_up = |one: &Predicted| plans.given_up.is_some_and(|at| one.events.1 >= at.into());
     let mut confirmed = Confirmed::default();
@@ -144,6 +151,7 @@ fn led(
             tape: Some(&tape),
             io,
             control: Arc::clone(control),
+            driven: Driven::ByNobody,
         },
     )
     .map_err(ReplayError::from)?;

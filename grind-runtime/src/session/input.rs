@@ -1,7 +1,7 @@
 //! Recorded inputs: what the host answered in the first pass is answered again in the second, which never
 //! reaches the host.
 
-use crate::machine::io::{Answer, Call, Errno, HostIo};
+use crate::machine::io::{Answer, Call, DriverAct, Errno, HostIo};
 use crate::program::embedder::Effects;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -23,6 +23,8 @@ struct Input {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
     answers: VecDeque<Input>,
+    /// What the driver of the machine did, and at which ticks.
+    acts: VecDeque<(u64, DriverAct)>,
     bytes: usize,
     overflown: bool,
 }
@@ -46,16 +48,31 @@ impl Inputs {
             last.times += 1;
             return;
         }
-        self.bytes += answer.as_ref().map_or(size_of::<Input>(), Answer::cost);
-        if self.bytes > KEPT {
-            self.overflown = true;
-            self.answers = VecDeque::new();
-        } else {
+        if self.has_room(answer.as_ref().map_or(size_of::<Input>(), Answer::cost)) {
             self.answers.push_back(Input {
                 answer: answer.clone(),
                 times: 1,
             });
         }
+    }
+
+    fn act(&mut self, tick: u64, act: &DriverAct) {
+        if self.has_room(act.cost()) {
+            self.acts.push_back((tick, act.clone()));
+        }
+    }
+
+    /// Counts so many bytes more. Beyond the limit nothing is kept.
+    fn has_room(&mut self, bytes: usize) -> bool {
+        self.bytes += bytes;
+        if self.bytes > KEPT {
+            *self = Inputs {
+                overflown: true,
+                bytes: self.bytes,
+                ..Inputs::default()
+            };
+        }
+        !self.overflown
     }
 
     fn pop(&mut self) -> Option<Result<Answer, Errno>> {
@@ -103,6 +120,15 @@ impl HostIo for Recorder {
         self.inputs.push(&Ok(Answer::Embedded(effects.clone())));
         effects
     }
+
+    fn driven(&mut self, tick: u64, act: &DriverAct) {
+        self.io.driven(tick, act);
+        self.inputs.act(tick, act);
+    }
+
+    fn next_act(&mut self) -> Option<(u64, DriverAct)> {
+        self.io.next_act()
+    }
 }
 
 /// Gives the same answers again, whatever is asked: the same run asks the same.
@@ -127,6 +153,14 @@ impl HostIo for Player {
             Some(Ok(Answer::Embedded(effects))) => effects,
             _ => Effects::trap("the recording has no answer"),
         }
+    }
+
+    fn driven(&mut self, _: u64, _: &DriverAct) {
+        self.0.acts.pop_front();
+    }
+
+    fn next_act(&mut self) -> Option<(u64, DriverAct)> {
+        self.0.acts.front().cloned()
     }
 }
 

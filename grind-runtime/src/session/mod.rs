@@ -40,10 +40,10 @@ pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
 
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
-use crate::machine::{self, HostIo, MachineConfig, MachineError, RunStats};
+use crate::machine::{self, ActError, HostIo, Machine, MachineConfig, MachineError, RunStats};
 use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
 use crate::model::sites::SiteTable;
-use crate::model::{Control, Ending, EventSink, LimitReached, RunSpec, Schedule};
+use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Schedule};
 use crate::offline::Observed;
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;
@@ -70,6 +70,8 @@ pub struct RunOptions {
     pub analysis: AnalysisOptions,
     /// The run seen from outside.
     pub control: Arc<Control>,
+    /// The engine by name, or the one that is usual. What happens in a run does not depend on it.
+    pub engine: Option<String>,
     /// Fuel given to a thread at a time, [`FUEL`](machine::FUEL) if nothing else is said.
     pub fuel: Option<u64>,
 }
@@ -127,7 +129,79 @@ pub fn run<Io: HostIo>(
     options: RunOptions,
     io: Io,
 ) -> Result<Outcome<Io>, MachineError> {
-    first_and_second(program, &options, io, None)
+    let nobody = Driven::ByNobody;
+    first_and_second(program, &options, io, None, nobody, |_| Ok(()))
+}
+
+/// Runs a program that is driven: `drive` is given the machine, and acts in the run where the machine comes back to it. When it
+/// returns, the driver has [ended](Machine::end), and what is left runs to its end. What it did is in the log of the run: a second run
+/// repeats it, and does not ask.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use grind_runtime::machine::{NullIo, Pause};
+/// use grind_runtime::model::Driven;
+/// use grind_runtime::program::Program;
+/// use grind_runtime::session::{self, DriveError, RunOptions};
+///
+/// let wasm = wat::parse_str(
+///     r#"(module (memory 1 1 shared)
+///         (func (export "count") (i32.store (i32.const 0)
+///             (i32.add (i32.load (i32.const 0)) (i32.const 1)))))"#,
+/// )?;
+/// let program = Program::new(&wasm)?;
+/// let outcome = session::drive(&program, RunOptions::seeded(1), NullIo, Driven::AsMainThread, |machine| {
+///     let threads = [machine.spawn(["count"], [])?, machine.spawn(["count"], [])?];
+///     while let Pause::ThreadEnded(_) = machine.run()? {}
+///     for thread in threads {
+///         machine.join(thread)?;
+///     }
+///     Ok::<_, DriveError>(())
+/// })?;
+/// assert_eq!(outcome.analysis.diagnoses.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`MachineError`] if the program cannot be started, and what `drive` returns.
+pub fn drive<Io: HostIo, E: From<MachineError>>(
+    program: &Program,
+    options: RunOptions,
+    io: Io,
+    driven: Driven,
+    drive: impl FnOnce(&mut Machine) -> Result<(), E>,
+) -> Result<Outcome<Io>, E> {
+    first_and_second(program, &options, io, None, driven, drive)
+}
+
+/// The same, and writes what happens to a trace, as [`record`].
+///
+/// # Errors
+/// See [`drive`].
+pub fn drive_and_record<Io: HostIo, E: From<MachineError>>(
+    program: &Program,
+    options: RunOptions,
+    io: Io,
+    (driven, trace): (Driven, TraceWriter<TraceOutput>),
+    drive: impl FnOnce(&mut Machine) -> Result<(), E>,
+) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), E> {
+    let tape = Tape::new(trace);
+    let outcome = first_and_second(program, &options, io, Some(&tape), driven, drive)?;
+    let writer = (tape.into_writer()).expect("nothing of a run outlives it");
+    Ok((outcome, writer))
+}
+
+/// Why a run could not be driven: a type for the closures of [`drive`] that need no other.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    /// The run failed.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// An act was refused.
+    #[error(transparent)]
+    Act(#[from] ActError),
 }
 
 /// The same, and writes what happens to a trace. The trace has no footer yet when it comes back.
@@ -141,20 +215,23 @@ pub fn record<Io: HostIo>(
     trace: TraceWriter<TraceOutput>,
 ) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), MachineError> {
     let tape = Tape::new(trace);
-    let outcome = first_and_second(program, &options, io, Some(&tape))?;
+    let nobody = Driven::ByNobody;
+    let outcome = first_and_second(program, &options, io, Some(&tape), nobody, |_| Ok(()))?;
     let writer = (tape.into_writer()).expect("nothing of a run outlives it");
     Ok((outcome, writer))
 }
 
-fn first_and_second<Io: HostIo>(
+fn first_and_second<Io: HostIo, E: From<MachineError>>(
     program: &Program,
     options: &RunOptions,
     io: Io,
     tape: Option<&Tape>,
-) -> Result<Outcome<Io>, MachineError> {
+    driven: Driven,
+    drive: impl FnOnce(&mut Machine) -> Result<(), E>,
+) -> Result<Outcome<Io>, E> {
     let Schedule { seed, strategy } = options.spec.schedule;
     let world = world(options, Box::new(io))?;
-    let first = pass(
+    let first = pass_driven(
         program,
         options,
         Pass {
@@ -165,6 +242,15 @@ fn first_and_second<Io: HostIo>(
             tape,
             io: Box::new(Recorder::new(world)),
             control: Arc::clone(&options.control),
+            driven,
+        },
+        |machine| {
+            drive(machine)?;
+            if driven != Driven::ByNobody {
+                // It may have said so.
+                let _ = machine.end();
+            }
+            Ok::<(), E>(())
         },
     )?;
     let mut analysis = first.analysis;
@@ -192,6 +278,7 @@ fn first_and_second<Io: HostIo>(
                     tape: None,
                     io: Box::new(Player::new(log.answers)),
                     control: Arc::clone(&options.control),
+                    driven,
                 };
                 let second = pass(program, options, again)?;
                 if second.ending == Ending::TimedOut {
@@ -256,6 +343,7 @@ struct Pass<'a> {
     tape: Option<&'a Tape>,
     io: Box<dyn HostIo>,
     control: Arc<Control>,
+    driven: Driven,
 }
 
 /// What came of one.
@@ -270,7 +358,17 @@ struct Passed {
     io: Box<dyn HostIo>,
 }
 
-fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passed, MachineError> {
+/// Runs a program, with nobody outside but what a log says of him.
+fn pass(program: &Program, options: &RunOptions, one: Pass<'_>) -> Result<Passed, MachineError> {
+    pass_driven(program, options, one, |_| Ok(()))
+}
+
+fn pass_driven<E: From<MachineError>>(
+    program: &Program,
+    options: &RunOptions,
+    pass: Pass<'_>,
+    drive: impl FnOnce(&mut Machine) -> Result<(), E>,
+) -> Result<Passed, E> {
     let (mut scheduler, io) = match pass.tape {
         Some(tape) => (tape.scheduler(pass.scheduler), tape.io(pass.io)),
         None => (pass.scheduler, pass.io),
@@ -283,17 +381,19 @@ fn pass(program: &Program, options: &RunOptions, pass: Pass<'_>) -> Result<Passe
         tape: pass.tape.cloned(),
         analysis: pass.analysis,
     };
-    let result = machine::run(
-        program,
-        MachineConfig {
-            spec: options.spec.clone(),
-            scheduler,
-            sink: Box::new(audience),
-            io,
-            control: pass.control,
-            fuel: options.fuel.unwrap_or(machine::FUEL),
-        },
-    )?;
+    let config = MachineConfig {
+        spec: options.spec.clone(),
+        scheduler,
+        sink: Box::new(audience),
+        io,
+        control: pass.control,
+        fuel: options.fuel.unwrap_or(machine::FUEL),
+        engine: options.engine.clone(),
+        driven: pass.driven,
+    };
+    let mut machine = Machine::new(program, config)?;
+    drive(&mut machine)?;
+    let result = machine.run_to_the_end()?;
     let Audience {
         others, analysis, ..
     } = *downcast::<Audience>(result.sink);

@@ -4,8 +4,8 @@
 //! answers it. The first entry that does not fit is where the runs diverge.
 
 use super::ExitCode;
-use crate::machine::io::{Answer, Call, Errno, HostIo, Node};
-use crate::model::{Control, Event, EventKind, EventSink, Flow, Records, Slice, ThreadId};
+use crate::machine::io::{Answer, Call, DriverAct, Errno, HostIo, Node};
+use crate::model::{Control, Driven, Event, EventKind, EventSink, Flow, Records, Slice, ThreadId};
 use crate::program::embedder::Effects;
 use crate::schedule::{Point, PointKind, Scheduler};
 use crate::trace::{Detail, Entry, TraceEnd, TraceError, TraceReader};
@@ -51,6 +51,8 @@ struct State {
     /// Words when the last entry was taken; what the next chunk says there were.
     words_at_entry: u64,
     chunk: (u64, u64),
+    /// The driver acted in the run.
+    driven: bool,
     result: Option<Played>,
     control: Arc<Control>,
 }
@@ -75,6 +77,7 @@ impl State {
             Some(Entry::Slice { slice, .. }) => format!("a switch to {}", slice.thread),
             Some(Entry::Random(_)) => "random bits for the guest".to_owned(),
             Some(Entry::Input(_)) => "an answer of the host".to_owned(),
+            Some(Entry::Act { .. }) => "an act of the driver".to_owned(),
             Some(Entry::Records(thread)) => format!("accesses of {thread}"),
             None => "the end".to_owned(),
         };
@@ -96,6 +99,10 @@ impl State {
         match self.reader.next_entry() {
             Ok(entry) => self.next = entry,
             Err(error) => self.end(Played::Unreadable(error)),
+        }
+        if matches!(self.next, Some(Entry::Act { .. })) {
+            // It comes at a tick of its own, before whatever the run asks next.
+            self.control.interrupt();
         }
         if self.next.is_none() {
             let end = match self.reader.end() {
@@ -122,10 +129,31 @@ impl State {
         true
     }
 
+    /// The next entry has happened. The one behind it is read at once where it may be an act of the driver, for which the run is left.
     fn take(&mut self) {
         self.next = None;
         self.kept = 0;
         self.words_at_entry = self.words;
+        if self.driven {
+            self.load();
+        }
+    }
+
+    /// What the driver did next, if that is what comes next.
+    fn act(&mut self) -> Option<(u64, DriverAct)> {
+        if !self.load() {
+            return None;
+        }
+        let Some(Entry::Act { tick, bytes }) = &self.next else {
+            return None;
+        };
+        match postcard::from_bytes(bytes) {
+            Ok(act) => Some((*tick, act)),
+            Err(_) => {
+                self.diverge(&"an act that this grind does not know");
+                None
+            }
+        }
     }
 
     fn slice(&mut self, point: &Point<'_>) -> Slice {
@@ -249,6 +277,7 @@ impl State {
 impl Playback {
     /// Plays this; stops the run through `control` where the trace ends.
     pub(super) fn new(reader: TraceReader<TraceInput>, control: Arc<Control>) -> Playback {
+        let driven = reader.header().driven != Driven::ByNobody;
         Playback(Arc::new(Mutex::new(State {
             reader,
             next: None,
@@ -257,6 +286,7 @@ impl Playback {
             events: 0,
             words_at_entry: 0,
             chunk: (0, 0),
+            driven,
             result: None,
             control,
         })))
@@ -341,5 +371,17 @@ impl HostIo for PlaybackIo {
             Ok(Answer::Embedded(effects)) => effects,
             _ => Effects::trap("the trace has no answer"),
         }
+    }
+
+    fn driven(&mut self, _: u64, _: &DriverAct) {
+        let mut state = self.playback.state();
+        // Behind the end of the trace, the driver ends of itself.
+        if matches!(state.next, Some(Entry::Act { .. })) {
+            state.take();
+        }
+    }
+
+    fn next_act(&mut self) -> Option<(u64, DriverAct)> {
+        self.playback.state().act()
     }
 }

@@ -1,7 +1,7 @@
 //! Recording: what the scheduler decides, the host answers and the sink is told goes to one trace, in order.
 
 use crate::analysis::LiveAnalysis;
-use crate::machine::io::{Answer, Call, Errno, HostIo};
+use crate::machine::io::{Answer, Call, DriverAct, Errno, HostIo};
 use crate::model::{Event, EventSink, Flow, Records, Slice, ThreadId};
 use crate::program::embedder::Effects;
 use crate::schedule::{Point, Scheduler};
@@ -100,6 +100,17 @@ impl HostIo for TapedIo {
         let effects = self.inner.embedded(run);
         self.answered(&Ok(Answer::Embedded(effects.clone())));
         effects
+    }
+
+    fn driven(&mut self, tick: u64, act: &DriverAct) {
+        self.inner.driven(tick, act);
+        // As above.
+        let bytes = postcard::to_stdvec(act).unwrap_or_default();
+        self.tape.writer().act(tick, bytes);
+    }
+
+    fn next_act(&mut self) -> Option<(u64, DriverAct)> {
+        self.inner.next_act()
     }
 }
 

@@ -94,6 +94,7 @@ pub fn replay(
     echo: Box<dyn HostIo>,
 ) -> Result<Replayed, ReplayError> {
     let (reader, header) = of_program(open()?, program)?;
+    let driven = header.driven;
     let mut run_options = RunOptions::from(header.spec);
     run_options.analysis = options.analysis;
     let sites = || Arc::clone(program.sites());
@@ -120,6 +121,7 @@ pub fn replay(
             tape: tape.as_ref(),
             io: Box::new(io),
             control: Arc::clone(&options.control),
+            driven,
         },
     )?;
     let ended = !matches!(first.ending, Ending::Halted | Ending::TimedOut);
@@ -150,6 +152,7 @@ pub fn replay(
             tape: None,
             io: Box::new(io),
             control: Arc::clone(&options.control),
+            driven,
         };
         let second = pass(program, &run_options, again)?;
         // A truncated trace ends the run the same way.
@@ -186,6 +189,7 @@ pub fn listen<S: EventSink>(
     listener: S,
 ) -> Result<S, ReplayError> {
     let (reader, header) = of_program(open()?, program)?;
+    let driven = header.driven;
     let mut options = RunOptions::from(header.spec);
     options.analysis.detect = Detect::None;
     let control = Arc::default();
@@ -205,6 +209,7 @@ pub fn listen<S: EventSink>(
             tape: None,
             io: Box::new(io),
             control,
+            driven,
         },
     )?;
     played(&playback, false)?;

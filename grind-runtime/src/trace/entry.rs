@@ -24,6 +24,13 @@ pub enum Entry {
     Input(Arc<[u8]>),
     /// A thread's plain accesses and calls, which are [`TraceReader::records`](super::TraceReader::records).
     Records(ThreadId),
+    /// The driver of the machine did something.
+    Act {
+        /// How many places there were before at which it could have.
+        tick: u64,
+        /// What, as postcard has it.
+        bytes: Arc<[u8]>,
+    },
     /// Anything else.
     Event(Event),
 }
@@ -58,9 +65,11 @@ enum Tag {
     Event,
     /// number: an event that was there, and the thread's stack from here on. See [`super::known`].
     Known,
+    /// tick, length, bytes
+    Act,
 }
 
-const TAGS: [Tag; 11] = [
+const TAGS: [Tag; 12] = [
     Tag::Thread,
     Tag::Slice,
     Tag::Random,
@@ -72,6 +81,7 @@ const TAGS: [Tag; 11] = [
     Tag::NewStack,
     Tag::Event,
     Tag::Known,
+    Tag::Act,
 ];
 
 /// A tag with this bit is a [`Tag::Slice`] of few `kept` (bits 4 to 6) and a low thread (bits 0 to 3), of which the
@@ -189,6 +199,13 @@ impl Encoder {
             flush(out);
         }
         self.last_input = input.into();
+    }
+
+    pub(super) fn act(&mut self, out: &mut Vec<u8>, tick: u64, act: &[u8]) {
+        self.tag(out, Tag::Act);
+        put(out, tick);
+        put(out, act.len() as u64);
+        out.extend(act);
     }
 
     pub(super) fn records(&mut self, out: &mut Vec<u8>, thread: ThreadId, records: Records<'_>) {
@@ -372,6 +389,13 @@ impl Decoder {
                     if self.parts.len() as u64 > LARGEST_INPUT {
                         return None;
                     }
+                }
+                Tag::Act => {
+                    let tick = bytes.varint()?;
+                    let len = bytes.varint()?;
+                    let bytes = bytes.take(len)?.into();
+                    self.entry = Entry::Act { tick, bytes };
+                    return Some(());
                 }
                 Tag::InputAgain => {
                     self.entry = Entry::Input(Arc::clone(&self.input));

@@ -34,7 +34,7 @@ pub use reader::{TraceEnd, TraceReader};
 pub use statistics::{LockUse, Statistics, ThreadUse};
 pub use writer::TraceWriter;
 
-use crate::model::RunSpec;
+use crate::model::{Driven, RunSpec};
 use crate::program::interceptors::Rule;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -43,7 +43,7 @@ use std::io;
 const MAGIC: [u8; 8] = *b"GRINDTRC";
 
 /// Version of the format: a reader takes files of its major version whose minor is not newer.
-pub const VERSION: (u16, u16) = (1, 3);
+pub const VERSION: (u16, u16) = (1, 4);
 
 /// SHA-256 of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,8 @@ pub struct Header {
     pub spec: RunSpec,
     /// Functions that were intercepted besides those that are known.
     pub interceptors: Vec<Rule>,
+    /// Who acted in it besides the guest. The last field: before 1.4 there was none, and nobody did.
+    pub driven: Driven,
 }
 
 /// How it ended.

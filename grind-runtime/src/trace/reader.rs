@@ -5,7 +5,7 @@ use super::entry::{Decoder, Entry};
 use super::{Detail, Footer, Header, MAGIC, TraceError, VERSION, sites};
 use crate::model::bytes::Bytes;
 use crate::model::sites::{SiteId, SiteTable};
-use crate::model::{MOST_SITES, Records, ThreadId};
+use crate::model::{Driven, MOST_SITES, Records, ThreadId};
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::sync::Arc;
@@ -72,7 +72,11 @@ impl<R: Read> TraceReader<R> {
             }),
             None => Err(TraceError::Truncated(what)),
         };
-        let (bytes, offset) = expect(Kind::Header, "header")?;
+        let (mut bytes, offset) = expect(Kind::Header, "header")?;
+        if found.1 < 4 {
+            // Nobody drove runs then.
+            bytes.extend(postcard::to_stdvec(&Driven::ByNobody).unwrap_or_default());
+        }
         let header: Header = decode(&bytes, offset)?;
         let corrupt = |offset, problem| TraceError::Corrupt { offset, problem };
         if header.embedded.is_some_and(|len| len > LARGEST_MODULE)

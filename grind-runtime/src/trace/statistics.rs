@@ -67,7 +67,7 @@ impl Statistics {
     pub fn add(&mut self, entry: &Entry, records: u64) {
         match entry {
             Entry::Slice { .. } => self.decisions += 1,
-            Entry::Input(_) | Entry::Random(_) => self.answers += 1,
+            Entry::Input(_) | Entry::Act { .. } | Entry::Random(_) => self.answers += 1,
             Entry::Records(thread) => {
                 if let Some(thread) = self.thread(*thread) {
                     thread.records += records;

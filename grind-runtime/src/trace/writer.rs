@@ -103,6 +103,12 @@ impl<W: Write> TraceWriter<W> {
         self.end_entry();
     }
 
+    /// The driver of the machine did something, at this tick.
+    pub fn act(&mut self, tick: u64, act: Vec<u8>) {
+        self.encoder.act(&mut self.raw, tick, &act);
+        self.end_entry();
+    }
+
     /// A thread made records.
     pub fn records(&mut self, thread: ThreadId, records: Records<'_>) {
         self.words += records.words().len() as u64;

@@ -68,7 +68,7 @@ impl Counts {
 }
 
 enum Instance {
-    Running(Box<Session<'static>>),
+    Running(Box<Session>),
     Skipped(Skip),
 }
 
@@ -79,7 +79,7 @@ enum Refused {
     Trap(String),
 }
 
-fn instantiate(wasm: &[u8]) -> Result<Session<'static>, Refused> {
+fn instantiate(wasm: &[u8]) -> Result<Session, Refused> {
     if Program::inspect(wasm).is_ok_and(|info| !info.imports.is_empty()) {
         return Err(Refused::Skip(Skip::Imports));
     }

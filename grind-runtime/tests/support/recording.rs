@@ -1,6 +1,7 @@
 //! Runs that are recorded in memory, for the suites that replay, cut or corrupt them.
 
 use grind_runtime::machine::BufferIo;
+use grind_runtime::model::Driven;
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, Outcome, RunOptions, TraceInput};
 use grind_runtime::trace::{Detail, Header, ModuleHash, TraceError, TraceReader, TraceWriter};
@@ -41,6 +42,7 @@ pub(crate) fn header(program: &Program, options: &RunOptions, detail: Detail) ->
         detail,
         spec: options.spec.clone(),
         interceptors: Vec::new(),
+        driven: Driven::ByNobody,
     }
 }
 

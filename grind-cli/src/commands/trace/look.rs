@@ -168,6 +168,7 @@ pub(crate) fn dump(args: &DumpArgs) -> Result<u8> {
                 Entry::Input(bytes) if args.thread.is_none() => {
                     writeln!(out, "  the host answers {} bytes", bytes.len())?;
                 }
+                Entry::Act { .. } if args.thread.is_none() => writeln!(out, "  the driver acts")?,
                 Entry::Records(thread) if wants(thread) => {
                     for record in reader.records().iter() {
                         let site = sites.get(record.site());

@@ -3,7 +3,7 @@
 use super::{Ctx, HostFn, OutOfBounds, quiet, sync};
 use crate::machine::Trap;
 use crate::machine::ops::Reply;
-use crate::machine::thread::{Block, HostStack, Way};
+use crate::machine::thread::{Block, HostStack, Status, ThreadEntry};
 use crate::model::{EventKind, ThreadId};
 use crate::program::imports::ThreadAbi;
 use threadlink::abi::Errno;
@@ -77,9 +77,9 @@ fn create(ctx: &mut Ctx<'_>, tid_out: u32, start: u32, stack: Option<HostStack>)
     if !super::ops::within(ctx.memory.len(), tid_out, 4) {
         return errno(Errno::MemoryOutOfBounds);
     }
-    let entry = Way {
+    let entry = ThreadEntry {
         exports: vec![ThreadAbi::Threadlink.entry().to_owned()],
-        args: vec![start],
+        args: vec![u64::from(start)],
         stack,
     };
     reply(
@@ -133,9 +133,9 @@ fn wasmgrind_create_with_block(ctx: &mut Ctx<'_>, args: &[u64]) -> Reply {
 
 fn wasi_spawn(ctx: &mut Ctx<'_>, args: &[u64]) -> Reply {
     let next = ctx.state.threads.len() as u32;
-    let entry = Way {
+    let entry = ThreadEntry {
         exports: vec![ThreadAbi::WasiThreads.entry().to_owned()],
-        args: vec![next, args[0] as u32],
+        args: vec![u64::from(next), u64::from(args[0] as u32)],
         stack: None,
     };
     match ctx.state.spawn(entry) {
@@ -167,7 +167,7 @@ pub(in crate::machine) fn joined(ctx: &mut Ctx<'_>, child: ThreadId) -> Reply {
         return errno(Errno::ThreadNotFound);
     }
     let code = match thread.status {
-        crate::machine::thread::Status::Trapped => Errno::JoinFailed,
+        Status::Trapped | Status::Aborted => Errno::JoinFailed,
         _ => Errno::Ok,
     };
     let stack = thread.entry.stack.take();

@@ -1,9 +1,11 @@
 //! The seam between the machine and the host. Whatever a run learns of the world outside comes through
 //! [`HostIo`], so that it can be recorded, and given again to a second run.
 
+mod act;
 mod call;
 mod errno;
 
+pub use act::DriverAct;
 pub use call::{Answer, Call, Entry, FileKind, Node, Open, Position, Stat, Times};
 pub use errno::Errno;
 
@@ -12,7 +14,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 /// Standard streams and files of the host.
-pub trait HostIo: std::any::Any {
+pub trait HostIo: Send + std::any::Any {
     /// Carries out one request.
     ///
     /// If it blocks, every thread of the guest waits. A host whose standard input may keep a reader waiting therefore
@@ -25,6 +27,17 @@ pub trait HostIo: std::any::Any {
     /// A function of the embedder is called: `run` calls it. Whoever plays a recording back answers instead.
     fn embedded(&mut self, run: &mut dyn FnMut() -> Effects) -> Effects {
         run()
+    }
+
+    /// The driver of the machine did this, at this tick (see [`Machine`](super::Machine)).
+    fn driven(&mut self, tick: u64, act: &DriverAct) {
+        let _ = (tick, act);
+    }
+
+    /// What the driver did next, and when, if the run is repeated. It is asked when the run begins, behind each act, and where the
+    /// run was [interrupted](crate::model::Control::interrupt).
+    fn next_act(&mut self) -> Option<(u64, DriverAct)> {
+        None
     }
 }
 

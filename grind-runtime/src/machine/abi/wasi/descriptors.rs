@@ -3,7 +3,7 @@
 use super::{Ctx, Done, Errno, HostFn, flags, offset, quiet, reply, sync};
 use crate::machine::io::{Call, Entry, FileKind, Node};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Descriptors open at once, the usual OPEN_MAX. One more is refused with EMFILE.
 const MOST: usize = 1024;
@@ -82,9 +82,9 @@ pub(super) struct Descriptor {
     /// Where the next read or write takes place.
     pub(super) position: u64,
     /// What it is called, if it was there from the beginning.
-    pub(super) preopen: Option<Rc<[u8]>>,
+    pub(super) preopen: Option<Arc<[u8]>>,
     /// What a directory contained when it was last read from its beginning.
-    pub(super) listing: Option<Rc<[Entry]>>,
+    pub(super) listing: Option<Arc<[Entry]>>,
 }
 
 impl Descriptor {
@@ -299,7 +299,7 @@ fn set_rights(ctx: &mut Ctx<'_>, fd: u64, base: u64, inheriting: u64) -> Done {
     Ok(())
 }
 
-fn preopen(ctx: &Ctx<'_>, fd: u64) -> Result<Rc<[u8]>, Errno> {
+fn preopen(ctx: &Ctx<'_>, fd: u64) -> Result<Arc<[u8]>, Errno> {
     (ctx.state.descriptors.get(fd)?.preopen.clone()).ok_or(Errno::Badf)
 }
 

@@ -4,7 +4,7 @@ use super::descriptors::rights;
 use super::files::stat;
 use super::{Ctx, Done, Errno, HostFn, reply, sync};
 use crate::machine::io::{Answer, Call, Entry, FileKind, Node};
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[HostFn] = &[sync("fd_readdir", |ctx, a| {
     reply(readdir(
@@ -33,7 +33,7 @@ fn readdir(
         Some(listing) if cookie > 0 => listing,
         _ => list(ctx, node)?,
     };
-    ctx.state.descriptors.get_mut(fd)?.listing = Some(Rc::clone(&listing));
+    ctx.state.descriptors.get_mut(fd)?.listing = Some(Arc::clone(&listing));
     let len = len as usize;
     let mut bytes = Vec::new();
     let skipped = usize::try_from(cookie).unwrap_or(usize::MAX);
@@ -53,7 +53,7 @@ fn readdir(
 }
 
 /// Sorted, so that two hosts show the same order.
-fn list(ctx: &mut Ctx<'_>, dir: Node) -> Result<Rc<[Entry]>, Errno> {
+fn list(ctx: &mut Ctx<'_>, dir: Node) -> Result<Arc<[Entry]>, Errno> {
     let own = stat(ctx, dir)?.inode;
     let Answer::Listing(mut entries) = ctx.ask(Call::List { dir })? else {
         return Err(Errno::Io);

@@ -4,10 +4,9 @@
 //! before anything is allocated, so that creation can fail. The engine frees no instance: what is counted stays counted,
 //! except that the instance of a finished thread may serve another.
 
+use super::MachineError;
 use crate::model::limits::{INSTANCE_BYTES, LimitReached, TABLE_ELEMENTS};
 use crate::program::ModuleInfo;
-use wasmi::ResourceLimiter;
-use wasmi_core::LimiterError;
 
 /// Bytes of an element of a table or of a segment.
 const ELEMENT: u64 = 4;
@@ -18,9 +17,9 @@ const FUNCTION: u64 = 72;
 /// Bytes for each global or table of an instance, with what is put back before it is used again: 158 were measured.
 const ENTITY: u64 = 160;
 
-/// The engine's limits of one run. Memory is limited by the machine.
+/// What instances take in one run, and may. Memory is limited by the machine.
 #[derive(Debug)]
-pub(in crate::machine) struct Instances {
+pub(super) struct Instances {
     /// Bytes of one as it begins.
     each: u64,
     /// Bytes of all, and of those promised to threads that have not entered the guest.
@@ -30,7 +29,7 @@ pub(in crate::machine) struct Instances {
 }
 
 impl Instances {
-    pub(in crate::machine) fn new(info: &ModuleInfo) -> Instances {
+    pub(super) fn new(info: &ModuleInfo) -> Instances {
         let elements = info.tables.iter().map(|table| table.initial);
         let elements = elements.fold(info.segment_items, u64::saturating_add);
         let entities = u64::from(info.globals) + info.tables.len() as u64;
@@ -44,7 +43,7 @@ impl Instances {
     }
 
     /// Promises an instance to a thread. Returns whether there is room for it.
-    pub(in crate::machine) fn reserve(&mut self) -> bool {
+    pub(super) fn reserve(&mut self) -> bool {
         if self.spare > 0 {
             self.spare -= 1;
             return true;
@@ -78,35 +77,20 @@ impl Instances {
     }
 }
 
-impl ResourceLimiter for Instances {
-    fn memory_growing(
-        &mut self,
-        _: usize,
-        _: usize,
-        _: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        Ok(true)
-    }
+/// What is said of a table beyond the bounds.
+pub(super) fn table_too_large() -> String {
+    format!("a table has more than {TABLE_ELEMENTS} elements, or more than there is memory for")
+}
 
-    /// All is counted by now.
-    fn table_growing(
-        &mut self,
-        _: usize,
-        wanted: usize,
-        _: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        Ok(wanted as u64 <= TABLE_ELEMENTS)
-    }
-
-    fn instances(&self) -> usize {
-        usize::MAX
-    }
-
-    fn tables(&self) -> usize {
-        usize::MAX
-    }
-
-    fn memories(&self) -> usize {
-        usize::MAX
-    }
+/// Why not even one instance of the module is made.
+pub(super) fn too_large(info: &ModuleInfo) -> MachineError {
+    let mut tables = info.tables.iter();
+    MachineError::Instantiation(if tables.any(|table| table.initial > TABLE_ELEMENTS) {
+        table_too_large()
+    } else {
+        format!(
+            "an instance takes more than {} MiB with its tables",
+            INSTANCE_BYTES >> 20
+        )
+    })
 }

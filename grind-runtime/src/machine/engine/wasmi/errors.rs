@@ -1,10 +1,14 @@
 //! What is said of a module that the engine does not take: its own doing, where that can be said, else grind's.
 
 use crate::machine::MachineError;
-use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
-use crate::program::ModuleInfo;
-use wasmi::Error;
-use wasmi::errors::{ErrorKind, InstantiationError};
+use crate::machine::instances::table_too_large;
+use ::wasmi::Error;
+use ::wasmi::errors::{ErrorKind, InstantiationError};
+
+/// A defect of grind.
+pub(super) fn engine_error(error: impl std::fmt::Display) -> MachineError {
+    MachineError::Engine(error.to_string())
+}
 
 /// Words of the validator for what is valid but for its size.
 const OF_SIZE: [&str; 4] = ["exceed", "out of bounds", "too large", "too many"];
@@ -20,25 +24,8 @@ pub(super) fn compile_error(error: Error) -> MachineError {
         ErrorKind::Wasm(_) if OF_SIZE.iter().any(|words| message.contains(words)) => {
             MachineError::TooLarge(message)
         }
-        _ => super::engine_error(message),
+        _ => engine_error(message),
     }
-}
-
-fn table_too_large() -> String {
-    format!("a table has more than {TABLE_ELEMENTS} elements, or more than there is memory for")
-}
-
-/// Why not even one instance of the module is made.
-pub(super) fn too_large(info: &ModuleInfo) -> MachineError {
-    let mut tables = info.tables.iter();
-    MachineError::Instantiation(if tables.any(|table| table.initial > TABLE_ELEMENTS) {
-        table_too_large()
-    } else {
-        format!(
-            "an instance takes more than {} MiB with its tables",
-            INSTANCE_BYTES >> 20
-        )
-    })
 }
 
 /// Why the module has no instance.
@@ -52,6 +39,6 @@ pub(super) fn instantiation_error(error: Error) -> MachineError {
         ErrorKind::Instantiation(InstantiationError::FailedToInstantiateTable(_))
         | ErrorKind::Table(_) => table_too_large(),
         ErrorKind::ImplementationLimits(limit) => limit.to_string(),
-        _ => return super::engine_error(error),
+        _ => return engine_error(error),
     })
 }

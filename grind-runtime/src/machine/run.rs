@@ -1,0 +1,836 @@
+//! A run as an object that is driven.
+//!
+//! Only the engine behind [`Engine`] runs code of the guest; threads, time, the ring and the scheduler are [`State`]'s. What is here
+//! lets threads have their turns, and comes back where the driver has something to say or to hear.
+//!
+//! A driver can act where the machine came back, and nowhere else: at an operation, at the end of a slice or of the fuel, where a
+//! thread of its own ended, or where nobody can go on. Those places are counted ([`State::tick`]), each act is told to
+//! [`HostIo::driven`](super::HostIo::driven) with the tick, and a repeated run is given it at the same one
+//! ([`HostIo::next_act`](super::HostIo::next_act)). So a run that was driven is a function of its log, as any other.
+
+use super::engine::{self, Engine, Enter, Exit, Instance};
+use super::instances::too_large;
+use super::io::DriverAct;
+use super::ops::Op;
+use super::state::{State, Verdict};
+use super::thread::{Status, ThreadEntry, TlsLayout};
+use super::{MachineConfig, MachineError, RunResult, RunStats, Trap, Value, embedded, entry};
+use crate::model::{Driven, Ending, EventKind, LimitReached, ThreadId};
+use crate::program::embedder::ValType;
+use crate::program::{Program, hooks};
+use crate::schedule::PointKind;
+use std::collections::VecDeque;
+
+/// Bytes of a page of memory.
+const PAGE: u64 = 65_536;
+
+/// The main thread, which stands for the driver where there is one.
+const MAIN: ThreadId = ThreadId(0);
+
+/// Why a machine came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pause {
+    /// The run has come to its end: [`Machine::finish`].
+    Ended,
+    /// A thread that the driver created has ended. It is told once.
+    ThreadEnded(ThreadId),
+    /// No thread can go on until the driver acts. With a deadline (virtual nanoseconds), one goes on if time
+    /// [elapses](Machine::elapse).
+    Waiting {
+        /// The next deadline of a thread.
+        deadline: Option<u64>,
+    },
+    /// Somebody asked for it: [`Control::interrupt`](crate::model::Control::interrupt).
+    Interrupted,
+}
+
+/// Why an act of a driver was refused. Nothing has happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActError {
+    /// The main thread runs code of the guest, so that it is not the driver's to act as.
+    #[error(
+        "the main thread of this machine runs the guest's entry; make it `Driven::AsMainThread`"
+    )]
+    NotDriven,
+    /// The driver said that it does nothing any more.
+    #[error("the driver has ended")]
+    Over,
+    /// There is no such function.
+    #[error("there is no exported function `{0}`")]
+    NoFunction(String),
+    /// A function takes something else.
+    #[error("the export `{export}` takes {takes}, and not {given} numbers")]
+    Arguments {
+        /// Which.
+        export: String,
+        /// Its parameters.
+        takes: String,
+        /// How many arguments there were.
+        given: usize,
+    },
+    /// There are too many threads, or too many instances.
+    #[error("too many threads")]
+    TooManyThreads,
+    /// There is no such thread, or it is the main one.
+    #[error("there is no {0} that the driver could act on")]
+    NoThread(ThreadId),
+    /// The thread has not ended, or was joined.
+    #[error("{0} cannot be joined: it has not ended, or was joined before")]
+    NotJoinable(ThreadId),
+    /// Not in memory.
+    #[error("{len} bytes at 0x{addr:x} are not all in memory")]
+    OutOfBounds {
+        /// First byte.
+        addr: u32,
+        /// How many.
+        len: usize,
+    },
+    /// No thread waits for a deadline, or one can go on without.
+    #[error("no thread waits for time to pass")]
+    NoDeadline,
+}
+
+/// A call that a thread makes.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    pub(super) export: String,
+    pub(super) args: Vec<Value>,
+}
+
+/// The driver's half of a thread.
+#[derive(Debug, Default)]
+pub(super) struct Activation {
+    pub(super) instance: Option<Instance>,
+    /// Calls to make when the present one has returned.
+    pub(super) queue: VecDeque<Invocation>,
+    /// What the last call returned, where somebody may ask.
+    results: Vec<Value>,
+}
+
+/// A run of a program; see the module.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use grind_runtime::machine::{Machine, MachineConfig, NullIo, Pause, Value};
+/// use grind_runtime::model::{Driven, NullSink, Strategy};
+/// use grind_runtime::program::Program;
+///
+/// let wasm = wat::parse_str(
+///     r#"(module (func (export "double") (param i32) (result i32)
+///         (i32.mul (local.get 0) (i32.const 2))))"#,
+/// )?;
+/// let program = Program::new(&wasm)?;
+/// let scheduler = Strategy::default().scheduler(1);
+/// let config = MachineConfig::new(scheduler, Box::new(NullSink), Box::new(NullIo));
+/// let config = config.driven(Driven::AsMainThread);
+/// let mut machine = Machine::new(&program, config)?;
+/// let thread = machine.spawn(["double"], [21])?;
+/// assert_eq!(machine.run()?, Pause::ThreadEnded(thread));
+/// assert_eq!(machine.join(thread)?, [Value::I32(42)]);
+/// machine.end()?;
+/// assert_eq!(machine.run()?, Pause::Ended);
+/// let result = machine.finish();
+/// # let _ = result;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Machine {
+    program: Program,
+    pub(super) engine: Box<dyn Engine>,
+    threads: Vec<Activation>,
+    /// Instances of finished threads.
+    spare: Vec<Instance>,
+    instances: u32,
+    steps: u64,
+    /// Fuel given at a time.
+    fuel: u64,
+    /// What all calls returned that the program's [`Driver`](crate::program::embedder::Driver) wanted.
+    returned: Vec<u64>,
+    /// The main thread is in such a call.
+    in_call: bool,
+    driven: Driven,
+}
+
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let threads = self.threads.len();
+        f.debug_struct("Machine")
+            .field("threads", &threads)
+            .finish()
+    }
+}
+
+impl Machine {
+    /// Sets a program up, and runs nothing of it.
+    ///
+    /// # Errors
+    /// [`MachineError`] if it cannot be started.
+    pub fn new(program: &Program, config: MachineConfig) -> Result<Machine, MachineError> {
+        let as_main = config.driven == Driven::AsMainThread;
+        let functions = match as_main {
+            true => Vec::new(),
+            false => entry::functions(program, &config.spec.entry)?,
+        };
+        let mut machine = Machine::bare(program, config, functions)?;
+        let state = machine.engine.state_mut();
+        state.control.begin();
+        if as_main {
+            state.main_is_the_driver();
+        } else {
+            state.point(PointKind::Blocked, None);
+        }
+        state.expect_act();
+        Ok(machine)
+    }
+
+    /// The same, where nobody has had a turn.
+    pub(super) fn bare(
+        program: &Program,
+        config: MachineConfig,
+        functions: Vec<String>,
+    ) -> Result<Machine, MachineError> {
+        let engine = engine::named(config.engine.as_deref())?;
+        let pages = initial_pages(program, &config)?;
+        let (fuel, driven) = (config.fuel, config.driven);
+        let mut state = State::new(program, config, functions);
+        if !state.instances.reserve() {
+            return Err(too_large(program.info()));
+        }
+        let mut engine = (engine.start)(program, state, pages)?;
+        write_data(program, engine.memory_and_state().0)?;
+        Ok(Machine {
+            program: program.clone(),
+            engine,
+            threads: Vec::new(),
+            spare: Vec::new(),
+            instances: 0,
+            steps: 0,
+            fuel,
+            returned: Vec::new(),
+            in_call: false,
+            driven,
+        })
+    }
+
+    /// Lets threads run until there is something to say.
+    ///
+    /// # Errors
+    /// [`MachineError::Scheduler`] if the scheduler decides what it cannot, [`MachineError`] for what only shows when a thread enters
+    /// the guest.
+    pub fn run(&mut self) -> Result<Pause, MachineError> {
+        loop {
+            let state = self.engine.state_mut();
+            if state.ending.is_some() {
+                return match state.wrong_decision.take() {
+                    Some(error) => Err(error),
+                    None => Ok(Pause::Ended),
+                };
+            }
+            state.paused |= state.idle && state.control.interrupted();
+            if std::mem::take(&mut state.paused) && self.at_pause()? {
+                return Ok(Pause::Interrupted);
+            }
+            let state = self.engine.state_mut();
+            if let Some(thread) = state.ended_of_driver.pop_front() {
+                return Ok(Pause::ThreadEnded(thread));
+            }
+            if state.idle {
+                state.reschedule();
+                if state.idle {
+                    let deadline = state.clock.next();
+                    return Ok(Pause::Waiting { deadline });
+                }
+                continue;
+            }
+            let thread = state.current;
+            let status = &mut state.thread_mut().status;
+            let Status::Ready(op) = std::mem::replace(status, Status::Running) else {
+                unreachable!("the scheduler picks runnable threads only");
+            };
+            self.step(thread, op)?;
+        }
+    }
+
+    /// Runs to the end, where nobody is outside but what a log says of him: a driver that still could act ends as soon as it is for
+    /// it to say how the run goes on.
+    ///
+    /// # Errors
+    /// See [`Machine::run`].
+    pub fn run_to_the_end(mut self) -> Result<RunResult, MachineError> {
+        loop {
+            match self.run()? {
+                Pause::Ended => return Ok(self.finish()),
+                Pause::Waiting { .. } => {
+                    // It can be refused only where it has happened.
+                    let _ = self.end();
+                }
+                Pause::ThreadEnded(_) | Pause::Interrupted => {}
+            }
+        }
+    }
+
+    /// Does what the driver did here when the run was recorded. Returns whether somebody asked for the run to come back.
+    fn at_pause(&mut self) -> Result<bool, MachineError> {
+        let state = self.engine.state_mut();
+        let interrupted = state.control.take_interrupt();
+        let mut repeated = false;
+        while self.engine.state().ending.is_none()
+            && let Some((tick, act)) = self.engine.state_mut().io.next_act()
+        {
+            repeated = true;
+            if tick > self.engine.state().tick {
+                break;
+            }
+            self.act(act)
+                .map_err(|why| MachineError::Act { tick, why })?;
+        }
+        self.engine.state_mut().expect_act();
+        Ok(interrupted && !repeated)
+    }
+
+    /// Ends the run where it is, and gives back what it was given.
+    #[must_use]
+    pub fn finish(mut self) -> RunResult {
+        let state = self.engine.state_mut();
+        state.end(Ending::Halted);
+        state.cancel_all();
+        let memory = self.engine.memory().len() as u64;
+        let main = self.threads.first().and_then(|main| main.results.first());
+        let code = main.copied();
+        let state = self.engine.into_state();
+        let ending = match (state.ending, code) {
+            (Some(Ending::Returned), Some(Value::I32(code))) => Ending::Exited(code),
+            (Some(ending), _) => ending,
+            (None, _) => unreachable!("it has just ended"),
+        };
+        RunResult {
+            ending,
+            stats: RunStats {
+                words: state.delivered,
+                events: state.events,
+                threads: state.threads.len() as u32,
+                steps: self.steps,
+                nanoseconds: state.clock.now(),
+                memory,
+                instances: self.instances,
+            },
+            traps: state.traps,
+            limits_reached: state.limits_reached,
+            scheduler: state.scheduler,
+            sink: state.sink,
+            io: state.io,
+        }
+    }
+
+    // ---- acts of the driver --------------------------------------------------------------------
+
+    /// Creates a thread that calls these exported functions one after the other, the last with these numbers as arguments, as bits.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn spawn(
+        &mut self,
+        exports: impl IntoIterator<Item = impl Into<String>>,
+        args: impl IntoIterator<Item = u64>,
+    ) -> Result<ThreadId, ActError> {
+        let exports = exports.into_iter().map(Into::into).collect();
+        let args = args.into_iter().collect();
+        self.act(DriverAct::Spawn { exports, args })?;
+        Ok(ThreadId(self.engine.state().threads.len() as u32 - 1))
+    }
+
+    /// Takes note of the end of a thread that the driver created: all that it did happens before what the driver does from then on.
+    /// Returns what its last function returned; nothing if it trapped or was aborted.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn join(&mut self, thread: ThreadId) -> Result<Vec<Value>, ActError> {
+        self.act(DriverAct::Join { thread })?;
+        let activation = self.threads.get_mut(thread.0 as usize);
+        Ok(activation.map_or_else(Vec::new, |one| std::mem::take(&mut one.results)))
+    }
+
+    /// Lets threads go on that wait for a key in a function of the embedder ([`Reply::Block`](crate::program::embedder::Reply)),
+    /// `count` at most. It orders nothing: who is outside of the guest has done nothing in it.
+    ///
+    /// # Errors
+    /// [`ActError::Over`]
+    pub fn wake(&mut self, key: u64, count: u32) -> Result<(), ActError> {
+        self.act(DriverAct::Wake { key, count })
+    }
+
+    /// Ends a thread where it is, whatever it does. Locks that it holds stay taken.
+    ///
+    /// # Errors
+    /// [`ActError::NoThread`] if it has ended, or is the main one.
+    pub fn abort(&mut self, thread: ThreadId) -> Result<(), ActError> {
+        self.act(DriverAct::Abort { thread })
+    }
+
+    /// Reads the guest's memory, as an access of the main thread.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn read(&mut self, addr: u32, len: u32) -> Result<Vec<u8>, ActError> {
+        self.act(DriverAct::Read { addr, len })?;
+        let start = addr as usize;
+        Ok(self.engine.memory()[start..start + len as usize].to_vec())
+    }
+
+    /// Writes to the guest's memory, as an access of the main thread.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn write(&mut self, addr: u32, bytes: &[u8]) -> Result<(), ActError> {
+        let bytes = bytes.to_vec();
+        self.act(DriverAct::Write { addr, bytes })
+    }
+
+    /// Lets virtual time pass to the next deadline, where no thread can go on before.
+    ///
+    /// # Errors
+    /// [`ActError::NoDeadline`]
+    pub fn elapse(&mut self) -> Result<(), ActError> {
+        self.act(DriverAct::Elapse)
+    }
+
+    /// The driver does nothing any more: the main thread returns, if it stands for the driver, and what still waits for the driver waits
+    /// for ever.
+    ///
+    /// # Errors
+    /// [`ActError::Over`]
+    pub fn end(&mut self) -> Result<(), ActError> {
+        self.act(DriverAct::End)
+    }
+
+    /// The guest's memory, as somebody sees it who takes no part.
+    #[must_use]
+    pub fn memory(&self) -> &[u8] {
+        self.engine.memory()
+    }
+
+    /// Does something for the driver, and says so to whoever records.
+    fn act(&mut self, act: DriverAct) -> Result<(), ActError> {
+        self.check(&act)?;
+        let state = self.engine.state_mut();
+        let tick = state.tick;
+        state.io.driven(tick, &act);
+        let (memory, state) = self.engine.memory_and_state();
+        match act {
+            DriverAct::Spawn { exports, args } => {
+                state.as_main(|state| {
+                    let entry = ThreadEntry {
+                        exports,
+                        args,
+                        stack: None,
+                    };
+                    let child = state.spawn(entry).map_err(|_| ActError::TooManyThreads)?;
+                    state.threads[child.0 as usize].of_driver = true;
+                    Ok(())
+                })?;
+            }
+            DriverAct::Join { thread } => state.as_main(|state| {
+                state.threads[thread.0 as usize].detached = true;
+                state.emit(EventKind::ThreadJoin { child: thread });
+            }),
+            DriverAct::Wake { key, count } => embedded::wake(state, key, count, None),
+            DriverAct::Abort { thread } => {
+                state.abort(thread);
+                self.engine.forget(thread);
+                self.recycle(thread);
+            }
+            DriverAct::Read { addr, len } => {
+                state.as_main(|state| embedded::access(state, addr, len, false));
+            }
+            DriverAct::Write { addr, bytes } => {
+                state.as_main(|state| embedded::write(state, memory, addr, &bytes));
+            }
+            DriverAct::Elapse => {
+                state.clock.jump();
+            }
+            DriverAct::End => state.driver_ends(),
+        }
+        Ok(())
+    }
+
+    /// Whether the driver can do this now.
+    fn check(&self, act: &DriverAct) -> Result<(), ActError> {
+        let state = self.engine.state();
+        if state.ending.is_some() || !state.outside() {
+            return Err(ActError::Over);
+        }
+        let as_main = !matches!(
+            act,
+            DriverAct::Wake { .. } | DriverAct::Abort { .. } | DriverAct::Elapse | DriverAct::End
+        );
+        if as_main && self.driven != Driven::AsMainThread {
+            return Err(ActError::NotDriven);
+        }
+        let in_memory = |addr: u32, len: usize| match (addr as usize).checked_add(len) {
+            Some(end) if end <= self.engine.memory().len() => Ok(()),
+            _ => Err(ActError::OutOfBounds { addr, len }),
+        };
+        match act {
+            DriverAct::Spawn { exports, args } => self.check_exports(exports, args.len()),
+            DriverAct::Join { thread } => {
+                let known = state.get(*thread).filter(|known| known.of_driver);
+                let known = known.ok_or(ActError::NoThread(*thread))?;
+                match known.ended() && !known.detached {
+                    true => Ok(()),
+                    false => Err(ActError::NotJoinable(*thread)),
+                }
+            }
+            DriverAct::Abort { thread } => {
+                let alive = state.get(*thread).is_some_and(|known| !known.ended());
+                match alive && *thread != MAIN {
+                    true => Ok(()),
+                    false => Err(ActError::NoThread(*thread)),
+                }
+            }
+            DriverAct::Read { addr, len } => in_memory(*addr, *len as usize),
+            DriverAct::Write { addr, bytes } => in_memory(*addr, bytes.len()),
+            DriverAct::Elapse if !state.idle || state.clock.next().is_none() => {
+                Err(ActError::NoDeadline)
+            }
+            DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
+        }
+    }
+
+    fn check_exports(&self, exports: &[String], given: usize) -> Result<(), ActError> {
+        let Some((last, first)) = exports.split_last() else {
+            return Err(ActError::NoFunction(String::new()));
+        };
+        for (export, given) in (first.iter().map(|name| (name, 0))).chain([(last, given)]) {
+            let Some(params) = self.program.info().params_of_export(export) else {
+                return Err(ActError::NoFunction(export.clone()));
+            };
+            let numbers = (params.iter()).all(|&ty| Value::number(0, ty).is_some());
+            if params.len() != given || !numbers {
+                let names: Vec<String> = params.iter().map(ToString::to_string).collect();
+                return Err(ActError::Arguments {
+                    export: export.clone(),
+                    takes: format!("({})", names.join(", ")),
+                    given,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    // ---- threads -------------------------------------------------------------------------------
+
+    /// Lets a thread go on with `op` until it suspends, ends, or another has its turn.
+    fn step(&mut self, thread: ThreadId, op: Op) -> Result<(), MachineError> {
+        let verdict = match op {
+            Op::Start => {
+                self.enter(thread)?;
+                return self.call_next(thread);
+            }
+            Op::Refuelled => Verdict::Value(0),
+            Op::Drained => Verdict::Value(u64::from(self.engine.state_mut().next_slot())),
+            op => self.engine.perform(op),
+        };
+        self.follow(thread, verdict)
+    }
+
+    /// Does what an operation of the thread came to.
+    fn follow(&mut self, thread: ThreadId, verdict: Verdict) -> Result<(), MachineError> {
+        match verdict {
+            Verdict::Value(value) => self.go(thread, Enter::Resume(value)),
+            Verdict::Suspend | Verdict::Pause | Verdict::Stop => Ok(()),
+            Verdict::Trap(trap) => {
+                self.trapped(thread, trap);
+                Ok(())
+            }
+            Verdict::EndThread => {
+                self.returned(thread);
+                Ok(())
+            }
+            Verdict::Call { export, args } => {
+                let instance = self.activation(thread).instance;
+                if instance.is_some_and(|one| self.engine.exports_function(one, export)) {
+                    let args = args.iter().copied().map(Value::from).collect();
+                    let export = export.to_owned();
+                    (self.activation(thread).queue).push_front(Invocation { export, args });
+                    self.call_next(thread)
+                } else {
+                    // Without the export the host call goes on as if the allocation had failed.
+                    let verdict = self.nested_result(0);
+                    self.follow(thread, verdict)
+                }
+            }
+        }
+    }
+
+    /// The function called on behalf of a host call returned `value`.
+    fn nested_result(&mut self, value: u64) -> Verdict {
+        match self.engine.state_mut().thread_mut().after_calls.pop() {
+            Some(Op::Host { function, mut args }) => {
+                args.push(value);
+                self.engine.perform(Op::Host { function, args })
+            }
+            _ => unreachable!("a nested call is made for a host function"),
+        }
+    }
+
+    pub(super) fn activation(&mut self, thread: ThreadId) -> &mut Activation {
+        let index = thread.0 as usize;
+        if self.threads.len() <= index {
+            self.threads.resize_with(index + 1, Activation::default);
+        }
+        &mut self.threads[index]
+    }
+
+    /// What a thread's last call returned.
+    pub(super) fn take_results(&mut self, thread: ThreadId) -> Vec<Value> {
+        std::mem::take(&mut self.activation(thread).results)
+    }
+
+    /// Gives a new thread its instance and its list of calls.
+    fn enter(&mut self, thread: ThreadId) -> Result<(), MachineError> {
+        let instance = match self.spare.pop() {
+            Some(instance) => {
+                self.engine.reset(instance)?;
+                instance
+            }
+            None => self.instantiate()?,
+        };
+        let call = |export: &str, args| Invocation {
+            export: export.to_owned(),
+            args,
+        };
+        let mut queue = VecDeque::new();
+        let mut add = |engine: &dyn Engine, export: &str, args: Vec<Value>| {
+            if engine.exports_function(instance, export) {
+                queue.push_back(call(export, args));
+            }
+        };
+        add(&*self.engine, hooks::START, Vec::new());
+        let entry = self.engine.state().thread().entry.clone();
+        if let Some(stack) = entry.stack {
+            add(&*self.engine, "__wasm_init_tls", vec![stack.tls.into()]);
+            let top = Value::from(stack.top);
+            (self.engine).set_global(instance, "__stack_pointer", top);
+        } else if thread == MAIN
+            && let Some(top) = self.engine.stack_pointer(instance)
+        {
+            self.engine.state_mut().stack_begins(top);
+        }
+        // Without a function it is the main thread, whose calls the program's driver decides.
+        if let Some((last, first)) = entry.exports.split_last() {
+            for name in first {
+                add(&*self.engine, name, Vec::new());
+            }
+            let params = self.program.info().params_of_export(last);
+            let args = (params.unwrap_or_default().iter().enumerate()).map(|(index, &ty)| {
+                let bits = entry.args.get(index).copied().unwrap_or(0);
+                Value::number(bits, ty).unwrap_or(Value::NullFunc)
+            });
+            queue.push_back(call(last, args.collect()));
+        }
+        *self.activation(thread) = Activation {
+            instance: Some(instance),
+            queue,
+            results: Vec::new(),
+        };
+        self.engine.state_mut().emit(EventKind::ThreadStart);
+        Ok(())
+    }
+
+    pub(super) fn instantiate(&mut self) -> Result<Instance, MachineError> {
+        let instance = self.engine.instantiate()?;
+        self.instances += 1;
+        if self.engine.state().tls_layout.is_none() {
+            let read = |name| match self.engine.global(instance, name)? {
+                Value::I32(value) => Some(value.cast_unsigned()),
+                _ => None,
+            };
+            let layout = read("__tls_size").zip(read("__tls_align"));
+            self.engine.state_mut().tls_layout =
+                layout.map(|(size, align)| TlsLayout { size, align });
+        }
+        Ok(instance)
+    }
+
+    /// Makes the next call of a thread's list, or ends the thread.
+    pub(super) fn call_next(&mut self, thread: ThreadId) -> Result<(), MachineError> {
+        let next = match self.activation(thread).queue.pop_front() {
+            None if thread == MAIN => match self.next_driven() {
+                Ok(next) => next,
+                Err(trap) => {
+                    self.trapped(thread, trap);
+                    return Ok(());
+                }
+            },
+            next => next,
+        };
+        let (Some(Invocation { export, args }), Some(instance)) =
+            (next, self.activation(thread).instance)
+        else {
+            self.returned(thread);
+            return Ok(());
+        };
+        let call = Enter::Call {
+            instance,
+            export: &export,
+            args: &args,
+        };
+        self.go(thread, call)
+    }
+
+    /// What the program's driver wants the main thread to call, if there is one.
+    fn next_driven(&mut self) -> Result<Option<Invocation>, Trap> {
+        let Some(driver) = self.program.driver().cloned() else {
+            return Ok(None);
+        };
+        let results = self.take_results(MAIN);
+        if std::mem::replace(&mut self.in_call, true) {
+            self.returned
+                .push(results.first().map_or(0, |result| result.bits()));
+        }
+        let (memory, state) = self.engine.memory_and_state();
+        let Some(call) = embedded::next_call(state, memory, &driver, &self.returned)? else {
+            return Ok(None);
+        };
+        let (export, given) = (call.export(), call.args());
+        let Some(params) = self.program.info().params_of_export(export) else {
+            return Err(Trap::Embedder(format!(
+                "there is no exported function `{export}`"
+            )));
+        };
+        let number = |(&bits, &ty): (&u64, &ValType)| Value::number(bits, ty);
+        let args: Option<Vec<Value>> = given.iter().zip(params).map(number).collect();
+        match args.filter(|_| params.len() == given.len()) {
+            Some(args) => Ok(Some(Invocation {
+                export: export.to_owned(),
+                args,
+            })),
+            None => Err(Trap::Embedder(format!(
+                "the export `{export}` does not take {} numbers",
+                given.len()
+            ))),
+        }
+    }
+
+    /// Lets a thread run code of the guest, and does what came of it.
+    fn go(&mut self, thread: ThreadId, enter: Enter<'_>) -> Result<(), MachineError> {
+        let left = match self.engine.state().limits.steps {
+            Some(limit) => limit.saturating_sub(self.steps),
+            None => u64::MAX,
+        };
+        let fuel = self.fuel.min(left).max(1);
+        let (exit, spent) = self.engine.run(thread, enter, fuel)?;
+        self.steps += spent;
+        match exit {
+            Exit::Returned(results) => {
+                if !self.engine.state().thread().after_calls.is_empty() {
+                    let value = results.first().map_or(0, |result| result.bits());
+                    let verdict = self.nested_result(value);
+                    return self.follow(thread, verdict);
+                }
+                self.activation(thread).results = results;
+                self.call_next(thread)
+            }
+            Exit::Left(verdict) => {
+                if verdict == Verdict::Suspend {
+                    self.note_stack(thread);
+                }
+                self.follow(thread, verdict)
+            }
+            Exit::OutOfFuel => {
+                self.note_stack(thread);
+                let state = self.engine.state_mut();
+                state.thread_mut().status = Status::Ready(Op::Refuelled);
+                // An instruction is about a nanosecond of native time.
+                state.refuel(spent);
+                if state.limits.steps.is_some_and(|limit| self.steps >= limit) {
+                    state.limits_reached.insert(LimitReached::Steps);
+                    state.end(Ending::OutOfSteps);
+                }
+                Ok(())
+            }
+            Exit::Trapped(trap) => {
+                self.trapped(thread, trap);
+                Ok(())
+            }
+        }
+    }
+
+    /// While a thread is suspended, and only then, others can reach what is on its stack.
+    fn note_stack(&mut self, thread: ThreadId) {
+        if let Some(instance) = self.activation(thread).instance
+            && let Some(pointer) = self.engine.stack_pointer(instance)
+        {
+            self.engine.state_mut().stack_reaches(thread, pointer);
+        }
+    }
+
+    fn returned(&mut self, thread: ThreadId) {
+        self.engine.forget(thread);
+        self.recycle(thread);
+        self.engine.state_mut().returned();
+    }
+
+    fn trapped(&mut self, thread: ThreadId, trap: Trap) {
+        self.engine.forget(thread);
+        *self.activation(thread) = Activation::default();
+        let memory = self.engine.memory().len();
+        self.engine.state_mut().trapped(trap, memory);
+    }
+
+    /// The instance of a thread that has ended may serve another one.
+    fn recycle(&mut self, thread: ThreadId) {
+        let activation = self.activation(thread);
+        activation.queue = VecDeque::new();
+        let instance = activation.instance.take();
+        if self.program.instances_recyclable()
+            && let Some(instance) = instance
+        {
+            self.spare.push(instance);
+            self.engine.state_mut().instances.recycled();
+        }
+    }
+}
+
+/// Pages of memory that a run begins with.
+fn initial_pages(program: &Program, config: &MachineConfig) -> Result<u32, MachineError> {
+    let shape = program.info().memory;
+    let wanted = config.spec.initial_memory.unwrap_or(0).div_ceil(PAGE);
+    let most = shape.map_or(0, |memory| memory.maximum.unwrap_or(PAGE as u32));
+    let pages = match u32::try_from(wanted) {
+        Ok(wanted) if wanted <= most => wanted.max(shape.map_or(0, |memory| memory.minimum)),
+        _ => {
+            return Err(MachineError::InitialMemory {
+                wanted: wanted.saturating_mul(PAGE),
+                maximum: u64::from(most) * PAGE,
+            });
+        }
+    };
+    let (wanted, limit) = (u64::from(pages) * PAGE, config.spec.limits.memory);
+    match wanted > limit {
+        true => Err(MachineError::Memory { wanted, limit }),
+        false => Ok(pages),
+    }
+}
+
+/// The active data segments, which all threads share.
+fn write_data(program: &Program, memory: &mut [u8]) -> Result<(), MachineError> {
+    for segment in &program.info().active_data {
+        let data = &program.original()[segment.bytes.clone()];
+        // Only an imported global could leave it open, and those are refused.
+        let address = segment.address.unwrap_or(u32::MAX);
+        let start = address as usize;
+        match memory.get_mut(start..start.saturating_add(data.len())) {
+            Some(target) => target.copy_from_slice(data),
+            None => {
+                return Err(MachineError::DataSegment {
+                    address,
+                    len: data.len(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
