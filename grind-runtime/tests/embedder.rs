@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use grind_runtime::analysis::Diagnosis;
 use grind_runtime::machine::NullIo;
-use grind_runtime::model::Unfinished;
+use grind_runtime::model::{Ending, Unfinished};
 use grind_runtime::program::embedder::{Call, Driver, HostError, HostImport, Reply, ValType};
+use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, ProgramError, ProgramOptions};
+use grind_runtime::report::human;
 use grind_runtime::session::{self, ExitCode, RunOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -367,4 +370,126 @@ fn a_driver_that_asks_for_what_is_not_there_traps_the_main_thread() {
         assert_eq!(outcome.exit_code(), ExitCode::Trap.code());
         assert_eq!(outcome.analysis.traps[0].reason, why);
     }
+}
+
+/// Calls `answer` from two threads that race besides, so that each run is repeated.
+fn answering(reply: Reply<i32>) -> Program {
+    let answer = HostImport::wrap("env", "answer", move |_, ()| Ok(reply));
+    let wat = r#"(module
+        (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+        (import "env" "answer" (func $answer (result i32)))
+        (memory 1 1 shared)
+        (func (export "thread_start") (param i32)
+            (i32.store (i32.const 64) (i32.const 1))
+            (i32.store (i32.const 68) (call $answer)))
+        (func (export "main") (result i32)
+            (drop (call $create (i32.const 0) (i32.const 0)))
+            (i32.store (i32.const 64) (i32.const 1))
+            (call $answer)))"#;
+    program(wat, vec![answer]).unwrap()
+}
+
+#[test]
+fn every_reply_is_what_a_function_of_grind_could_do_and_is_repeated() {
+    type Case = (Reply<i32>, Unfinished, Ending);
+    let cases: [Case; 5] = [
+        (Reply::Return(7), Unfinished::Wait, Ending::Exited(7)),
+        (Reply::Yield(7), Unfinished::Wait, Ending::Exited(7)),
+        (Reply::Exit(3), Unfinished::End, Ending::Exited(3)),
+        (Reply::EndThread, Unfinished::Wait, Ending::Returned),
+        (
+            Reply::Block {
+                key: 1,
+                timeout: None,
+            },
+            Unfinished::End,
+            Ending::Deadlock,
+        ),
+    ];
+    for (reply, unfinished, ending) in cases {
+        let program = answering(reply);
+        let mut raced = 0;
+        for seed in 0..20 {
+            let mut options = RunOptions::seeded(seed);
+            options.spec.entry.unfinished = unfinished;
+            let outcome = session::run(&program, options, NullIo).unwrap();
+            assert_eq!(outcome.ending, ending, "{reply:?} {seed}");
+            assert_eq!(outcome.analysis.stats.unresolved, 0, "{reply:?} {seed}");
+            let races = outcome.analysis.diagnoses.iter();
+            raced += races
+                .filter(|one| matches!(one.diagnosis, Diagnosis::DataRace { .. }))
+                .count();
+        }
+        // Whoever comes first to `exit` ends it before the other has written.
+        assert!(raced > 0, "{reply:?}");
+    }
+}
+
+/// Two threads meet through the embedder: one waits for a key in `receive` until the other has called `send`.
+fn mailbox(send_first: &str) -> String {
+    format!(
+        r#"(module
+        (import "threadlink" "thread_create" (func $create (param i32 i32) (result i32)))
+        (import "env" "send" (func $send))
+        (import "env" "receive" (func $receive (result i32)))
+        (memory 1 1 shared)
+        (func (export "thread_start") (param i32)
+            {send_first}
+            (i32.store (i32.const 64) (i32.const 9))
+            (call $send))
+        (func (export "main") (result i32)
+            (drop (call $create (i32.const 0) (i32.const 0)))
+            (drop (call $receive))
+            (i32.load (i32.const 64))))"#
+    )
+}
+
+#[test]
+fn who_blocks_is_called_again_when_woken_and_what_the_waker_did_came_before() {
+    for (send_first, mostly_races) in [("", false), ("(call $send)", true)] {
+        let (mut findings, mut clean) = (0, 0);
+        for seed in 0..50 {
+            let sent = Arc::new(AtomicU32::new(0));
+            let count = Arc::clone(&sent);
+            let send = HostImport::wrap("env", "send", move |guest, ()| {
+                count.fetch_add(1, Ordering::Relaxed);
+                guest.wake(1, u32::MAX);
+                Ok(())
+            });
+            let receive = HostImport::wrap("env", "receive", move |guest, ()| {
+                let sent = sent.load(Ordering::Relaxed);
+                Ok(match (guest.woken(), sent) {
+                    (None, 0) => Reply::Block {
+                        key: 1,
+                        timeout: None,
+                    },
+                    (woken, _) => Reply::Return(i32::from(woken.is_some())),
+                })
+            });
+            let program = program(&mailbox(send_first), vec![send, receive]).unwrap();
+            let outcome = session::run(&program, RunOptions::seeded(seed), NullIo).unwrap();
+            assert_eq!(outcome.analysis.stats.unresolved, 0);
+            match outcome.analysis.diagnoses.is_empty() {
+                true => clean += 1,
+                false => findings += 1,
+            }
+        }
+        // A message that was there already is no wake-up, and orders nothing: that is for the embedder to say.
+        assert_eq!(findings > clean, mostly_races, "{findings} and {clean}");
+        assert_eq!(clean > 0, !mostly_races, "{findings} and {clean}");
+    }
+}
+
+#[test]
+fn a_deadlock_in_a_function_of_the_embedder_says_so() {
+    let program = answering(Reply::Block {
+        key: 4,
+        timeout: None,
+    });
+    let options = RunOptions::default();
+    let outcome = session::run(&program, options.clone(), NullIo).unwrap();
+    let symbolizer = Symbolizer::new(Arc::clone(program.original()));
+    let report = outcome.report(&program, &symbolizer, &options);
+    let text = human::render(&report, &human::Options::default());
+    assert!(text.contains("waits in a function of the host"), "{text}");
 }
