@@ -9,6 +9,7 @@ mod read_trace;
 mod recording;
 
 use grind_runtime::machine::{BufferIo, NullIo};
+use grind_runtime::model::Driven;
 use grind_runtime::model::{
     Event, EventKind, Limits, LockMode, RunSpec, Schedule, Slice, Strategy, ThreadId,
 };
@@ -465,4 +466,23 @@ fn the_corpus_reads_whole_and_cut() {
         }
     }
     assert!(files >= 3 && ways >= 4, "{ways} ways of {files} files");
+}
+
+/// `race_counter` of seed 3, recorded in full by the last grind of format 1.3.
+const FORMAT_1_3: &[u8] = include_bytes!("traces/format-1.3.trace");
+
+#[test]
+fn a_trace_of_the_version_before_is_read() {
+    let reader = open(FORMAT_1_3).unwrap();
+    let header = reader.header();
+    assert_eq!(header.module, b"wasm/race_counter.wasm");
+    assert_eq!(header.spec.schedule.seed, 3);
+    assert_eq!(header.driven, Driven::ByNobody);
+    let (entries, end) = read(FORMAT_1_3);
+    let Ok(Some(TraceEnd::Complete(footer))) = end else {
+        panic!("{end:?}")
+    };
+    let events = (entries.iter()).filter(|(entry, _)| matches!(entry, Entry::Event(_)));
+    assert_eq!((events.count() as u64, footer.events), (170, 170));
+    assert_eq!((footer.findings, footer.exit_code), (1, 66));
 }
