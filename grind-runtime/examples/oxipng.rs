@@ -8,9 +8,7 @@
 //! `test-programs/fetch-oxipng.sh` fetches the module and calls this.
 
 use grind_runtime::machine::NullIo;
-use grind_runtime::program::embedder::{
-    Call, Driver, Guest, HostError, HostImport, Reply, ValType,
-};
+use grind_runtime::program::embedder::{Call, Driver, HostError, HostImport, Reply};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{ModuleInfo, Program, ProgramOptions};
 use grind_runtime::report::human;
@@ -64,18 +62,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The functions of wasm-bindgen that the module imports, with the types that it declares.
 fn imports(info: &ModuleInfo, builder: &Arc<AtomicU32>) -> Vec<HostImport> {
-    let functions = info.imports.iter().filter_map(|import| {
-        let wasmparser::TypeRef::Func(ty) = import.ty else {
-            return None;
-        };
-        Some((import, info.types.get(ty as usize)?.as_ref()?))
-    });
-    functions
-        .map(|(import, ty)| {
+    let imports = info.imports.iter();
+    imports
+        .filter_map(|import| {
             let (name, builder) = (import.name.clone(), Arc::clone(builder));
-            let params: Vec<ValType> = ty.params().to_vec();
-            let result = ty.results().first().copied();
-            let function = move |guest: &mut Guest<'_>, args: &[u64]| {
+            HostImport::as_declared(info, import, move |guest, args| {
                 if name == "__wbindgen_throw" {
                     let text = guest.read(args[0] as u32, args[1] as u32)?;
                     return Err(HostError::new(String::from_utf8_lossy(text)));
@@ -86,8 +77,7 @@ fn imports(info: &ModuleInfo, builder: &Arc<AtomicU32>) -> Vec<HostImport> {
                 let none = ["__wbindgen_is_undefined", "__wbg_instanceof_Window_"];
                 let none = none.iter().any(|prefix| name.starts_with(prefix));
                 Ok(Reply::Return(if none { 0 } else { OBJECT }))
-            };
-            HostImport::new(&import.module, &import.name, params, result, function)
+            })
         })
         .collect()
 }

@@ -119,12 +119,12 @@ fn describe(text: &mut String, info: &ModuleInfo, program: Option<&Program>) -> 
     )?;
     line(
         "symbols",
-        match (info.has_dwarf(), info.function_names.is_empty()) {
+        match (info.has_dwarf(), info.has_names()) {
             (true, _) => "DWARF: reports show files and lines".to_owned(),
-            (false, false) => {
+            (false, true) => {
                 "names only; build with debug = \"line-tables-only\" for files and lines".to_owned()
             }
-            (false, true) => "none; reports show function indices and offsets".to_owned(),
+            (false, false) => "none; reports show function indices and offsets".to_owned(),
         },
     )?;
     line("traced locks", traced_locks(info, program))?;

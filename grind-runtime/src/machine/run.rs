@@ -16,8 +16,7 @@ use super::state::{State, Verdict};
 use super::thread::{Status, ThreadEntry, TlsLayout};
 use super::{MachineConfig, MachineError, RunResult, RunStats, Trap, Value, embedded, entry};
 use crate::model::{Driven, Ending, EventKind, LimitReached, ThreadId};
-use crate::program::embedder::ValType;
-use crate::program::{Program, hooks};
+use crate::program::{Program, WasmType, hooks};
 use crate::schedule::PointKind;
 use std::collections::VecDeque;
 
@@ -700,7 +699,7 @@ impl Machine {
                 "there is no exported function `{export}`"
             )));
         };
-        let number = |(&bits, &ty): (&u64, &ValType)| Value::number(bits, ty);
+        let number = |(&bits, &ty): (&u64, &WasmType)| Value::number(bits, ty);
         let args: Option<Vec<Value>> = given.iter().zip(params).map(number).collect();
         match args.filter(|_| params.len() == given.len()) {
             Some(args) => Ok(Some(Invocation {

@@ -22,9 +22,9 @@ use crate::model::{
     RangeOrigin, Record, Records, SINGLE, Slice, ThreadEnd, ThreadId, Unfinished, WORK_AFTERWARDS,
     WaitOutcome, region,
 };
-use crate::program::embedder::{HostImport, ValType};
+use crate::program::embedder::HostImport;
 use crate::program::imports::ThreadAbi;
-use crate::program::{Program, RING_END};
+use crate::program::{Program, RING_END, WasmType};
 use crate::schedule::{Point, PointKind, Scheduler};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -149,7 +149,7 @@ fn entries(program: &Program) -> BTreeMap<String, Option<usize>> {
     let info = program.info();
     let params = |name| {
         let params = info.params_of_export(name)?;
-        let i32s = params.iter().all(|ty| *ty == ValType::I32);
+        let i32s = params.iter().all(|ty| *ty == WasmType::I32);
         i32s.then_some(params.len())
     };
     // Nobody else asks.

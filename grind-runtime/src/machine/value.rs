@@ -1,6 +1,6 @@
 //! Values of a guest, as whoever calls its functions gives and gets them.
 
-use crate::program::embedder::ValType;
+use crate::program::WasmType;
 
 /// A value of the guest. Floats are bits, so that NaNs keep their payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,12 +25,12 @@ pub enum Value {
 
 impl Value {
     /// The number of this type that has these bits, if it is a type of numbers.
-    pub(super) fn number(bits: u64, ty: ValType) -> Option<Value> {
+    pub(super) fn number(bits: u64, ty: WasmType) -> Option<Value> {
         Some(match ty {
-            ValType::I32 => Value::I32(bits as u32 as i32),
-            ValType::I64 => Value::I64(bits.cast_signed()),
-            ValType::F32 => Value::F32(bits as u32),
-            ValType::F64 => Value::F64(bits),
+            WasmType::I32 => Value::I32(bits as u32 as i32),
+            WasmType::I64 => Value::I64(bits.cast_signed()),
+            WasmType::F32 => Value::F32(bits as u32),
+            WasmType::F64 => Value::F64(bits),
             _ => return None,
         })
     }
@@ -47,15 +47,15 @@ impl Value {
     }
 
     /// Whether a parameter of this type takes it. A reference cannot be given, but for null.
-    pub(super) fn is_a(self, ty: ValType) -> bool {
+    pub(super) fn is_a(self, ty: WasmType) -> bool {
         match self {
-            Value::I32(_) => ty == ValType::I32,
-            Value::I64(_) => ty == ValType::I64,
-            Value::F32(_) => ty == ValType::F32,
-            Value::F64(_) => ty == ValType::F64,
-            Value::V128(_) => ty == ValType::V128,
-            Value::NullFunc | Value::Reference => ty == ValType::FUNCREF,
-            Value::NullExtern => ty == ValType::EXTERNREF,
+            Value::I32(_) => ty == WasmType::I32,
+            Value::I64(_) => ty == WasmType::I64,
+            Value::F32(_) => ty == WasmType::F32,
+            Value::F64(_) => ty == WasmType::F64,
+            Value::V128(_) => ty == WasmType::V128,
+            Value::NullFunc | Value::Reference => ty == WasmType::FUNCREF,
+            Value::NullExtern => ty == WasmType::EXTERNREF,
         }
     }
 }

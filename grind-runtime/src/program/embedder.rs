@@ -21,12 +21,48 @@
 //! # }
 //! ```
 
+use super::{Import, ModuleInfo, WasmType};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use wasmparser::ValType;
+/// A type of numbers, which is what functions of the host take and return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValType {
+    /// `i32`
+    I32,
+    /// `i64`
+    I64,
+    /// `f32`
+    F32,
+    /// `f64`
+    F64,
+}
+
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ValType::I32 => "i32",
+            ValType::I64 => "i64",
+            ValType::F32 => "f32",
+            ValType::F64 => "f64",
+        })
+    }
+}
+
+impl ValType {
+    /// The type of numbers that this is, if it is one.
+    pub(crate) fn of(ty: WasmType) -> Option<ValType> {
+        Some(match ty {
+            WasmType::I32 => ValType::I32,
+            WasmType::I64 => ValType::I64,
+            WasmType::F32 => ValType::F32,
+            WasmType::F64 => ValType::F64,
+            WasmType::V128 | WasmType::Ref(_) => return None,
+        })
+    }
+}
 
 /// What such a function does; see [`HostImport::new`].
 type Function = dyn Fn(&mut Guest<'_>, &[u64]) -> Result<Reply<u64>, HostError> + Send + Sync;
@@ -256,9 +292,6 @@ impl HostImport {
 
     /// The same for a type that is known when the program runs: the arguments are bits (an `i32` in the low half; types are those of
     /// `params`), and so is the result, 0 if there is none.
-    ///
-    /// # Panics
-    /// If a parameter or the result is no number: vectors and references cannot be passed.
     pub fn new(
         module: impl Into<String>,
         name: impl Into<String>,
@@ -269,22 +302,41 @@ impl HostImport {
         + Sync
         + 'static,
     ) -> HostImport {
-        let params: Vec<ValType> = params.into_iter().collect();
-        let number = |ty: &ValType| {
-            use ValType::{F32, F64, I32, I64};
-            matches!(ty, I32 | I64 | F32 | F64)
-        };
-        assert!(
-            params.iter().chain(&result).all(number),
-            "only numbers can be passed"
-        );
         HostImport {
             module: module.into(),
             name: name.into(),
-            params,
+            params: params.into_iter().collect(),
             result,
             function: Arc::new(function),
         }
+    }
+
+    /// The same with the type that a module declares for one of its imports; `None` if that is no function, or one of vectors or
+    /// references.
+    pub fn as_declared(
+        info: &ModuleInfo,
+        import: &Import,
+        function: impl Fn(&mut Guest<'_>, &[u64]) -> Result<Reply<u64>, HostError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Option<HostImport> {
+        let ty = info.type_of_import(import)?;
+        let numbers = |types: &[WasmType]| -> Option<Vec<ValType>> {
+            types.iter().copied().map(ValType::of).collect()
+        };
+        let (params, results) = (numbers(ty.params())?, numbers(ty.results())?);
+        if results.len() > 1 {
+            return None;
+        }
+        let result = results.first().copied();
+        Some(HostImport::new(
+            &import.module,
+            &import.name,
+            params,
+            result,
+            function,
+        ))
     }
 
     /// Calls it, again if `woken`.

@@ -3,11 +3,11 @@
 //! The functions themselves are in `machine::abi`; a test there holds that each name listed here is
 //! implemented.
 
-use super::embedder::HostImport;
-use super::{ImportProblem, ModuleInfo, ProgramError};
-use std::fmt::Write;
+use super::embedder::{HostImport, ValType};
+use super::{ImportProblem, ModuleInfo, ProgramError, WasmType};
+use std::fmt::Display;
 use threadlink::abi;
-use wasmparser::{FuncType, TypeRef, ValType};
+use wasmparser::{FuncType, TypeRef};
 
 /// Module names of WASI preview 1.
 pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
@@ -289,7 +289,11 @@ fn type_problem(
     ty: &FuncType,
 ) -> Option<String> {
     let results: Vec<ValType> = result.into_iter().collect();
-    let differs = ty.params() != params || ty.results() != results;
+    let same = |declared: &[WasmType], given: &[ValType]| {
+        declared.len() == given.len()
+            && (declared.iter().zip(given)).all(|(&ty, &given)| ValType::of(ty) == Some(given))
+    };
+    let differs = !same(ty.params(), params) || !same(ty.results(), &results);
     differs.then(|| format!("{who} provides it as {}", display_type(params, &results)))
 }
 
@@ -324,9 +328,9 @@ fn function_problem(
 }
 
 fn check_thread_entry(info: &ModuleInfo, abi: ThreadAbi) -> Result<(), ProgramError> {
-    let params: &[ValType] = match abi {
-        ThreadAbi::WasiThreads => &[I32, I32],
-        ThreadAbi::Threadlink | ThreadAbi::Wasmgrind => &[I32],
+    let params: &[WasmType] = match abi {
+        ThreadAbi::WasiThreads => &[WasmType::I32, WasmType::I32],
+        ThreadAbi::Threadlink | ThreadAbi::Wasmgrind => &[WasmType::I32],
     };
     let problem = match info.exported_function(abi.entry()) {
         None => format!("exports no function `{}`", abi.entry()),
@@ -353,20 +357,13 @@ fn check_thread_entry(info: &ModuleInfo, abi: ThreadAbi) -> Result<(), ProgramEr
 }
 
 /// `(i32, i64) -> i32`
-#[must_use]
-pub fn display_type(params: &[ValType], results: &[ValType]) -> String {
-    let list = |types: &[ValType]| {
-        types
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
+fn display_type<T: Display>(params: &[T], results: &[T]) -> String {
+    let list = |types: &[T]| {
+        let names: Vec<String> = types.iter().map(ToString::to_string).collect();
+        names.join(", ")
     };
-    let mut out = format!("({}) -> ", list(params));
-    // Writing to a string cannot fail.
-    let _ = match results {
-        [one] => write!(out, "{one}"),
-        many => write!(out, "({})", list(many)),
-    };
-    out
+    match results {
+        [one] => format!("({}) -> {one}", list(params)),
+        many => format!("({}) -> ({})", list(params), list(many)),
+    }
 }

@@ -14,7 +14,8 @@ pub use error::{ImportProblem, ProgramError};
 pub use lower::Instrumentation;
 pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
-pub use module::{DataSegment, Export, Import, MemoryShape, ModuleInfo, unsupported_proposals};
+pub use module::{Import, MemoryShape, ModuleInfo, unsupported_proposals};
+pub(crate) use wasmparser::ValType as WasmType;
 
 use crate::model::sites::{SiteId, SiteTable};
 use interceptors::{Interceptor, Role};

@@ -15,37 +15,37 @@ pub struct ModuleInfo {
     /// Imports, in order.
     pub imports: Vec<Import>,
     /// Exports, in order.
-    pub exports: Vec<Export>,
+    pub(crate) exports: Vec<Export>,
     /// Function types, by type index; `None` for a type that is not a function.
-    pub types: Vec<Option<FuncType>>,
+    pub(crate) types: Vec<Option<FuncType>>,
     /// Type index of every function, imported ones first.
-    pub functions: Vec<u32>,
+    pub(crate) functions: Vec<u32>,
     /// How many of the functions are imported.
-    pub imported_functions: u32,
+    pub(crate) imported_functions: u32,
     /// How many globals there are, imported ones first.
-    pub globals: u32,
+    pub(crate) globals: u32,
     /// Defined globals that are mutable, by index.
-    pub mutable_globals: Vec<(u32, ValType)>,
+    pub(crate) mutable_globals: Vec<(u32, ValType)>,
     /// Tables, imported ones first.
-    pub tables: Vec<TableType>,
+    pub(crate) tables: Vec<TableType>,
     /// Items of all element segments.
-    pub segment_items: u64,
+    pub(crate) segment_items: u64,
     /// The memory, if there is one.
     pub memory: Option<MemoryShape>,
     /// Start function, by index.
     pub start: Option<u32>,
     /// Active data segments, in order: the machine writes them once for all threads.
-    pub active_data: Vec<DataSegment>,
+    pub(crate) active_data: Vec<DataSegment>,
     /// The function at an element of the first table, by index, as far as it is known before the module runs.
-    pub elements: BTreeMap<u32, u32>,
+    pub(crate) elements: BTreeMap<u32, u32>,
     /// Function names of the name section.
-    pub function_names: Vec<(u32, String)>,
+    pub(crate) function_names: Vec<(u32, String)>,
     /// The global that holds the stack pointer of C and Rust code, by index, if it has its name.
-    pub stack_pointer: Option<u32>,
+    pub(crate) stack_pointer: Option<u32>,
     /// Names of the custom sections, in order.
-    pub custom_sections: Vec<String>,
+    pub(crate) custom_sections: Vec<String>,
     /// Byte range of the code section's contents in the file.
-    pub code: Range<u64>,
+    pub(crate) code: Range<u64>,
 }
 
 /// One import.
@@ -56,18 +56,18 @@ pub struct Import {
     /// Name.
     pub name: String,
     /// What it is.
-    pub ty: TypeRef,
+    pub(crate) ty: TypeRef,
 }
 
 /// One export.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export {
+pub(crate) struct Export {
     /// Name.
-    pub name: String,
+    pub(crate) name: String,
     /// What it is.
-    pub kind: ExternalKind,
+    pub(crate) kind: ExternalKind,
     /// Its index in the space of its kind.
-    pub index: u32,
+    pub(crate) index: u32,
 }
 
 /// The one linear memory.
@@ -85,24 +85,22 @@ pub struct MemoryShape {
 
 /// An active data segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataSegment {
+pub(crate) struct DataSegment {
     /// Address of its first byte; none if it depends on an imported global.
-    pub address: Option<u32>,
+    pub(crate) address: Option<u32>,
     /// Where its bytes are in the original file.
-    pub bytes: Range<usize>,
+    pub(crate) bytes: Range<usize>,
 }
 
 impl ModuleInfo {
     /// The type of a function, by index.
-    #[must_use]
-    pub fn function_type(&self, index: u32) -> Option<&FuncType> {
+    pub(crate) fn function_type(&self, index: u32) -> Option<&FuncType> {
         let ty = *self.functions.get(index as usize)?;
         self.types.get(ty as usize)?.as_ref()
     }
 
     /// The function at an element of the first table, for messages: `` `worker` of type `() -> i32` ``.
-    #[must_use]
-    pub fn describe_element(&self, element: u32) -> Option<String> {
+    pub(crate) fn describe_element(&self, element: u32) -> Option<String> {
         let function = *self.elements.get(&element)?;
         let ty = self.function_type(function)?;
         let named = (self.function_names.iter()).find(|&&(index, _)| index == function);
@@ -140,6 +138,20 @@ impl ModuleInfo {
             .iter()
             .filter(|export| export.kind == ExternalKind::Func)
             .map(|export| export.name.as_str())
+    }
+
+    /// The type of an import, if it is a function.
+    pub(crate) fn type_of_import(&self, import: &Import) -> Option<&FuncType> {
+        match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.types.get(ty as usize)?.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether its functions have names.
+    #[must_use]
+    pub fn has_names(&self) -> bool {
+        !self.function_names.is_empty()
     }
 
     /// Whether it imports this function.

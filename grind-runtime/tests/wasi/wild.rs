@@ -4,13 +4,13 @@
 use super::replay::{pass, record};
 use super::{names, text};
 use grind_runtime::model::Ending;
+use grind_runtime::program::embedder::ValType;
 use grind_runtime::program::imports::{WASI_MODULE, host_functions};
 use grind_runtime::session::Player;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
-use wasmparser::ValType;
 
 const SEEDS: u64 = 60;
 const CALLS: usize = 400;
