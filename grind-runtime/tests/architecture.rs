@@ -76,12 +76,41 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("std::collections::hash_set", &[]),
 ];
 
+/// Variants of `EventKind` that acquire, release, access or move a lock. What that means is asked of `model/meaning.rs`.
+const MEANT: &[&str] = &[
+    "Atomic",
+    "BarrierArrive",
+    "BarrierLeave",
+    "CondvarWait",
+    "CondvarWake",
+    "HappensAfter",
+    "HappensBefore",
+    "HostWake",
+    "HostWoken",
+    "LockAcquire",
+    "LockRelease",
+    "Notify",
+    "Range",
+    "WaitBegin",
+    "WaitEnd",
+];
+
+/// Who may name them: where events are words, where they come from, and formats of others.
+const NAMES_EVENTS: &[&str] = &[
+    "interop/import.rs",
+    "interop/parquet.rs",
+    "machine",
+    "model",
+];
+
 /// A source file.
 struct Source {
     /// Below `src`.
     path: PathBuf,
     /// Every path that it names, from the root of the crate, or of another one.
     paths: BTreeSet<String>,
+    /// Those besides what its tests name.
+    code: BTreeSet<String>,
 }
 
 impl Source {
@@ -104,6 +133,8 @@ struct Paths {
     /// Modules that it declares: paths may begin with them.
     children: BTreeSet<String>,
     found: BTreeSet<String>,
+    /// Modules of tests are left out.
+    without_tests: bool,
 }
 
 impl Paths {
@@ -116,6 +147,7 @@ impl Paths {
             module,
             children: file.items.iter().filter_map(child).collect(),
             found: BTreeSet::new(),
+            without_tests: false,
         }
     }
 
@@ -181,6 +213,13 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
+        let of_tests = |attribute: &syn::Attribute| {
+            attribute.path().is_ident("cfg")
+                && (attribute.parse_args::<syn::Path>()).is_ok_and(|path| path.is_ident("test"))
+        };
+        if self.without_tests && item.attrs.iter().any(of_tests) {
+            return;
+        }
         self.module.push(item.ident.to_string());
         visit::visit_item_mod(self, item);
         self.module.pop();
@@ -235,9 +274,13 @@ fn sources(package: &str) -> Vec<Source> {
         let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         let mut paths = Paths::new(module(&path), &syntax);
         paths.visit_file(&syntax);
+        let mut code = Paths::new(module(&path), &syntax);
+        code.without_tests = true;
+        code.visit_file(&syntax);
         Source {
             path,
             paths: paths.found,
+            code: code.found,
         }
     };
     found.into_iter().map(read).collect()
@@ -373,6 +416,38 @@ fn what_is_reserved_is_named_where_it_may_be() {
     }
     assert_eq!(wrong, [""; 0]);
     assert_eq!(unused, BTreeSet::new(), "exceptions that nothing needs");
+}
+
+#[test]
+fn what_an_event_means_is_said_in_one_place() {
+    let mut wrong = Vec::new();
+    let mut named = BTreeSet::new();
+    for source in sources("grind-runtime") {
+        for path in &source.code {
+            let variant = path.strip_prefix("EventKind::");
+            let Some(variant) = variant.filter(|variant| MEANT.contains(variant)) else {
+                continue;
+            };
+            match NAMES_EVENTS
+                .iter()
+                .find(|place| source.path.starts_with(place))
+            {
+                Some(place) => drop(named.insert((*place, variant.to_owned()))),
+                None => wrong.push(format!("{} names {path}", source.path.display())),
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    for place in NAMES_EVENTS {
+        assert!(
+            named.iter().any(|(by, _)| by == place),
+            "{place} names none"
+        );
+    }
+    for variant in MEANT {
+        let is_variant = |(place, name): &(&str, String)| *place == "model" && name == variant;
+        assert!(named.iter().any(is_variant), "{variant} is no event");
+    }
 }
 
 /// The tests above are worth what this finds.

@@ -13,6 +13,7 @@
 use super::diagnosis::{HeapBlock, HeldLock, Misuse, Stack, StackPlace, ThreadInfo, TrappedThread};
 use super::limits::Limits;
 use crate::model::locks::{Change, Held, Hook, LockState, Wanted};
+use crate::model::meaning::{LockStep, LockToldBy, OfLock, TouchedBy, WaitStep};
 use crate::model::sites::SiteId;
 use crate::model::{Event, EventKind, ThreadEnd, ThreadId};
 use rustc_hash::{FxHashMap, FxHasher};
@@ -158,11 +159,13 @@ impl ThreadContext {
 
     /// Follows one of its own events. False if it releases a lock that it does not hold.
     fn follow(&mut self, kind: &EventKind) -> bool {
-        match *kind {
-            EventKind::WaitBegin { site, .. } => self.waiting = Some(site),
-            EventKind::WaitEnd { .. } => self.waiting = None,
-            EventKind::Atomic { .. } => self.tries = self.tries.saturating_add(1),
-            EventKind::LockRequest { .. } if !self.locks.in_hook() => self.tries = 0,
+        match (kind.waits(), kind.touches().map(|touched| touched.by)) {
+            (Some(WaitStep::Begin { .. }), _) => self.waiting = kind.site(),
+            (Some(WaitStep::End { .. }), _) => self.waiting = None,
+            (None, Some(TouchedBy::Atomic(_))) => self.tries = self.tries.saturating_add(1),
+            _ if matches!(kind, EventKind::LockRequest { .. }) && !self.locks.in_hook() => {
+                self.tries = 0;
+            }
             _ => {}
         }
         let ThreadContext {
@@ -328,28 +331,37 @@ impl Contexts {
             _ => {}
         }
         // Whoever waits without the lock does not release it.
-        let nothing = !held && matches!(event.kind, EventKind::CondvarWait { .. });
+        let misuse = self.misuse(event, held);
+        let nothing = matches!(misuse, Some((Misuse::CondvarWaitWithoutLock { .. }, _)));
         Followed {
             hidden: before && after || nothing,
-            misuse: self.misuse(event, held),
+            misuse,
         }
     }
 
     /// The rule that an event breaks. `held`: what its thread follows says that it may.
     fn misuse(&self, event: &Event, held: bool) -> Option<(Misuse, u32)> {
         let is_held = |lock| self.holders(lock).next().is_some();
+        if let Some(OfLock {
+            lock,
+            step: LockStep::Leave { .. },
+            told_by,
+        }) = event.kind.locks()
+        {
+            let misuse = match told_by {
+                _ if held => return None,
+                LockToldBy::Word { .. } => return None,
+                LockToldBy::Condvar { condvar } => Misuse::CondvarWaitWithoutLock { condvar },
+                LockToldBy::Hooks if is_held(lock) => Misuse::UnlockByOtherThread,
+                LockToldBy::Hooks => Misuse::UnlockNotHeld,
+            };
+            return Some((misuse, lock));
+        }
         match event.kind {
-            EventKind::LockRelease { lock, .. } if !held && is_held(lock) => {
-                Some((Misuse::UnlockByOtherThread, lock))
-            }
-            EventKind::LockRelease { lock, .. } if !held => Some((Misuse::UnlockNotHeld, lock)),
             EventKind::LockNotReleased { lock } if is_held(lock) => {
                 Some((Misuse::UnlockByOtherThread, lock))
             }
             EventKind::LockNotReleased { lock } => Some((Misuse::UnlockNotHeld, lock)),
-            EventKind::CondvarWait { condvar, lock } if !held => {
-                Some((Misuse::CondvarWaitWithoutLock { condvar }, lock))
-            }
             EventKind::LockDestroy { lock } => {
                 let inner = self.get(event.thread).is_some_and(ThreadContext::in_hook);
                 (!inner && is_held(lock)).then_some((Misuse::DestroyHeldLock, lock))

@@ -14,6 +14,7 @@
 use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
 use super::rounds::Rounds;
+use crate::model::meaning::{Acquire, Release};
 use crate::model::{Event, EventKind, ThreadId};
 use std::sync::Arc;
 
@@ -80,25 +81,30 @@ impl ForkJoin {
 
     /// Follows an event.
     pub(super) fn follow(&mut self, event: &Event) {
-        match event.kind {
-            EventKind::ThreadCreate { child } if child != event.thread => {
+        let ended = match (event.kind.acquires(), &event.kind) {
+            (Some(Acquire::Join(child)), _) | (_, &EventKind::ThreadDone { child }) => Some(child),
+            (Some(Acquire::Round(barrier)), _) => {
+                self.leave(event.thread, barrier);
+                None
+            }
+            _ => None,
+        };
+        if let Some(child) = ended.filter(|&child| child != event.thread) {
+            let known = self.publish(child);
+            if let (Some(known), Some(thread)) = (known, self.member(event.thread)) {
+                thread.clock.join(&known);
+                thread.moment = None;
+            }
+        }
+        match event.kind.releases() {
+            Some(Release::Create(child)) if child != event.thread => {
                 let clock = self.publish(event.thread);
                 if let (Some(clock), Some(child)) = (clock, self.member(child)) {
                     child.clock = clock;
                 }
             }
-            EventKind::ThreadJoin { child } | EventKind::ThreadDone { child }
-                if child != event.thread =>
-            {
-                let known = self.publish(child);
-                if let (Some(known), Some(thread)) = (known, self.member(event.thread)) {
-                    thread.clock.join(&known);
-                    thread.moment = None;
-                }
-            }
-            EventKind::BarrierArrive { barrier } => self.arrive(event.thread, barrier),
-            EventKind::BarrierLeave { barrier } => self.leave(event.thread, barrier),
-            EventKind::ThreadExit(_) => {
+            Some(Release::Round(barrier)) => self.arrive(event.thread, barrier),
+            Some(Release::End) => {
                 let Some(thread) = self.member(event.thread) else {
                     return;
                 };

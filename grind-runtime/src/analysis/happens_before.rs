@@ -34,13 +34,9 @@ use super::limits::Limits;
 use super::order::{Moment, Order};
 use super::shadow::Shadow;
 use super::stack_overflow::{StackOverflow, StackOverflows};
+use crate::model::meaning::TouchedBy;
 use crate::model::sites::{SiteId, SiteTable};
-use crate::model::{
-    AtomicKind, Event, EventKind, ObjectAct, RangeOrigin, Record, Records, ThreadId, WaitOutcome,
-};
-
-/// Bytes that the use of a synchronisation object is an access to: all kinds have as many at least.
-const OBJECT_BYTES: u32 = 4;
+use crate::model::{Event, EventKind, ObjectAct, Record, Records, ThreadId};
 
 /// Whether a thread that is the only one is to be checked, too: whether it uses what was freed.
 pub(super) fn checked_alone(event: &Event) -> bool {
@@ -70,64 +66,19 @@ pub(super) struct Doing {
 impl Doing {
     /// What an event accesses, if anything; `block` is the size of the block it frees.
     pub(super) fn of(event: &Event, position: u64, block: Option<u32>) -> Option<Doing> {
-        let (addr, len, write, kind, site) = match event.kind {
-            EventKind::Atomic {
-                site,
-                addr,
-                width,
-                kind,
-            } => (
-                addr,
-                u32::from(width),
-                kind != AtomicKind::Load,
-                AccessKind::Atomic,
-                Some(site),
-            ),
-            EventKind::WaitBegin { site, addr, width }
-            | EventKind::WaitEnd {
-                site,
-                addr,
-                width,
-                outcome: WaitOutcome::NotEqual,
-                ..
-            } => (
-                addr,
-                u32::from(width),
-                false,
-                AccessKind::Atomic,
-                Some(site),
-            ),
-            EventKind::Range {
-                origin: RangeOrigin::Bulk(site),
-                addr,
-                len,
-                write,
-            } => (addr, len, write, AccessKind::Bulk, Some(site)),
-            EventKind::Range {
-                origin: RangeOrigin::Host,
-                addr,
-                len,
-                write,
-            } => (addr, len, write, AccessKind::Host, None),
-            EventKind::Object { object, act, .. } => {
-                let write = match act {
-                    ObjectAct::Use => false,
-                    ObjectAct::Destroy => true,
-                    _ => return None,
-                };
-                (object, OBJECT_BYTES, write, AccessKind::Host, None)
-            }
-            EventKind::Free { addr } => (addr, block?, true, AccessKind::Free, None),
-            _ => return None,
-        };
-        let (addr, len) = (u64::from(addr), u64::from(len));
+        let touched = event.kind.touches()?;
         Some(Doing {
             thread: event.thread,
-            addr,
-            len,
-            write,
-            kind,
-            site,
+            addr: touched.addr.into(),
+            len: touched.len.or(block)?.into(),
+            write: touched.write,
+            kind: match touched.by {
+                TouchedBy::Atomic(_) => AccessKind::Atomic,
+                TouchedBy::Bulk => AccessKind::Bulk,
+                TouchedBy::Host | TouchedBy::Object => AccessKind::Host,
+                TouchedBy::Free => AccessKind::Free,
+            },
+            site: touched.site,
             position,
         })
     }

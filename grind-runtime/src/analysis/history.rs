@@ -8,7 +8,10 @@
 
 use super::context::Contexts;
 use super::diagnosis::{Access, Stack};
-use crate::model::{AtomicKind, Event, EventKind, LockChange, LockMode, ThreadId, WaitOutcome};
+use crate::model::meaning::{
+    Acquire, LockStep, LockToldBy, OfLock, Release, TouchedBy, WaitStep, WokenOn,
+};
+use crate::model::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -163,49 +166,73 @@ impl HistoryStep {
             address: Some(address),
             ..of(did)
         };
-        let taken = |mode, lock| match mode {
-            LockMode::Exclusive => at(Deed::Lock, lock),
-            LockMode::Shared => at(Deed::LockShared, lock),
-        };
         let with = |did, other| HistoryStep {
             other: Some(other),
             ..of(did)
         };
-        Some(match event.kind {
-            EventKind::ThreadStart => of(Deed::Start),
-            EventKind::ThreadExit(_) => of(Deed::End),
-            EventKind::ThreadCreate { child } => with(Deed::Create, child),
-            EventKind::ThreadJoin { child } => with(Deed::Join, child),
-            EventKind::HappensBefore { object } | EventKind::BarrierArrive { barrier: object } => {
-                at(Deed::Release, object)
+        let kind = &event.kind;
+        if *kind == EventKind::ThreadStart {
+            return Some(of(Deed::Start));
+        }
+        let acquire = kind.acquires();
+        let release = kind.releases();
+        match (acquire, release) {
+            (_, Some(Release::End)) => return Some(of(Deed::End)),
+            (_, Some(Release::Create(child))) => return Some(with(Deed::Create, child)),
+            (Some(Acquire::Join(child)), _) => return Some(with(Deed::Join, child)),
+            (_, Some(Release::Object(object) | Release::Round(object))) => {
+                return Some(at(Deed::Release, object));
             }
-            EventKind::HappensAfter { object } | EventKind::BarrierLeave { barrier: object } => {
-                at(Deed::Acquire, object)
+            (Some(Acquire::Object(object) | Acquire::Round(object)), _) => {
+                return Some(at(Deed::Acquire, object));
             }
             _ if hidden => return None,
-            EventKind::LockAcquire { lock, mode } => taken(mode, lock),
-            EventKind::LockRelease { lock, .. } => at(Deed::Unlock, lock),
-            EventKind::LockWord { lock, change, .. } => match change {
-                LockChange::Wanted { .. } | LockChange::Busy => return None,
-                LockChange::Taken { mode, .. } => taken(mode, lock),
-                LockChange::Left { .. } => at(Deed::Unlock, lock),
+            _ => {}
+        }
+        if let Some(OfLock {
+            lock,
+            step,
+            told_by,
+        }) = kind.locks()
+        {
+            let condvar = matches!(told_by, LockToldBy::Condvar { .. });
+            let did = match step {
+                LockStep::Ask { .. } | LockStep::Fail => return None,
+                LockStep::Take { .. } if condvar => Deed::CondvarWake,
+                LockStep::Leave { .. } if condvar => Deed::CondvarWait,
+                LockStep::Take { mode, .. } => match mode {
+                    LockMode::Exclusive => Deed::Lock,
+                    LockMode::Shared => Deed::LockShared,
+                },
+                LockStep::Leave { .. } => Deed::Unlock,
+            };
+            return Some(at(did, lock));
+        }
+        let on = |did, on| match on {
+            WokenOn::Futex(addr) => at(did, addr),
+            WokenOn::Key(_) => of(did),
+        };
+        match (kind.touches(), kind.waits()) {
+            (Some(touched), _) => match touched.by {
+                TouchedBy::Atomic(AtomicKind::Load) => Some(at(Deed::Load, touched.addr)),
+                TouchedBy::Atomic(AtomicKind::Store) => Some(at(Deed::Store, touched.addr)),
+                TouchedBy::Atomic(AtomicKind::ReadModifyWrite) => {
+                    Some(at(Deed::Update, touched.addr))
+                }
+                _ => None,
             },
-            EventKind::CondvarWait { lock, .. } => at(Deed::CondvarWait, lock),
-            EventKind::CondvarWake { lock, .. } => at(Deed::CondvarWake, lock),
-            EventKind::Atomic { addr, kind, .. } => match kind {
-                AtomicKind::Load => at(Deed::Load, addr),
-                AtomicKind::Store => at(Deed::Store, addr),
-                AtomicKind::ReadModifyWrite => at(Deed::Update, addr),
-            },
-            EventKind::WaitBegin { addr, .. } => at(Deed::Load, addr),
-            EventKind::WaitEnd { addr, outcome, .. } => match outcome {
-                WaitOutcome::Woken => at(Deed::Woken, addr),
-                WaitOutcome::NotEqual => at(Deed::Load, addr),
-                WaitOutcome::TimedOut => return None,
-            },
-            EventKind::Notify { addr, woken, .. } if woken > 0 => at(Deed::Notify, addr),
-            _ => return None,
-        })
+            (
+                None,
+                Some(WaitStep::End {
+                    on: what,
+                    outcome: WaitOutcome::Woken,
+                }),
+            ) => Some(on(Deed::Woken, what)),
+            (None, Some(WaitStep::Wake { on: what, woken })) if woken > 0 => {
+                Some(on(Deed::Notify, what))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -262,13 +289,13 @@ impl StepLog {
             return None;
         }
         let word = self.word.take();
-        if let EventKind::LockWord { site: Some(_), .. } = event.kind {
+        if let Some(LockToldBy::Word { site: Some(_) }) = event.kind.locks().map(|of| of.told_by) {
             self.word = HistoryStep::of(event, hidden).map(|step| (position + 1, step));
             return None;
         }
         let word = word.filter(|(at, step)| (*at, step.thread) == (position, event.thread));
-        let mut step = match (word, &event.kind) {
-            (Some((_, step)), EventKind::Atomic { .. }) => step,
+        let mut step = match (word, event.kind.touches().map(|touched| touched.by)) {
+            (Some((_, step)), Some(TouchedBy::Atomic(_))) => step,
             _ => HistoryStep::of(event, hidden)?,
         };
         if step.did == Deed::Start && contexts.created(event.thread).is_none() {

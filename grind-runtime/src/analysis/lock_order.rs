@@ -43,7 +43,8 @@ use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, LockOrderEdge, Stack, Wan
 use super::fork_join::{ForkJoin, Moment};
 use super::limits::{LimitNotice, Limits};
 use crate::model::locks::Held;
-use crate::model::{Event, EventKind, LockChange, LockMode, ThreadId};
+use crate::model::meaning::{LockStep, LockToldBy, OfLock};
+use crate::model::{Event, EventKind, LockMode, ThreadId};
 use petgraph::graphmap::DiGraphMap;
 use petgraph::{Incoming, Outgoing};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
@@ -172,35 +173,48 @@ impl LockOrder {
         match event.kind {
             EventKind::Alloc { addr, size } => self.forget(addr, size),
             EventKind::LockDestroy { lock } | EventKind::LockInit { lock } => self.forget(lock, 1),
-            EventKind::LockRequest {
-                lock,
-                mode,
-                fallible: false,
-            } if !hidden => {
-                self.request(contexts, event, (lock, mode), position);
+            _ => {}
+        }
+        if let Some(of) = event.kind.locks() {
+            self.lock_step(contexts, event, of, hidden, position);
+        }
+    }
+
+    fn lock_step(
+        &mut self,
+        contexts: &Contexts,
+        event: &Event,
+        of: OfLock,
+        hidden: bool,
+        position: u64,
+    ) {
+        let (thread, lock) = (event.thread, of.lock);
+        match (of.step, of.told_by) {
+            // Whoever has waited for it asked before, and is found now.
+            (LockStep::Take { .. }, LockToldBy::Hooks) if !self.asked.is_empty() => {
+                self.search(contexts, Some(thread));
             }
-            EventKind::LockWord { lock, change, .. } if !hidden => match change {
-                LockChange::Wanted { mode } => {
-                    self.request(contexts, event, (lock, mode), position);
-                }
-                LockChange::Taken { mode, fallible } => {
-                    // Where it had to wait, it asked before.
-                    let mut held = contexts.held(event.thread).iter();
-                    let again = held.any(|held| held.lock == lock && held.count > 1);
-                    if !fallible && !again {
-                        self.ask(contexts, event.thread, (lock, mode), position);
-                    }
-                    self.search(contexts, Some(event.thread));
-                }
-                LockChange::Left { .. } | LockChange::Busy => {}
-            },
-            EventKind::CondvarWake { lock, .. } if !hidden => {
-                let request = (lock, LockMode::Exclusive);
-                self.ask(contexts, event.thread, request, position);
-                self.search(contexts, Some(event.thread));
+            (LockStep::Take { .. }, LockToldBy::Hooks) => {}
+            _ if hidden => {}
+            (
+                LockStep::Ask {
+                    mode,
+                    fallible: false,
+                },
+                _,
+            ) => self.request(contexts, event, (lock, mode), position),
+            (LockStep::Take { mode, .. }, LockToldBy::Condvar { .. }) => {
+                self.ask(contexts, thread, (lock, mode), position);
+                self.search(contexts, Some(thread));
             }
-            EventKind::LockAcquire { .. } if !self.asked.is_empty() => {
-                self.search(contexts, Some(event.thread));
+            (LockStep::Take { mode, tried }, LockToldBy::Word { .. }) => {
+                // Where it had to wait, it asked before.
+                let mut held = contexts.held(thread).iter();
+                let again = held.any(|held| held.lock == lock && held.count > 1);
+                if !tried && !again {
+                    self.ask(contexts, thread, (lock, mode), position);
+                }
+                self.search(contexts, Some(thread));
             }
             _ => {}
         }

@@ -8,6 +8,7 @@
 use super::context::Contexts;
 use super::diagnosis::Stack;
 use crate::model::locks::Hook;
+use crate::model::meaning::{WaitStep, WokenOn};
 use crate::model::{Event, EventKind, ThreadId};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -32,10 +33,15 @@ pub(super) struct Notifications(BTreeMap<u32, Notified>);
 impl Notifications {
     /// Follows an event, which the contexts have followed.
     pub(super) fn follow(&mut self, contexts: &Contexts, event: &Event, hidden: bool) {
+        if let Some(WaitStep::Wake {
+            on: WokenOn::Futex(addr),
+            woken,
+        }) = event.kind.waits()
+            && !hidden
+        {
+            self.notified(contexts, event, addr, woken > 0);
+        }
         match event.kind {
-            EventKind::Notify { addr, woken, .. } if !hidden => {
-                self.notified(contexts, event, addr, woken > 0);
-            }
             EventKind::CondvarNotify { condvar, .. } => {
                 let hook = |thread| contexts.get(thread).and_then(|context| context.hook());
                 if matches!(hook(event.thread), Some(Hook::Notify { condvar: outer }) if *outer == condvar)

@@ -2,20 +2,7 @@
 //!
 //! Edges (release → acquire), and what guarantees each:
 //!
-//! | release | acquire | guaranteed by |
-//! |---|---|---|
-//! | `ThreadCreate` | the child's first step | every thread API; the host starts the child after the call began |
-//! | `ThreadExit` | `ThreadJoin` | every thread API |
-//! | atomic store or read-modify-write | atomic load, read-modify-write or wait's comparison that reads a byte of it | WebAssembly threads, memory model: an access that is sequentially consistent and reads from another synchronises with it |
-//! | `Notify` that woke someone | `WaitEnd` of a thread that it woke | the same: a notify synchronises with the waits that it ends |
-//! | `HostWake` that woke someone | `HostWoken` of a thread that it woke | the machine, which lets it go on then |
-//! | `LockRelease`, `CondvarWait` | `LockAcquire`, `CondvarWake`; a shared acquire only from exclusive releases | mutual exclusion (POSIX 4.12, C11 7.26.4, Rust's `Mutex` and `RwLock`) |
-//! | `BarrierArrive` | `BarrierLeave` of the same round | every barrier |
-//! | `HappensBefore` | `HappensAfter` of the same object | POSIX 4.12 for semaphores and once; who annotates |
-//!
-//! **`atomic.fence` is no edge.** A fence orders only together with atomic accesses to one location on both sides (C++20
-//! [atomics.fences]; WebAssembly has it so that compilers can say so), and wasm's atomic accesses are edges by themselves. An edge
-//! among fences would order any two threads that drop an `Arc` to zero.
+//! What acquires and releases is said in [`crate::model::meaning`].
 //!
 //! **Atomics are byte-precise.** Each byte remembers the clock of the last atomic that wrote it; a load
 //! acquires from every byte it reads. So a store replaces what older stores released there (it does
@@ -44,7 +31,8 @@
 use super::clock::{Slot, Slots, VectorClock};
 use super::limits::{DetectionEnd, Limits};
 use super::rounds::Rounds;
-use crate::model::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome, WokenOn};
+use crate::model::meaning::{Acquire, Release, WokenOn};
+use crate::model::{Event, LockMode, ThreadId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -323,8 +311,9 @@ impl Order {
     /// The acquires of an event: to be called before its access is checked.
     pub(super) fn acquires(&mut self, event: &Event, hidden: bool) {
         let limit = self.slots.clock_limit();
-        let child = match event.kind {
-            EventKind::ThreadJoin { child } if child != event.thread => self.final_snapshot(child),
+        let acquire = (event.kind.acquires()).filter(|one| !hidden || one.counts_hidden());
+        let child = match acquire {
+            Some(Acquire::Join(child)) if child != event.thread => self.final_snapshot(child),
             _ => None,
         };
         // Makes the thread known, and ends if it is not to be.
@@ -334,67 +323,35 @@ impl Order {
         let Some(ThreadState::Alive(thread)) = self.threads.get_mut(event.thread.0 as usize) else {
             return;
         };
-        let in_time = match event.kind {
-            EventKind::ThreadJoin { .. } => {
-                child.is_none_or(|snapshot| thread.acquire(&snapshot, limit))
+        let in_time = match acquire {
+            None => true,
+            Some(Acquire::Join(_)) => child.is_none_or(|snapshot| thread.acquire(&snapshot, limit)),
+            Some(Acquire::Object(object)) => {
+                (self.objects.get(&object)).is_none_or(|released| released.acquire(thread, limit))
             }
-            EventKind::HappensAfter { object } => self
-                .objects
-                .get(&object)
-                .is_none_or(|released| released.acquire(thread, limit)),
-            EventKind::BarrierLeave { barrier } => {
+            Some(Acquire::Round(barrier)) => {
                 let mut in_time = true;
                 self.barriers.leave(event.thread, barrier, |released| {
                     in_time = released.acquire(thread, limit);
                 });
                 in_time
             }
-            _ if hidden => true,
-            EventKind::Atomic {
-                addr,
-                width,
-                kind: AtomicKind::Load | AtomicKind::ReadModifyWrite,
-                ..
+            Some(Acquire::Bytes { addr, width }) => {
+                granules(addr.into(), width.into()).all(|(granule, mask)| {
+                    let parts = self.atomics.get(&granule).map_or(&[][..], |parts| parts);
+                    parts
+                        .iter()
+                        .filter(|part| part.mask & mask != 0)
+                        .all(|part| thread.acquire(&part.snapshot, limit))
+                })
             }
-            | EventKind::WaitBegin { addr, width, .. }
-            | EventKind::WaitEnd {
-                addr,
-                width,
-                outcome: WaitOutcome::NotEqual,
-                ..
-            } => granules(addr.into(), width.into()).all(|(granule, mask)| {
-                let parts = self.atomics.get(&granule).map_or(&[][..], |parts| parts);
-                parts
-                    .iter()
-                    .filter(|part| part.mask & mask != 0)
-                    .all(|part| thread.acquire(&part.snapshot, limit))
+            Some(Acquire::Wake(on, by)) => {
+                (self.wakes.get(&(on, by))).is_none_or(|snapshot| thread.acquire(snapshot, limit))
+            }
+            Some(Acquire::Lock { lock, mode }) => self.locks.get(&lock).is_none_or(|released| {
+                released.exclusive.acquire(thread, limit)
+                    && (mode == LockMode::Shared || released.shared.acquire(thread, limit))
             }),
-            EventKind::WaitEnd {
-                addr,
-                outcome: WaitOutcome::Woken,
-                by: Some(by),
-                ..
-            } => (self.wakes.get(&(WokenOn::Futex(addr), by)))
-                .is_none_or(|snapshot| thread.acquire(snapshot, limit)),
-            EventKind::HostWoken { key, by: Some(by) } => {
-                (self.wakes.get(&(WokenOn::Key(key), by)))
-                    .is_none_or(|snapshot| thread.acquire(snapshot, limit))
-            }
-            EventKind::LockAcquire {
-                lock,
-                mode: LockMode::Exclusive,
-            }
-            | EventKind::CondvarWake { lock, .. } => self.locks.get(&lock).is_none_or(|released| {
-                released.exclusive.acquire(thread, limit) && released.shared.acquire(thread, limit)
-            }),
-            EventKind::LockAcquire {
-                lock,
-                mode: LockMode::Shared,
-            } => self
-                .locks
-                .get(&lock)
-                .is_none_or(|released| released.exclusive.acquire(thread, limit)),
-            _ => true,
         };
         if !in_time {
             self.ended = Some(DetectionEnd::Clock(limit));
@@ -412,39 +369,27 @@ impl Order {
         let ThreadState::Alive(thread) = state else {
             return;
         };
-        match event.kind {
-            EventKind::ThreadCreate { child } => {
-                let snapshot = thread.publish();
-                self.add(child, &snapshot.clock);
-            }
-            EventKind::ThreadExit(_) => {
-                let snapshot = thread.publish();
+        let release = event.kind.releases();
+        let Some(release) = release.filter(|one| !hidden || one.counts_hidden()) else {
+            return;
+        };
+        let snapshot = thread.publish();
+        match release {
+            Release::Create(child) => return self.add(child, &snapshot.clock),
+            Release::End => {
                 self.slots.end(snapshot.slot, snapshot.epoch);
                 *state = ThreadState::Ended(snapshot);
+                return;
             }
-            EventKind::HappensBefore { object } => {
-                let snapshot = thread.publish();
-                self.objects
-                    .entry(object)
-                    .or_default()
-                    .join(thread, snapshot);
-                self.check_objects();
+            Release::Object(object) => {
+                let released = self.objects.entry(object).or_default();
+                released.join(thread, snapshot);
             }
-            EventKind::BarrierArrive { barrier } => {
-                let snapshot = thread.publish();
-                self.barriers
-                    .arrive(event.thread, barrier)
-                    .join(thread, snapshot);
-                self.check_objects();
+            Release::Round(barrier) => {
+                let released = self.barriers.arrive(event.thread, barrier);
+                released.join(thread, snapshot);
             }
-            _ if hidden => {}
-            EventKind::Atomic {
-                addr,
-                width,
-                kind: AtomicKind::Store | AtomicKind::ReadModifyWrite,
-                ..
-            } => {
-                let snapshot = thread.publish();
+            Release::Bytes { addr, width } => {
                 for (granule, mask) in granules(addr.into(), width.into()) {
                     let parts = self.atomics.entry(granule).or_default();
                     overwrite(parts, mask);
@@ -453,43 +398,22 @@ impl Order {
                         snapshot: Arc::clone(&snapshot),
                     });
                 }
-                self.check_objects();
             }
-            EventKind::Notify { addr, woken, .. } if woken > 0 => {
-                let on = (WokenOn::Futex(addr), event.thread);
-                self.wakes.insert(on, thread.publish());
-                self.check_objects();
+            Release::Wake(on) => {
+                self.wakes.insert((on, event.thread), snapshot);
             }
-            EventKind::HostWake { key, woken } if woken > 0 => {
-                let on = (WokenOn::Key(key), event.thread);
-                self.wakes.insert(on, thread.publish());
-                self.check_objects();
-            }
-            EventKind::LockRelease {
-                lock,
-                mode: LockMode::Exclusive,
-            }
-            | EventKind::CondvarWait { lock, .. } => {
-                let snapshot = thread.publish();
+            Release::Lock { lock, mode } => {
                 let released = self.locks.entry(lock).or_default();
-                released.shared.drop_known(thread);
-                released.exclusive.join(thread, snapshot);
-                self.check_objects();
+                match mode {
+                    LockMode::Exclusive => {
+                        released.shared.drop_known(thread);
+                        released.exclusive.join(thread, snapshot);
+                    }
+                    LockMode::Shared => released.shared.join(thread, snapshot),
+                }
             }
-            EventKind::LockRelease {
-                lock,
-                mode: LockMode::Shared,
-            } => {
-                let snapshot = thread.publish();
-                self.locks
-                    .entry(lock)
-                    .or_default()
-                    .shared
-                    .join(thread, snapshot);
-                self.check_objects();
-            }
-            _ => {}
         }
+        self.check_objects();
     }
 
     /// The bytes belong to a new object: what atomics released there concerns it no more.

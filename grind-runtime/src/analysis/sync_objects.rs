@@ -27,10 +27,9 @@
 use super::context::Contexts;
 use super::diagnosis::{Misuse, Stack};
 use super::order::Moment;
+use crate::model::meaning::{LockStep, LockToldBy, OfLock, Release, TouchedBy};
 use crate::model::sites::{SiteId, SiteKind, SiteTable};
-use crate::model::{
-    AtomicKind, Event, EventKind, ObjectAct, ObjectKind, Records, ThreadEnd, ThreadId,
-};
+use crate::model::{Event, EventKind, ObjectAct, ObjectKind, Records, ThreadEnd, ThreadId};
 use std::collections::BTreeMap;
 
 /// Objects that are followed; of further ones nothing is found.
@@ -169,30 +168,47 @@ impl SyncObjects {
         hidden: bool,
     ) -> Vec<Broken> {
         let thread = event.thread;
+        if let Some(touched) = event.kind.touches()
+            && touched.write
+            && !hidden
+        {
+            match (touched.by, touched.len) {
+                (TouchedBy::Atomic(_), Some(len)) if self.watches() => {
+                    self.written(touched.addr, len);
+                }
+                (TouchedBy::Bulk | TouchedBy::Host, Some(len)) => self.written(touched.addr, len),
+                _ => {}
+            }
+        }
+        if let Some(OfLock {
+            step,
+            told_by: LockToldBy::Condvar { condvar },
+            ..
+        }) = event.kind.locks()
+        {
+            match step {
+                LockStep::Leave { .. } => {
+                    if let Some(object) = self.objects.get_mut(&condvar) {
+                        object.waiting.push(thread);
+                    }
+                }
+                _ => self.woke(condvar, thread, event.kind.notified().is_none()),
+            }
+        }
+        if let Some(Release::Round(barrier)) = event.kind.releases()
+            && let Some(object) = self.objects.get_mut(&barrier)
+            && object.count > 0
+        {
+            object.waiting.push(thread);
+            if object.waiting.len() >= object.count as usize {
+                object.waiting.clear();
+            }
+        }
         match event.kind {
             EventKind::Object { object, kind, act } => {
                 return self.acted(contexts, thread, (object, kind), act);
             }
             EventKind::Alloc { addr, size } => self.forget(addr, size.max(1)),
-            EventKind::Range {
-                addr,
-                len,
-                write: true,
-                ..
-            } if !hidden => self.written(addr, len),
-            EventKind::Atomic {
-                addr, width, kind, ..
-            } if !hidden && kind != AtomicKind::Load && self.watches() => {
-                self.written(addr, width.into());
-            }
-            EventKind::CondvarWait { condvar, .. } => {
-                if let Some(object) = self.objects.get_mut(&condvar) {
-                    object.waiting.push(thread);
-                }
-            }
-            EventKind::CondvarWake {
-                condvar, timed_out, ..
-            } => self.woke(condvar, thread, timed_out),
             EventKind::CondvarFail { condvar, .. } => self.woke(condvar, thread, true),
             EventKind::CondvarNotify { condvar, all } => {
                 if let Some(object) = self.objects.get_mut(&condvar) {
@@ -202,16 +218,6 @@ impl SyncObjects {
                     } else {
                         waiting.min(object.woken + 1)
                     };
-                }
-            }
-            EventKind::BarrierArrive { barrier } => {
-                if let Some(object) = self.objects.get_mut(&barrier)
-                    && object.count > 0
-                {
-                    object.waiting.push(thread);
-                    if object.waiting.len() >= object.count as usize {
-                        object.waiting.clear();
-                    }
                 }
             }
             // The end of the main thread is that of all.

@@ -8,8 +8,9 @@
 
 use super::InteropError;
 use crate::model::lanes::{self, Drawn, Lanes};
+use crate::model::meaning::Touched;
 use crate::model::sites::{SiteId, SiteTable};
-use crate::model::{Event, EventKind, EventSink, Flow, RangeOrigin, Records, ThreadId};
+use crate::model::{Event, EventKind, EventSink, Flow, Records, ThreadId};
 use crate::report::finding::Evidence;
 use crate::report::timeline::{Arrow, ArrowKind, Lane, Mark, Point, Slice, SliceKind, Timeline};
 use crate::report::{Finding, Fingerprint};
@@ -279,17 +280,14 @@ impl EventSink for Marker {
 
     fn event(&mut self, event: &Event) -> Flow {
         self.events += 1;
-        match event.kind {
-            EventKind::Atomic {
-                site, addr, width, ..
-            } => self.look(event.thread, site, addr, width.into()),
-            EventKind::Range {
-                origin: RangeOrigin::Bulk(site),
-                addr,
-                len,
-                ..
-            } => self.look(event.thread, site, addr, len),
-            _ => {}
+        if let Some(Touched {
+            addr,
+            len: Some(len),
+            site: Some(site),
+            ..
+        }) = event.kind.touches()
+        {
+            self.look(event.thread, site, addr, len);
         }
         self.flow()
     }

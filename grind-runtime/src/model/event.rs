@@ -107,15 +107,6 @@ pub enum WaitOutcome {
     TimedOut,
 }
 
-/// What a thread is woken on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum WokenOn {
-    /// An address, by `memory.atomic.notify`.
-    Futex(u32),
-    /// A key of the embedder.
-    Key(u64),
-}
-
 /// How a thread ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ThreadEnd {

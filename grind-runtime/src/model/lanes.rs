@@ -6,7 +6,8 @@
 //!
 //! **Cost**: memory by threads, locks and addresses that were notified.
 
-use super::event::{EventKind, LockChange, ThreadId, WaitOutcome};
+use super::event::{EventKind, ThreadId, WaitOutcome};
+use super::meaning::{LockStep, LockToldBy, OfLock, WaitStep, WokenOn};
 use rustc_hash::FxHashMap;
 
 /// What a slice is.
@@ -49,7 +50,7 @@ pub(crate) struct Lanes {
     created: FxHashMap<ThreadId, Moment>,
     ended: FxHashMap<ThreadId, u64>,
     released: FxHashMap<u32, Moment>,
-    notified: FxHashMap<u32, Moment>,
+    notified: FxHashMap<WokenOn, Moment>,
     names: FxHashMap<u32, String>,
 }
 
@@ -58,6 +59,14 @@ impl Lanes {
     pub(crate) fn event(&mut self, thread: ThreadId, kind: &EventKind, now: u64) -> Vec<Drawn> {
         let mut drawn = Vec::new();
         let here = (thread, now);
+        if let Some(of) = kind.locks() {
+            self.lock_step(&mut drawn, here, of);
+            return drawn;
+        }
+        if let Some(step) = kind.waits() {
+            self.wait_step(&mut drawn, here, step);
+            return drawn;
+        }
         match *kind {
             EventKind::ThreadStart => {
                 drawn.push(Drawn::Moment);
@@ -84,62 +93,6 @@ impl Lanes {
             EventKind::LockName { lock, ref name } => {
                 self.names.insert(lock, name.clone());
             }
-            EventKind::LockRequest { lock, .. }
-            | EventKind::LockWord {
-                lock,
-                change: LockChange::Wanted { .. },
-                ..
-            } => {
-                self.begin(&mut drawn, thread, Slice::Wait, self.wait_for(lock));
-            }
-            EventKind::LockFail { lock, .. } => {
-                self.end(&mut drawn, thread, &self.wait_for(lock));
-            }
-            EventKind::LockAcquire { lock, .. }
-            | EventKind::LockWord {
-                lock,
-                change: LockChange::Taken { .. },
-                ..
-            } => {
-                self.end(&mut drawn, thread, &self.wait_for(lock));
-                self.begin(&mut drawn, thread, Slice::Lock, self.lock(lock));
-                self.handed(&mut drawn, lock, here);
-            }
-            EventKind::LockRelease { lock, .. }
-            | EventKind::LockWord {
-                lock,
-                change: LockChange::Left { .. },
-                ..
-            } => {
-                self.end(&mut drawn, thread, &self.lock(lock));
-                self.released.insert(lock, here);
-            }
-            EventKind::CondvarWait { condvar, lock } => {
-                self.end(&mut drawn, thread, &self.lock(lock));
-                self.released.insert(lock, here);
-                self.begin(&mut drawn, thread, Slice::Wait, wait_at(condvar));
-            }
-            EventKind::CondvarWake { condvar, lock, .. } => {
-                self.end(&mut drawn, thread, &wait_at(condvar));
-                self.begin(&mut drawn, thread, Slice::Lock, self.lock(lock));
-                self.handed(&mut drawn, lock, here);
-            }
-            EventKind::WaitBegin { addr, .. } => {
-                self.begin(&mut drawn, thread, Slice::Wait, wait_at(addr));
-            }
-            EventKind::WaitEnd { addr, outcome, .. } => {
-                self.end(&mut drawn, thread, &wait_at(addr));
-                drawn.push(Drawn::Moment);
-                if let (WaitOutcome::Woken, Some(&from)) = (outcome, self.notified.get(&addr)) {
-                    drawn.push(Drawn::Arrow(Arrow::Notify, from, here));
-                }
-            }
-            EventKind::Notify { addr, woken, .. } => {
-                drawn.push(Drawn::Moment);
-                if woken > 0 {
-                    self.notified.insert(addr, here);
-                }
-            }
             EventKind::LockReleased { .. }
             | EventKind::CondvarNotified { .. }
             | EventKind::HideBegin
@@ -147,6 +100,54 @@ impl Lanes {
             _ => drawn.push(Drawn::Moment),
         }
         drawn
+    }
+
+    fn lock_step(&mut self, drawn: &mut Vec<Drawn>, here: Moment, of: OfLock) {
+        let (thread, lock) = (here.0, of.lock);
+        match of.step {
+            LockStep::Ask { .. } => self.begin(drawn, thread, Slice::Wait, self.wait_for(lock)),
+            LockStep::Fail => self.end(drawn, thread, &self.wait_for(lock)),
+            LockStep::Take { .. } => {
+                let waited = match of.told_by {
+                    LockToldBy::Condvar { condvar } => wait_at(condvar),
+                    LockToldBy::Hooks | LockToldBy::Word { .. } => self.wait_for(lock),
+                };
+                self.end(drawn, thread, &waited);
+                self.begin(drawn, thread, Slice::Lock, self.lock(lock));
+                self.handed(drawn, lock, here);
+            }
+            LockStep::Leave { .. } => {
+                self.end(drawn, thread, &self.lock(lock));
+                self.released.insert(lock, here);
+                if let LockToldBy::Condvar { condvar } = of.told_by {
+                    self.begin(drawn, thread, Slice::Wait, wait_at(condvar));
+                }
+            }
+        }
+    }
+
+    fn wait_step(&mut self, drawn: &mut Vec<Drawn>, here: Moment, step: WaitStep) {
+        let thread = here.0;
+        let text = |on| match on {
+            WokenOn::Futex(addr) => wait_at(addr),
+            WokenOn::Key(key) => format!("waits for key {key}"),
+        };
+        match step {
+            WaitStep::Begin { on } => self.begin(drawn, thread, Slice::Wait, text(on)),
+            WaitStep::End { on, outcome } => {
+                self.end(drawn, thread, &text(on));
+                drawn.push(Drawn::Moment);
+                if let (WaitOutcome::Woken, Some(&from)) = (outcome, self.notified.get(&on)) {
+                    drawn.push(Drawn::Arrow(Arrow::Notify, from, here));
+                }
+            }
+            WaitStep::Wake { on, woken } => {
+                drawn.push(Drawn::Moment);
+                if woken > 0 {
+                    self.notified.insert(on, here);
+                }
+            }
+        }
     }
 
     /// The slices that are open end.

@@ -10,6 +10,7 @@ mod hash;
 pub(crate) mod lanes;
 pub(crate) mod limits;
 pub(crate) mod locks;
+pub(crate) mod meaning;
 mod records;
 mod run_spec;
 mod schedule;

@@ -18,6 +18,7 @@
 //!
 //! **Cost**: 8 bytes per address that atomics use; a look at the words held per plain write.
 
+use crate::model::meaning::{Touched, TouchedBy, WaitStep, WokenOn};
 use crate::model::sites::SiteId;
 use crate::model::{Event, EventKind, LockChange, LockMode, WaitOutcome};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -110,22 +111,35 @@ impl Learning {
             EventKind::LockFail { lock, .. } => {
                 self.failed.insert(lock);
             }
-            _ if hidden => {}
-            EventKind::Atomic {
-                site, addr, width, ..
-            } => {
-                if told == Some((addr, site)) {
-                    self.words.insert(addr, width);
-                } else if intent.wants != Some(addr) {
-                    self.strayed_at(addr);
-                }
+            _ => {}
+        }
+        if !hidden {
+            self.used(event, told);
+        }
+    }
+
+    /// A word is used: by the atomic access that was `told` of, which takes or leaves a lock, or otherwise.
+    fn used(&mut self, event: &Event, told: Option<(u32, SiteId)>) {
+        let woken = |step| match step {
+            WaitStep::End {
+                on: WokenOn::Futex(addr),
+                outcome: WaitOutcome::Woken,
+            } => Some((addr, None)),
+            _ => None,
+        };
+        let atomic = |touched: Touched| match touched.by {
+            TouchedBy::Atomic(_) => Some((touched.addr, touched.site.zip(touched.len))),
+            _ => None,
+        };
+        let touched = event.kind.touches().and_then(atomic);
+        let Some((addr, access)) = touched.or_else(|| event.kind.waits().and_then(woken)) else {
+            return;
+        };
+        match access {
+            Some((site, len)) if told == Some((addr, site)) => {
+                self.words.insert(addr, len as u8);
             }
-            EventKind::WaitBegin { addr, .. }
-            | EventKind::WaitEnd {
-                addr,
-                outcome: WaitOutcome::NotEqual | WaitOutcome::Woken,
-                ..
-            } if intent.wants != Some(addr) => self.strayed_at(addr),
+            _ if self.threads[event.thread.0 as usize].wants != Some(addr) => self.strayed_at(addr),
             _ => {}
         }
     }

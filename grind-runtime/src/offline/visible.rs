@@ -9,11 +9,9 @@ use super::locks::{Learning, Locks};
 use crate::analysis::rounds::Rounds;
 use crate::model::calls::CallStack;
 use crate::model::locks::{Change, Held, LockState};
+use crate::model::meaning::{Acquire, LockToldBy, OfLock, Release, TouchedBy, WokenOn};
 use crate::model::sites::{SiteId, SiteKind, SiteTable};
-use crate::model::{
-    AtomicKind, Event, EventKind, LockMode, ObjectAct, RangeOrigin, Records, ThreadId, WaitOutcome,
-    WokenOn,
-};
+use crate::model::{AtomicKind, Event, EventKind, LockMode, Records, ThreadId};
 use crate::trace::{Detail, Entry, TraceError, TraceReader};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -369,35 +367,111 @@ impl Tracker {
             }
             // Whoever has it has it no longer.
             Change::NotHeld => {
-                if let EventKind::LockRelease { lock, .. } = event.kind {
+                if let Some(OfLock {
+                    lock,
+                    told_by: LockToldBy::Hooks,
+                    ..
+                }) = event.kind.locks()
+                {
                     self.end_sections(lock, take);
                 }
             }
         }
+        if !self.only_moves_a_lock(event) {
+            self.own(event, hidden, &mut steps, take);
+            self.order(event, hidden, &mut steps);
+        }
+        for step in steps {
+            take(self.at(thread, site, known), step);
+        }
+    }
+
+    /// What an event does besides what it orders.
+    fn own(
+        &mut self,
+        event: &Event,
+        hidden: bool,
+        steps: &mut SmallVec<[Step; 4]>,
+        take: &mut impl FnMut(At<'_>, Step),
+    ) {
         match event.kind {
-            _ if self.only_moves_a_lock(event) => {}
             EventKind::ThreadName { of, ref name } if self.thread_names.len() < MAX_NAMES => {
                 self.thread_names.insert(of, name.clone());
             }
             EventKind::LockName { lock, ref name } if self.lock_names.len() < MAX_NAMES => {
                 self.lock_names.insert(lock, name.clone());
             }
-            EventKind::ThreadCreate { child } => steps.push(Step::Fork(child)),
-            EventKind::ThreadJoin { child } if child != thread => steps.push(Step::Join(child)),
-            EventKind::ThreadExit(_) => {
+            EventKind::Alloc { addr, size } => {
+                self.blocks.alloc(addr, size);
+                steps.push(Step::New { addr, len: size });
+            }
+            EventKind::BenignRace { addr, len } => steps.push(Step::Benign { addr, len }),
+            EventKind::LockFail { lock, .. } if !self.hidden(event.thread) => {
+                steps.push(Step::Needs(Condition::Taking(lock)));
+            }
+            EventKind::LockDestroy { lock } => steps.push(Step::LockEnd(lock)),
+            EventKind::LockInit { lock } => {
+                self.end_sections(lock, take);
+                steps.push(Step::LockEnd(lock));
+            }
+            EventKind::CondvarNotify { condvar, .. } if !hidden => {
+                steps.push(Step::Signal(Condition::Condvar(condvar)));
+            }
+            _ => {}
+        }
+        let Some(touched) = event.kind.touches() else {
+            return;
+        };
+        // A block is forgotten whoever frees it.
+        let len = match touched.len {
+            Some(len) => Some(len),
+            None => self.blocks.free(touched.addr),
+        };
+        let Some(len) = len.filter(|_| !hidden) else {
+            return;
+        };
+        let addr = touched.addr;
+        steps.push(match touched.by {
+            TouchedBy::Atomic(kind) => Step::Atomic { addr, len, kind },
+            TouchedBy::Free => Step::Free { addr, len },
+            TouchedBy::Bulk | TouchedBy::Host | TouchedBy::Object => {
+                self.access(addr, len, touched.write)
+            }
+        });
+    }
+
+    /// What an event orders. Atomics are steps of their own, and locks are followed by what is held.
+    fn order(&mut self, event: &Event, hidden: bool, steps: &mut SmallVec<[Step; 4]>) {
+        let thread = event.thread;
+        let acquire = event.kind.acquires();
+        match acquire.filter(|one| !hidden || one.counts_hidden()) {
+            Some(Acquire::Join(child)) if child != thread => steps.push(Step::Join(child)),
+            Some(Acquire::Object(object)) => steps.push(Step::Await(Condition::Object(object))),
+            Some(Acquire::Round(barrier)) => {
+                self.rounds.leave(thread, barrier, |round| {
+                    steps.extend(round.map(|round| Step::Await(Condition::Round(round))));
+                });
+            }
+            Some(Acquire::Wake(on, by)) => steps.push(Step::Await(Condition::Wake(on, by))),
+            Some(Acquire::Join(_) | Acquire::Bytes { .. } | Acquire::Lock { .. }) | None => {}
+        }
+        let release = event.kind.releases();
+        match release.filter(|one| !hidden || one.counts_hidden()) {
+            Some(Release::Create(child)) => steps.push(Step::Fork(child)),
+            Some(Release::End) => {
                 let ended = std::mem::take(self.thread(thread)).locks;
                 let held = ended.held().iter().rev();
                 steps.extend(held.flat_map(|held| self.release(held)));
                 steps.push(Step::End);
             }
-            EventKind::HappensBefore { object } => {
+            Some(Release::Object(object)) => {
                 steps.extend([
                     // Whoever waits needs all that signalled, not the last one only.
                     Step::Needs(Condition::Object(object)),
                     Step::Signal(Condition::Object(object)),
                 ]);
             }
-            EventKind::BarrierArrive { barrier } => {
+            Some(Release::Round(barrier)) => {
                 let next = &mut self.next_round;
                 let round = *(self.rounds.arrive(thread, barrier)).get_or_insert_with(|| {
                     *next += 1;
@@ -408,87 +482,8 @@ impl Tracker {
                     Step::Signal(Condition::Round(round)),
                 ]);
             }
-            EventKind::BarrierLeave { barrier } => {
-                self.rounds.leave(thread, barrier, |round| {
-                    steps.extend(round.map(|round| Step::Await(Condition::Round(round))));
-                });
-            }
-            EventKind::HappensAfter { object } => {
-                steps.push(Step::Await(Condition::Object(object)))
-            }
-            EventKind::Alloc { addr, size } => {
-                self.blocks.alloc(addr, size);
-                steps.push(Step::New { addr, len: size });
-            }
-            EventKind::Free { addr } => {
-                let size = self.blocks.free(addr).filter(|_| !hidden);
-                steps.extend(size.map(|len| Step::Free { addr, len }));
-            }
-            EventKind::BenignRace { addr, len } => steps.push(Step::Benign { addr, len }),
-            EventKind::LockFail { lock, .. } if !self.hidden(thread) => {
-                steps.push(Step::Needs(Condition::Taking(lock)));
-            }
-            EventKind::Object { object, act, .. } if !hidden => match act {
-                ObjectAct::Use => steps.push(self.access(object, 4, false)),
-                ObjectAct::Destroy => steps.push(self.access(object, 4, true)),
-                ObjectAct::Init { .. } | ObjectAct::InitHeld | ObjectAct::Relock => {}
-            },
-            EventKind::LockDestroy { lock } => steps.push(Step::LockEnd(lock)),
-            EventKind::LockInit { lock } => {
-                self.end_sections(lock, take);
-                steps.push(Step::LockEnd(lock));
-            }
-            _ if hidden => {}
-            EventKind::Atomic {
-                addr, width, kind, ..
-            } => steps.push(Step::Atomic {
-                addr,
-                len: width.into(),
-                kind,
-            }),
-            EventKind::WaitBegin { addr, width, .. }
-            | EventKind::WaitEnd {
-                addr,
-                width,
-                outcome: WaitOutcome::NotEqual,
-                ..
-            } => {
-                steps.push(Step::Atomic {
-                    addr,
-                    len: width.into(),
-                    kind: AtomicKind::Load,
-                });
-            }
-            EventKind::WaitEnd {
-                addr,
-                outcome: WaitOutcome::Woken,
-                by: Some(by),
-                ..
-            } => {
-                steps.push(Step::Await(Condition::Wake(WokenOn::Futex(addr), by)));
-            }
-            EventKind::CondvarNotify { condvar, .. } => {
-                steps.push(Step::Signal(Condition::Condvar(condvar)));
-            }
-            EventKind::Notify { addr, woken, .. } if woken > 0 => {
-                steps.push(Step::Signal(Condition::Wake(WokenOn::Futex(addr), thread)));
-            }
-            EventKind::HostWake { key, woken } if woken > 0 => {
-                steps.push(Step::Signal(Condition::Wake(WokenOn::Key(key), thread)));
-            }
-            EventKind::HostWoken { key, by: Some(by) } => {
-                steps.push(Step::Await(Condition::Wake(WokenOn::Key(key), by)));
-            }
-            EventKind::Range {
-                origin: RangeOrigin::Bulk(_) | RangeOrigin::Host,
-                addr,
-                len,
-                write,
-            } => steps.push(self.access(addr, len, write)),
-            _ => {}
-        }
-        for step in steps {
-            take(self.at(thread, site, known), step);
+            Some(Release::Wake(on)) => steps.push(Step::Signal(Condition::Wake(on, thread))),
+            Some(Release::Bytes { .. } | Release::Lock { .. }) | None => {}
         }
     }
 
@@ -513,11 +508,7 @@ impl Tracker {
 
     /// Whether the event is of the inside of a lock.
     fn only_moves_a_lock(&self, event: &Event) -> bool {
-        let (EventKind::Atomic { addr, .. }
-        | EventKind::WaitBegin { addr, .. }
-        | EventKind::WaitEnd { addr, .. }
-        | EventKind::Notify { addr, .. }) = event.kind
-        else {
+        let Some((addr, _)) = event.kind.word() else {
             return false;
         };
         matches!(&self.locks, Known::Learned(locks) if locks.word(addr).is_some())
@@ -533,12 +524,7 @@ impl Tracker {
         if !self.is_step(held) {
             return;
         }
-        if let EventKind::CondvarWake {
-            condvar,
-            timed_out: false,
-            ..
-        } = event.kind
-        {
+        if let Some(condvar) = event.kind.notified() {
             steps.push(Step::Needs(Condition::Condvar(condvar)));
         }
         steps.push(Step::Acquire {

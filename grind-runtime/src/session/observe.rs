@@ -3,8 +3,9 @@
 //!
 //! **Limits**: the first 100,000 observations are kept, the others counted.
 
+use crate::model::meaning::WaitStep;
 use crate::model::sites::{SiteId, SiteKind, SiteTable};
-use crate::model::{Event, EventKind, EventSink, Flow, RangeOrigin, Records, ThreadId};
+use crate::model::{Event, EventKind, EventSink, Flow, Records, ThreadId};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -110,14 +111,15 @@ impl Observer {
 
     /// The bytes that an event accesses.
     fn accessed(kind: &EventKind) -> Option<(u32, u32)> {
+        if let Some(touched) = kind.touches() {
+            return Some((touched.addr, touched.len.unwrap_or(1)));
+        }
         match *kind {
-            EventKind::Atomic { addr, width, .. }
-            | EventKind::WaitBegin { addr, width, .. }
-            | EventKind::WaitEnd { addr, width, .. } => Some((addr, width.into())),
-            EventKind::Range { addr, len, .. } | EventKind::Alloc { addr, size: len } => {
-                Some((addr, len))
+            EventKind::Alloc { addr, size } => Some((addr, size)),
+            // The end of a wait accesses nothing, but belongs to its beginning.
+            _ if matches!(kind.waits(), Some(WaitStep::End { .. })) => {
+                kind.word().map(|(addr, width)| (addr, width.into()))
             }
-            EventKind::Free { addr } => Some((addr, 1)),
             _ => None,
         }
     }
@@ -156,13 +158,7 @@ impl EventSink for Observer {
     fn event(&mut self, event: &Event) -> Flow {
         self.events += 1;
         let thread = event.thread;
-        let site = match event.kind {
-            EventKind::Range {
-                origin: RangeOrigin::Host,
-                ..
-            } => None,
-            ref kind => kind.site(),
-        };
+        let site = event.kind.site();
         if self.wanted.watch.is_some() {
             let accessed = Observer::accessed(&event.kind);
             if accessed.is_some_and(|(addr, len)| self.watches(thread, addr.into(), len.into())) {

@@ -5,7 +5,8 @@
 
 use super::Entry;
 use crate::model::locks::{Change, LockState};
-use crate::model::{EventKind, LockChange, ThreadId};
+use crate::model::meaning::{LockStep, LockToldBy, OfLock};
+use crate::model::{EventKind, ThreadId};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -105,9 +106,12 @@ impl Statistics {
     fn follow(&mut self, thread: ThreadId, own: u64, kind: &EventKind) {
         let number = self.events;
         let state = self.states.entry(thread).or_default();
-        let asks = match kind {
-            EventKind::LockRequest { .. } => !state.locks.in_hook(),
-            EventKind::LockWord { change, .. } => matches!(change, LockChange::Wanted { .. }),
+        let asks = match kind.locks() {
+            Some(OfLock {
+                step: LockStep::Ask { .. },
+                told_by,
+                ..
+            }) => told_by != LockToldBy::Hooks || !state.locks.in_hook(),
             _ => false,
         };
         if asks {
@@ -141,7 +145,7 @@ impl Statistics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Event, LockMode};
+    use crate::model::{Event, LockChange, LockMode};
 
     fn of(events: &[(u32, EventKind)]) -> Statistics {
         let mut statistics = Statistics::default();
