@@ -1,9 +1,11 @@
 //! What a detector says, in sites and addresses; `report` turns it into something to read.
 
 use super::history::History;
+use super::kind::FindingKind;
 use crate::model::sites::SiteId;
 use crate::model::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Call stack as sites, innermost first. The first is the access or event itself, the others calls.
 pub type Stack = Vec<SiteId>;
@@ -298,6 +300,54 @@ pub enum Diagnosis {
         /// Who destroyed it before, and where; or who waits there.
         related: Vec<(ThreadId, Stack)>,
     },
+    /// Something that needs no presentation of its own.
+    Note(Note),
+}
+
+/// What a detector says that needs no presentation of its own: a thread did something at a place, and something else is to be seen
+/// with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Note {
+    /// What is wrong.
+    pub kind: FindingKind,
+    /// One line that says it.
+    pub title: Vec<Word>,
+    /// What stands over the stack.
+    pub heading: Vec<Word>,
+    /// Who did it.
+    pub thread: ThreadId,
+    /// Where.
+    pub stack: Stack,
+    /// What else.
+    pub related: Vec<Related>,
+}
+
+/// A place beside that of a [`Note`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Related {
+    /// What stands over the stack.
+    pub heading: Vec<Word>,
+    /// Who was, or is, there.
+    pub thread: ThreadId,
+    /// Where.
+    pub stack: Stack,
+}
+
+/// A piece of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Word {
+    /// Itself.
+    Text(Cow<'static, str>),
+    /// A thread, with its name.
+    Thread(ThreadId),
+    /// An object in memory, with its name: the one that it was given, or that of the variable there.
+    Object(u32, Option<String>),
+}
+
+impl From<&'static str> for Word {
+    fn from(text: &'static str) -> Word {
+        Word::Text(text.into())
+    }
 }
 
 /// A diagnosis and how often it was made.

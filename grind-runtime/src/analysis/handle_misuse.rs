@@ -11,13 +11,10 @@
 //!
 //! **Cost**: a copy of the stack for each join and detach of a thread that somebody had to join.
 
-use super::context::Contexts;
-use super::diagnosis::{Diagnosed, Diagnosis, Stack};
-use crate::model::{Event, EventKind, ThreadId};
+use super::detector::{At, Detector, End, Found, Told};
+use super::diagnosis::{Diagnosis, Stack};
+use crate::model::{EventKind, ThreadId};
 use rustc_hash::FxHashMap;
-
-/// At most this many distinct ones are kept; others count towards nothing.
-const MAX_KEPT: usize = 1000;
 
 /// Threads that were joined or detached and of which it is remembered where. Reports on further ones do not say it.
 const MAX_GIVEN_UP: usize = 1 << 16;
@@ -27,52 +24,43 @@ const MAX_GIVEN_UP: usize = 1 << 16;
 pub(super) struct HandleMisuses {
     /// Who joined or detached a thread, and where.
     given_up: FxHashMap<ThreadId, (ThreadId, Stack)>,
-    found: Vec<(u64, Diagnosed)>,
+    found: Found,
 }
 
-impl HandleMisuses {
-    /// One event, already followed by the contexts.
-    pub(super) fn event(&mut self, contexts: &Contexts, event: &Event, position: u64) {
-        let thread = event.thread;
-        match event.kind {
+impl Detector for HandleMisuses {
+    fn event(&mut self, at: &At<'_>) {
+        let thread = at.event.thread;
+        match at.event.kind {
             EventKind::ThreadJoin { child } | EventKind::ThreadDetach { child }
                 if self.given_up.len() < MAX_GIVEN_UP =>
             {
-                let here = (thread, contexts.stack(thread));
+                let here = (thread, at.contexts.stack(thread));
                 self.given_up.insert(child, here);
             }
             EventKind::HandleMisuse { child, misuse } => {
-                let stack = contexts.stack(thread);
-                let known = self.found.iter_mut().find(|(_, known)| {
-                    matches!(&known.diagnosis, Diagnosis::HandleMisuse { misuse: m, stack: s, .. }
+                let stack = at.contexts.stack(thread);
+                let same = |known: &Diagnosis| {
+                    matches!(known, Diagnosis::HandleMisuse { misuse: m, stack: s, .. }
                         if *m == misuse && *s == stack)
-                });
-                if let Some((_, known)) = known {
-                    known.count += 1;
-                } else if self.found.len() < MAX_KEPT {
-                    let given_up = self.given_up.get(&child).cloned();
-                    let diagnosis = Diagnosis::HandleMisuse {
-                        misuse,
-                        of: child,
-                        thread,
-                        stack,
-                        given_up,
-                    };
-                    let count = 1;
-                    self.found.push((position, Diagnosed { diagnosis, count }));
-                }
+                };
+                let new = || Diagnosis::HandleMisuse {
+                    misuse,
+                    of: child,
+                    thread,
+                    stack: stack.clone(),
+                    given_up: self.given_up.get(&child).cloned(),
+                };
+                self.found.add(at.position, same, new);
             }
             _ => {}
         }
     }
 
-    /// Whether there is any.
-    pub(super) fn is_empty(&self) -> bool {
-        self.found.is_empty()
+    fn found_any(&self) -> bool {
+        !self.found.is_empty()
     }
 
-    /// With the position of the first occurrence, in that order.
-    pub(super) fn into_found(self) -> Vec<(u64, Diagnosed)> {
-        self.found
+    fn finish(self: Box<Self>, _: &End<'_>, told: &mut Told) {
+        told.found.extend(self.found.into_list());
     }
 }

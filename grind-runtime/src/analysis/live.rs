@@ -18,18 +18,18 @@
 use super::candidates::unify;
 use super::context::Contexts;
 use super::deadlock;
-use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, Misuse, Stack, ThreadInfo, TrappedThread};
+use super::detector::{At, DETECTORS, Detector, End, Told};
+use super::diagnosis::{
+    Diagnosed, Diagnosis, HeldLock, Misuse, Note, Stack, ThreadInfo, TrappedThread,
+};
 use super::drain::{Cursor, follow};
-use super::handle_misuse::HandleMisuses;
 use super::happens_before::HappensBefore;
 use super::limits::{LimitNotice, Limits};
 use super::lock_misuse::LockMisuse;
-use super::lock_order::LockOrder;
 use super::notifications::Notifications;
 use super::second_pass::SecondPass;
 use super::stack_overflow::StackOverflow;
 use super::sync_objects::{Broken, SyncObjects};
-use super::thread_leak::ThreadLeaks;
 use super::traps::{self, Traps};
 use crate::model::sites::{SiteId, SiteTable};
 use crate::model::{Event, EventKind, EventSink, Flow, ObjectAct, Records, ThreadEnd, ThreadId};
@@ -103,11 +103,10 @@ pub struct LiveAnalysis {
     races: Races,
     misuse: LockMisuse,
     objects: SyncObjects,
-    lock_order: LockOrder,
+    /// Those of the table.
+    detectors: Vec<Box<dyn Detector>>,
     notifications: Notifications,
-    leaks: ThreadLeaks,
     traps: Traps,
-    handles: HandleMisuses,
     ended_normally: bool,
     /// The run has ended, and what was still alive ends with it.
     ending: bool,
@@ -244,15 +243,15 @@ impl LiveAnalysis {
         LiveAnalysis {
             sites,
             contexts: Contexts::new(&options.limits),
-            lock_order: LockOrder::new(&options.limits),
+            detectors: (DETECTORS.iter())
+                .map(|detector| detector(&options.limits))
+                .collect(),
             options,
             races,
             misuse: LockMisuse::default(),
             objects: SyncObjects::default(),
             notifications: Notifications::default(),
-            leaks: ThreadLeaks::default(),
             traps: Traps::default(),
-            handles: HandleMisuses::default(),
             ended_normally: false,
             ending: false,
             deadlocks: Vec::new(),
@@ -315,17 +314,20 @@ impl LiveAnalysis {
                 limit: limits.call_depth,
             });
         }
-        let (inversions, notices) = self.lock_order.finish(&self.contexts);
-        outcome.limits.extend(notices);
-        others.extend(inversions);
-        others.extend(self.misuse.into_found());
-        others.extend(self.handles.into_found());
-        others.extend(self.deadlocks);
-        if self.ended_normally {
-            let (leaks, running) = self.leaks.finish(&self.contexts);
-            others.extend(leaks.into_iter().map(|leak| (self.position, leak)));
-            outcome.running = running;
+        let end = End {
+            contexts: &self.contexts,
+            normally: self.ended_normally,
+            position: self.position,
+        };
+        let mut told = Told::default();
+        for detector in self.detectors {
+            detector.finish(&end, &mut told);
         }
+        outcome.limits.extend(told.limits);
+        outcome.running = told.running;
+        others.extend(told.found);
+        others.extend(self.misuse.into_found());
+        others.extend(self.deadlocks);
         let dropped = self.traps.dropped();
         if dropped > 0 {
             let limit = traps::KEPT;
@@ -385,7 +387,9 @@ impl LiveAnalysis {
     }
 
     fn deadlock(&mut self, diagnosis: Diagnosis) {
-        self.lock_order.deadlock(&diagnosis);
+        for detector in &mut self.detectors {
+            detector.deadlock(&diagnosis);
+        }
         self.misuse.deadlock(&diagnosis);
         let count = 1;
         self.deadlocks
@@ -394,10 +398,9 @@ impl LiveAnalysis {
 
     fn found_others(&self) -> bool {
         !self.misuse.is_empty()
-            || !self.handles.is_empty()
             || !self.deadlocks.is_empty()
             || !self.traps.is_empty()
-            || self.lock_order.found_any()
+            || self.detectors.iter().any(|one| one.found_any())
     }
 }
 
@@ -428,7 +431,8 @@ fn longest_stack(diagnosis: &Diagnosis) -> usize {
             .unwrap_or(0),
         Diagnosis::ThreadLeak { stack, .. }
         | Diagnosis::HandleMisuse { stack, .. }
-        | Diagnosis::LockMisuse { stack, .. } => stack.len(),
+        | Diagnosis::LockMisuse { stack, .. }
+        | Diagnosis::Note(Note { stack, .. }) => stack.len(),
         // That of a stack that overflowed is always too long, and nobody misses its other end.
         Diagnosis::Trap(_) => 0,
     }
@@ -507,10 +511,15 @@ impl EventSink for LiveAnalysis {
                 told |= broken.misuse == Misuse::DestroyInUse;
                 (self.misuse).add_broken(&self.contexts, thread, broken, position);
             }
-            self.handles.event(&self.contexts, event, position);
-            self.leaks.event(&self.contexts, event);
-            self.lock_order
-                .event(&self.contexts, event, followed.hidden, position);
+            let at = At {
+                contexts: &self.contexts,
+                event,
+                hidden: followed.hidden,
+                position,
+            };
+            for detector in &mut self.detectors {
+                detector.event(&at);
+            }
             self.notifications
                 .follow(&self.contexts, event, followed.hidden);
         }

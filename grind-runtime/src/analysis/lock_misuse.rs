@@ -19,17 +19,15 @@
 //! **Cost**: a look at the few locks the thread holds, per release; at those of all threads, per end of a lock.
 
 use super::context::Contexts;
+use super::detector::Found;
 use super::diagnosis::{Diagnosed, Diagnosis, Misuse, Wanted};
 use super::sync_objects::Broken;
 use crate::model::ThreadId;
 
-/// At most this many distinct ones are kept; others count towards nothing.
-const MAX_KEPT: usize = 1000;
-
 /// Every misuse found, in order of first occurrence.
 #[derive(Debug, Default)]
 pub(super) struct LockMisuse {
-    found: Vec<(u64, Diagnosed)>,
+    found: Found,
 }
 
 impl LockMisuse {
@@ -70,34 +68,27 @@ impl LockMisuse {
             after: _,
         } = broken;
         let stack = stack.unwrap_or_else(|| contexts.stack(thread));
-        let known = self.found.iter_mut().find(|(_, known)| {
-            matches!(&known.diagnosis, Diagnosis::LockMisuse { misuse: m, lock: l, stack: s, .. }
+        let same = |known: &Diagnosis| {
+            matches!(known, Diagnosis::LockMisuse { misuse: m, lock: l, stack: s, .. }
                 if *m == misuse && *l == lock && *s == stack)
-        });
-        if let Some((_, known)) = known {
-            known.count += 1;
-        } else if self.found.len() < MAX_KEPT {
-            // Who took a lock that its thread has still is the finding itself.
-            let held = misuse != Misuse::HeldAtThreadEnd;
-            let holders = contexts
+        };
+        // Who took a lock that its thread has still is the finding itself.
+        let held = misuse != Misuse::HeldAtThreadEnd;
+        let new = || Diagnosis::LockMisuse {
+            misuse,
+            object,
+            lock,
+            name: contexts.lock_name(lock),
+            thread,
+            stack: stack.clone(),
+            holders: contexts
                 .holders(lock)
                 .filter(|_| held)
                 .map(|(holder, held)| (holder, held.stack.clone()))
-                .collect();
-            let name = contexts.lock_name(lock);
-            let diagnosis = Diagnosis::LockMisuse {
-                misuse,
-                object,
-                lock,
-                name,
-                thread,
-                stack,
-                holders,
-                related,
-            };
-            let count = 1;
-            self.found.push((position, Diagnosed { diagnosis, count }));
-        }
+                .collect(),
+            related,
+        };
+        self.found.add(position, same, new);
     }
 
     /// The run ended in this deadlock: that a thread waits for itself there says that it asked for a lock which it had.
@@ -107,8 +98,8 @@ impl LockMisuse {
         };
         for waiting in blocked {
             if let Some(Wanted::Lock { lock: wanted, .. }) = waiting.wants {
-                self.found.retain(|(_, found)| {
-                    !matches!(found.diagnosis, Diagnosis::LockMisuse { misuse: Misuse::Relock, lock, thread, .. }
+                self.found.retain(|found| {
+                    !matches!(*found, Diagnosis::LockMisuse { misuse: Misuse::Relock, lock, thread, .. }
                         if lock == wanted && thread == waiting.thread)
                 });
             }
@@ -117,8 +108,8 @@ impl LockMisuse {
 
     /// Whether it was told that the thread asked for this lock, which it had, and waits for itself.
     pub(super) fn relocks(&self, by: ThreadId, wanted: u32) -> bool {
-        self.found.iter().any(|(_, found)| {
-            matches!(found.diagnosis, Diagnosis::LockMisuse { misuse: Misuse::Relock, lock, thread, .. }
+        self.found.iter().any(|found| {
+            matches!(*found, Diagnosis::LockMisuse { misuse: Misuse::Relock, lock, thread, .. }
                 if lock == wanted && thread == by)
         })
     }
@@ -130,6 +121,6 @@ impl LockMisuse {
 
     /// With the position of the first occurrence, in that order.
     pub(super) fn into_found(self) -> Vec<(u64, Diagnosed)> {
-        self.found
+        self.found.into_list()
     }
 }

@@ -39,6 +39,7 @@
 //! the one asked for; a search only where an edge is taken in a new way.
 
 use super::context::Contexts;
+use super::detector::{At, Detector, End, Told};
 use super::diagnosis::{Diagnosed, Diagnosis, HeldLock, LockOrderEdge, Stack, Wanted};
 use super::fork_join::{ForkJoin, Moment};
 use super::limits::{LimitNotice, Limits};
@@ -142,6 +143,51 @@ pub(super) struct LockOrder {
     cut_short: u64,
 }
 
+impl Detector for LockOrder {
+    fn event(&mut self, at: &At<'_>) {
+        let At {
+            contexts,
+            event,
+            hidden,
+            position,
+        } = *at;
+        self.order.follow(event);
+        match event.kind {
+            EventKind::Alloc { addr, size } => self.forget(addr, size),
+            EventKind::LockDestroy { lock } | EventKind::LockInit { lock } => self.forget(lock, 1),
+            _ => {}
+        }
+        if let Some(of) = event.kind.locks() {
+            self.lock_step(contexts, event, of, hidden, position);
+        }
+    }
+
+    fn deadlock(&mut self, deadlock: &Diagnosis) {
+        let Diagnosis::Deadlock { blocked, .. } = deadlock else {
+            return;
+        };
+        for thread in blocked {
+            if let Some(Wanted::Lock { lock, .. }) = thread.wants {
+                let target = self.lock(lock);
+                for held in &thread.locks {
+                    let source = self.lock(held.lock);
+                    self.deadlocked.insert((source, target));
+                }
+            }
+        }
+    }
+
+    fn found_any(&self) -> bool {
+        !self.found.is_empty()
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>, told: &mut Told) {
+        let (inversions, notices) = self.inversions(end.contexts);
+        told.found.extend(inversions);
+        told.limits.extend(notices);
+    }
+}
+
 impl LockOrder {
     pub(super) fn new(limits: &Limits) -> Self {
         LockOrder {
@@ -158,25 +204,6 @@ impl LockOrder {
             max_edges: limits.lock_orders,
             dropped: 0,
             cut_short: 0,
-        }
-    }
-
-    /// One event, already followed by the contexts.
-    pub(super) fn event(
-        &mut self,
-        contexts: &Contexts,
-        event: &Event,
-        hidden: bool,
-        position: u64,
-    ) {
-        self.order.follow(event);
-        match event.kind {
-            EventKind::Alloc { addr, size } => self.forget(addr, size),
-            EventKind::LockDestroy { lock } | EventKind::LockInit { lock } => self.forget(lock, 1),
-            _ => {}
-        }
-        if let Some(of) = event.kind.locks() {
-            self.lock_step(contexts, event, of, hidden, position);
         }
     }
 
@@ -220,32 +247,8 @@ impl LockOrder {
         }
     }
 
-    /// The run ended in this deadlock.
-    pub(super) fn deadlock(&mut self, deadlock: &Diagnosis) {
-        let Diagnosis::Deadlock { blocked, .. } = deadlock else {
-            return;
-        };
-        for thread in blocked {
-            if let Some(Wanted::Lock { lock, .. }) = thread.wants {
-                let target = self.lock(lock);
-                for held in &thread.locks {
-                    let source = self.lock(held.lock);
-                    self.deadlocked.insert((source, target));
-                }
-            }
-        }
-    }
-
-    /// Whether there is any.
-    pub(super) fn found_any(&self) -> bool {
-        !self.found.is_empty()
-    }
-
     /// Every circle that did not come true, with its position; and what was left out.
-    pub(super) fn finish(
-        mut self,
-        contexts: &Contexts,
-    ) -> (Vec<(u64, Diagnosed)>, Vec<LimitNotice>) {
+    fn inversions(mut self, contexts: &Contexts) -> (Vec<(u64, Diagnosed)>, Vec<LimitNotice>) {
         self.search(contexts, None);
         let mut notices = Vec::new();
         if let Some(cause) = self.order.ended() {

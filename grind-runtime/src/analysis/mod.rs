@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`diagnosis`] | what a detector says |
 //! | [`live`] | all detectors over one stream, in two passes |
+//! | `detector` | what a detector is, and the table of them |
 //! | [`limits`] | bounds of the tables, and what is said when one was full |
 //! | `context` | per thread: call stack, held locks, what is hidden |
 //! | `clock`, `order` | vector clocks, and which events order which threads |
@@ -13,6 +14,7 @@
 //! | `happens_before` | data races |
 //! | `drain` | its hot loop |
 //! | `candidates`, `second_pass` | how a race gets its second stack |
+//! | [`kind`] | what can be wrong, in one table |
 //! | `deadlock`, `lock_order`, `lock_misuse` | what their names say |
 //! | `notifications` | who notified what, and whether anybody heard |
 //! | `sync_objects` | mutexes, condition variables and barriers of POSIX threads, from their beginning to their end |
@@ -28,6 +30,7 @@ mod cell;
 mod clock;
 mod context;
 mod deadlock;
+mod detector;
 pub mod diagnosis;
 mod drain;
 mod fork_join;
@@ -36,6 +39,7 @@ mod happens_before;
 mod heap;
 mod heap_misuse;
 pub mod history;
+pub mod kind;
 pub mod limits;
 pub mod live;
 mod lock_misuse;
@@ -53,6 +57,7 @@ mod wide;
 
 pub use diagnosis::*;
 pub use history::{Deed, History, HistoryStep};
+pub use kind::{FindingKind, Group, Rule, Severity};
 pub use limits::{DetectionEnd, LimitNotice, Limits};
 pub use live::{AnalysisOptions, AnalysisOutcome, AnalysisStats, Detect, LiveAnalysis};
 pub use stack_overflow::StackOverflow;

@@ -14,9 +14,9 @@
 //!
 //! **Cost**: an entry for each joinable thread, at most [`Limits::threads`](super::Limits::threads).
 
-use super::context::Contexts;
+use super::detector::{At, Detector, End, Told};
 use super::diagnosis::{Diagnosed, Diagnosis, Stack};
-use crate::model::{Event, EventKind, ThreadEnd, ThreadId};
+use crate::model::{EventKind, ThreadEnd, ThreadId};
 use std::collections::BTreeSet;
 
 /// How many threads of one place are named. Others count.
@@ -31,9 +31,11 @@ pub(super) struct ThreadLeaks {
     main_ended: bool,
 }
 
-impl ThreadLeaks {
-    /// One event, already followed by the contexts.
-    pub(super) fn event(&mut self, contexts: &Contexts, event: &Event) {
+impl Detector for ThreadLeaks {
+    fn event(&mut self, at: &At<'_>) {
+        let At {
+            contexts, event, ..
+        } = at;
         match event.kind {
             EventKind::ThreadJoinable { child } if contexts.get(child).is_some() => {
                 self.joinable.insert(child);
@@ -54,13 +56,20 @@ impl ThreadLeaks {
         }
     }
 
-    /// What is left at the end of the run: leaks, and the threads that ran still.
-    pub(super) fn finish(self, contexts: &Contexts) -> (Vec<Diagnosed>, Vec<ThreadId>) {
+    /// It is known only at the end.
+    fn found_any(&self) -> bool {
+        false
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>, told: &mut Told) {
+        if !end.normally {
+            return;
+        }
         let mut places: Vec<(ThreadId, &Stack, Vec<ThreadId>)> = Vec::new();
         let (ended, running): (Vec<_>, Vec<_>) =
             (self.joinable.into_iter()).partition(|thread| self.ended.contains(thread));
         for thread in ended {
-            let Some((creator, stack)) = contexts.created(thread) else {
+            let Some((creator, stack)) = end.contexts.created(thread) else {
                 continue;
             };
             match (places.iter_mut()).find(|(by, at, _)| (by, *at) == (creator, stack)) {
@@ -76,8 +85,9 @@ impl ThreadLeaks {
                 creator,
                 stack: stack.clone(),
             };
-            Diagnosed { diagnosis, count }
+            (end.position, Diagnosed { diagnosis, count })
         };
-        (places.into_iter().map(leak).collect(), running)
+        told.found.extend(places.into_iter().map(leak));
+        told.running = running;
     }
 }

@@ -4,13 +4,14 @@ use super::blocked;
 use super::finding::{
     Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, Freed,
     HandleMisuse, HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, LockOrderEdge,
-    Memory, MemoryPlace, Missed, Race, Thread, ThreadLeak, Trap, WaitDetails, WaitsFor,
+    Memory, MemoryPlace, Missed, Note, Race, Related, Thread, ThreadLeak, Trap, WaitDetails,
+    WaitsFor,
 };
 use super::fingerprint::Fingerprint;
 use super::history::{History, Step};
 use super::text;
 use crate::analysis::{
-    self, AccessKind, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted,
+    self, AccessKind, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted, Word,
 };
 use crate::model::sites::{Site, SiteId, SiteTable};
 use crate::model::{self, BlockedOn, LockMode, ThreadId, WaitKind, Waiting};
@@ -172,6 +173,23 @@ impl Builder<'_> {
                 };
                 (kind, Evidence::LockMisuse(misuse))
             }
+            Diagnosis::Note(note) => {
+                let related = note.related.iter();
+                let evidence = Note {
+                    title: self.say(&note.title),
+                    thread: self.name(note.thread),
+                    heading: self.say(&note.heading),
+                    stack: self.stack(&note.stack),
+                    related: related
+                        .map(|related| Related {
+                            thread: self.name(related.thread),
+                            heading: self.say(&related.heading),
+                            stack: self.stack(&related.stack),
+                        })
+                        .collect(),
+                };
+                (note.kind, Evidence::Note(evidence))
+            }
         };
         let mut finding = Finding {
             kind,
@@ -186,6 +204,26 @@ impl Builder<'_> {
         };
         finding.title = title(&finding);
         finding
+    }
+
+    /// A sentence, with the names of what it is about.
+    fn say(&mut self, words: &[Word]) -> String {
+        let mut said = String::new();
+        for word in words {
+            match word {
+                Word::Text(text) => said.push_str(text),
+                Word::Thread(id) => {
+                    self.named.insert(*id);
+                    let name = self.thread(*id).name;
+                    said.push_str(&text::thread_label(*id, name.as_deref()));
+                }
+                Word::Object(address, name) => {
+                    let name = self.lock_name(*address, name.as_ref());
+                    said.push_str(&text::address_label(*address, name.as_deref()));
+                }
+            }
+        }
+        said
     }
 
     /// Notes that the evidence names this thread.
@@ -576,6 +614,7 @@ fn title(finding: &Finding) -> String {
                 _ => format!("{who} detached {of}, which was joined or detached before"),
             }
         }
+        Evidence::Note(note) => note.title.clone(),
         Evidence::LockMisuse(misuse) => {
             let who = finding.label(misuse.thread);
             let lock = text::address_label(misuse.address, misuse.name.as_deref());

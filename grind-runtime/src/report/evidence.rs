@@ -33,6 +33,8 @@ pub enum Evidence {
     LockMisuse(LockMisuse),
     /// Of [`FindingKind::DoubleJoin`](super::FindingKind::DoubleJoin), [`FindingKind::JoinDetached`](super::FindingKind::JoinDetached) and [`FindingKind::DoubleDetach`](super::FindingKind::DoubleDetach).
     HandleMisuse(HandleMisuse),
+    /// Of any other kind.
+    Note(Note),
 }
 
 /// The two accesses of a race.
@@ -513,4 +515,30 @@ pub struct HandleMisuse {
     pub stack: Vec<Frame>,
     /// Who joined or detached the thread before, and where, if that is known.
     pub given_up: Option<Holder>,
+}
+
+/// What a thread did at a place, and what else is to be seen with it: the evidence of kinds that need no presentation of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The title of the finding.
+    pub title: String,
+    /// Who did it.
+    pub thread: ThreadId,
+    /// What stands over the stack.
+    pub heading: String,
+    /// Where, innermost first.
+    pub stack: Vec<Frame>,
+    /// Places beside it.
+    pub related: Vec<Related>,
+}
+
+/// A place beside that of a [`Note`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Related {
+    /// Who was, or is, there.
+    pub thread: ThreadId,
+    /// What stands over the stack.
+    pub heading: String,
+    /// Where, innermost first.
+    pub stack: Vec<Frame>,
 }

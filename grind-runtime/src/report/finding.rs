@@ -7,8 +7,9 @@ pub(crate) use super::evidence::MESSAGE_CHARS;
 pub use super::evidence::{
     Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Freed, HandleMisuse, HeapBlock,
     HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, LockOrderEdge, Memory, MemoryPlace,
-    Missed, Race, Thread, ThreadLeak, Trap, WaitDetails, WaitsFor,
+    Missed, Note, Race, Related, Thread, ThreadLeak, Trap, WaitDetails, WaitsFor,
 };
+pub use crate::analysis::FindingKind;
 
 use super::fingerprint::Fingerprint;
 use super::frames::place;
@@ -18,161 +19,10 @@ use crate::model::ThreadId;
 use crate::program::symbols::Frame;
 use serde::{Deserialize, Serialize};
 
-/// What is wrong. The names are stable: configuration, suppressions and exit policies use them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum FindingKind {
-    /// Two accesses to the same bytes, not ordered, at least one a write and at least one not atomic.
-    DataRace,
-    /// Threads wait for each other, or for what nobody is left to do.
-    Deadlock,
-    /// Threads wait for a notification that came before, when nobody waited for it.
-    LostWakeup,
-    /// A thread trapped: it panicked, or came to an instruction that cannot be carried out.
-    Trap,
-    /// Threads take locks in an order that can deadlock.
-    LockOrderInversion,
-    /// An access to a heap block after its end.
-    HeapUseAfterFree,
-    /// A heap block was freed twice.
-    DoubleFree,
-    /// A heap block was freed by an address inside it.
-    InvalidFree,
-    /// Threads were neither joined nor detached.
-    ThreadLeak,
-    /// A thread released a lock that nobody holds.
-    UnlockNotHeld,
-    /// A thread released a lock that another one holds.
-    UnlockByOtherThread,
-    /// A lock was destroyed while somebody held it.
-    DestroyHeldLock,
-    /// A thread waited on a condition variable without holding its lock.
-    CondvarWaitWithoutLock,
-    /// A synchronisation object was used after it was destroyed.
-    UseAfterDestroy,
-    /// A synchronisation object was destroyed twice.
-    DoubleDestroy,
-    /// A condition variable or a barrier was destroyed while somebody waited there.
-    DestroyInUse,
-    /// A lock was initialised while somebody held it.
-    InitHeldLock,
-    /// A thread asked for a lock that it holds and cannot have twice.
-    Relock,
-    /// A thread ended while it held a lock.
-    LockHeldAtThreadEnd,
-    /// A thread was joined twice.
-    DoubleJoin,
-    /// A thread was joined that was detached.
-    JoinDetached,
-    /// A thread was detached that was joined or detached before.
-    DoubleDetach,
-}
-
 impl FindingKind {
-    /// Every kind, most important first.
-    pub const ALL: [FindingKind; 22] = [
-        FindingKind::DataRace,
-        FindingKind::Deadlock,
-        FindingKind::LostWakeup,
-        FindingKind::Trap,
-        FindingKind::LockOrderInversion,
-        FindingKind::HeapUseAfterFree,
-        FindingKind::DoubleFree,
-        FindingKind::InvalidFree,
-        FindingKind::UnlockNotHeld,
-        FindingKind::UnlockByOtherThread,
-        FindingKind::DestroyHeldLock,
-        FindingKind::CondvarWaitWithoutLock,
-        FindingKind::UseAfterDestroy,
-        FindingKind::DoubleDestroy,
-        FindingKind::DestroyInUse,
-        FindingKind::InitHeldLock,
-        FindingKind::Relock,
-        FindingKind::LockHeldAtThreadEnd,
-        FindingKind::DoubleJoin,
-        FindingKind::JoinDetached,
-        FindingKind::DoubleDetach,
-        FindingKind::ThreadLeak,
-    ];
-
-    /// The stable name, as in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            FindingKind::DataRace => "data-race",
-            FindingKind::Deadlock => "deadlock",
-            FindingKind::LostWakeup => "lost-wakeup",
-            FindingKind::Trap => "trap",
-            FindingKind::LockOrderInversion => "lock-order-inversion",
-            FindingKind::HeapUseAfterFree => "heap-use-after-free",
-            FindingKind::DoubleFree => "double-free",
-            FindingKind::InvalidFree => "invalid-free",
-            FindingKind::ThreadLeak => "thread-leak",
-            FindingKind::UnlockNotHeld => "unlock-not-held",
-            FindingKind::UnlockByOtherThread => "unlock-by-other-thread",
-            FindingKind::DestroyHeldLock => "destroy-held-lock",
-            FindingKind::CondvarWaitWithoutLock => "condvar-wait-without-lock",
-            FindingKind::UseAfterDestroy => "use-after-destroy",
-            FindingKind::DoubleDestroy => "double-destroy",
-            FindingKind::DestroyInUse => "destroy-in-use",
-            FindingKind::InitHeldLock => "init-held-lock",
-            FindingKind::Relock => "relock",
-            FindingKind::LockHeldAtThreadEnd => "lock-held-at-thread-end",
-            FindingKind::DoubleJoin => "double-join",
-            FindingKind::JoinDetached => "join-detached",
-            FindingKind::DoubleDetach => "double-detach",
-        }
-    }
-
-    /// The kind of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<FindingKind> {
-        FindingKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == name)
-    }
-
     /// For summaries: `2 data races`.
     pub(crate) fn counted(self, n: u64) -> String {
-        let (one, many) = match self {
-            FindingKind::DataRace => ("data race", "data races"),
-            FindingKind::Deadlock => ("deadlock", "deadlocks"),
-            FindingKind::LostWakeup => ("lost wake-up", "lost wake-ups"),
-            FindingKind::Trap => ("trap", "traps"),
-            FindingKind::LockOrderInversion => ("lock-order inversion", "lock-order inversions"),
-            FindingKind::HeapUseAfterFree => ("use after free", "uses after free"),
-            FindingKind::DoubleFree => ("double free", "double frees"),
-            FindingKind::InvalidFree => ("invalid free", "invalid frees"),
-            FindingKind::ThreadLeak => ("thread leak", "thread leaks"),
-            FindingKind::UnlockNotHeld => {
-                ("unlock of a lock not held", "unlocks of locks not held")
-            }
-            FindingKind::UnlockByOtherThread => {
-                ("unlock by another thread", "unlocks by other threads")
-            }
-            FindingKind::DestroyHeldLock => {
-                ("destruction of a held lock", "destructions of held locks")
-            }
-            FindingKind::CondvarWaitWithoutLock => {
-                ("wait without the lock", "waits without the lock")
-            }
-            FindingKind::UseAfterDestroy => ("use after destruction", "uses after destruction"),
-            FindingKind::DoubleDestroy => ("double destruction", "double destructions"),
-            FindingKind::DestroyInUse => ("destruction while in use", "destructions while in use"),
-            FindingKind::InitHeldLock => (
-                "initialisation of a held lock",
-                "initialisations of held locks",
-            ),
-            FindingKind::Relock => ("lock taken twice", "locks taken twice"),
-            FindingKind::LockHeldAtThreadEnd => (
-                "lock held at the end of a thread",
-                "locks held at the end of a thread",
-            ),
-            FindingKind::DoubleJoin => ("double join", "double joins"),
-            FindingKind::JoinDetached => ("join of a detached thread", "joins of detached threads"),
-            FindingKind::DoubleDetach => ("double detach", "double detaches"),
-        };
+        let (one, many) = self.rule().counted;
         text::count(n, one, many)
     }
 }
@@ -312,6 +162,7 @@ impl Finding {
             Evidence::ThreadLeak(leak) => vec![&leak.stack],
             Evidence::LockMisuse(misuse) => vec![&misuse.stack],
             Evidence::HandleMisuse(misuse) => vec![&misuse.stack],
+            Evidence::Note(note) => vec![&note.stack],
         }
     }
 

@@ -5,10 +5,10 @@
 use super::finding::Finding;
 use super::frames::place;
 use super::limits::ANNOTATIONS;
-use super::rules::Severity;
 use super::sections::{Role, sections};
 use super::text::{clean, count};
 use super::{Options, Report, human};
+use crate::analysis::kind::Severity;
 use crate::program::symbols::Frame;
 
 /// The report as workflow commands, one a line. Findings that a baseline knows have none.

@@ -216,7 +216,10 @@ fn thing(evidence: &Evidence) -> Option<Thing> {
             let name = misuse.name.clone().unwrap_or(misuse.address.to_string());
             locks([name])
         }
-        Evidence::Trap(_) | Evidence::ThreadLeak(_) | Evidence::HandleMisuse(_) => None,
+        Evidence::Trap(_)
+        | Evidence::ThreadLeak(_)
+        | Evidence::HandleMisuse(_)
+        | Evidence::Note(_) => None,
     }
 }
 

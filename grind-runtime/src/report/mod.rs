@@ -28,7 +28,6 @@ mod options;
 mod parts;
 pub mod paths;
 pub mod policy;
-pub mod rules;
 #[cfg(feature = "reports")]
 mod sarif;
 mod sections;

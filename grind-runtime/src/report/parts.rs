@@ -44,6 +44,10 @@ pub(super) fn parts(evidence: &Evidence) -> Vec<Part<'_>> {
         Evidence::ThreadLeak(leak) => vec![part("created", &leak.stack)],
         Evidence::LockMisuse(misuse) => vec![part("misuse", &misuse.stack)],
         Evidence::HandleMisuse(misuse) => vec![part("misuse", &misuse.stack)],
+        Evidence::Note(note) => (std::iter::once(&note.stack))
+            .chain(note.related.iter().map(|related| &related.stack))
+            .map(|stack| part("misuse", stack))
+            .collect(),
     }
 }
 

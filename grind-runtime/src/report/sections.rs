@@ -5,7 +5,7 @@
 use super::blocked::waits;
 use super::finding::{
     Access, Blocked, Evidence, Finding, FindingKind, HandleMisuse, HeapBlock, HeldLock, Holder,
-    Memory, Race,
+    Memory, Race, Related,
 };
 use super::text::{self, address_label, hex};
 use crate::model::ThreadId;
@@ -124,6 +124,22 @@ pub(crate) fn sections(finding: &Finding) -> Vec<Section<'_>> {
             if let Some(given_up) = &misuse.given_up {
                 let heading = given_up_heading(finding, given_up);
                 list.push(Role::Context, given_up.thread, heading, &given_up.stack);
+            }
+        }
+        Evidence::Note(note) => {
+            list.push(
+                Role::Principal,
+                note.thread,
+                note.heading.clone(),
+                &note.stack,
+            );
+            for Related {
+                thread,
+                heading,
+                stack,
+            } in &note.related
+            {
+                list.push(Role::Context, *thread, heading.clone(), stack);
             }
         }
     }
@@ -292,6 +308,9 @@ pub(crate) fn actors(finding: &Finding) -> Vec<ThreadId> {
             .chain(misuse.related.iter().map(|related| related.thread))
             .collect(),
         Evidence::HandleMisuse(misuse) => vec![misuse.of, misuse.thread],
+        Evidence::Note(note) => (std::iter::once(note.thread))
+            .chain(note.related.iter().map(|related| related.thread))
+            .collect(),
     }
 }
 

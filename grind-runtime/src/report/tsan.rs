@@ -3,7 +3,7 @@
 //! Words and order are ThreadSanitizer's: the later access comes first, the earlier one is the "previous" one, and threads are called by
 //! number. There is no process: the number given as `pid` is 1. Findings that a baseline knows are left out.
 
-use super::finding::{Access, AccessMeans, Evidence, Finding, FindingKind, HeapBlock, HeldLock};
+use super::finding::{Access, AccessMeans, Evidence, Finding, HeapBlock, HeldLock};
 use super::frames::place;
 use super::limits::{FRAMES, TEXT_FINDINGS};
 use super::log::shield;
@@ -16,35 +16,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const LINE: &str = "==================\n";
-
-/// What ThreadSanitizer calls a kind of finding.
-fn words(kind: FindingKind) -> &'static str {
-    match kind {
-        FindingKind::DataRace => "data race",
-        FindingKind::Deadlock => "deadlock",
-        FindingKind::LostWakeup => "lost wakeup",
-        FindingKind::Trap => "trap",
-        FindingKind::LockOrderInversion => "lock-order-inversion (potential deadlock)",
-        FindingKind::HeapUseAfterFree => "heap-use-after-free",
-        FindingKind::DoubleFree => "double-free",
-        FindingKind::InvalidFree => "invalid-free",
-        FindingKind::ThreadLeak => "thread leak",
-        FindingKind::UnlockNotHeld | FindingKind::UnlockByOtherThread => {
-            "unlock of an unlocked mutex (or by a wrong thread)"
-        }
-        FindingKind::DestroyHeldLock => "destroy of a locked mutex",
-        FindingKind::CondvarWaitWithoutLock => "wait without the mutex",
-        FindingKind::UseAfterDestroy => "use of an invalid mutex (e.g. uninitialized or destroyed)",
-        FindingKind::DoubleDestroy => "double destroy",
-        FindingKind::DestroyInUse => "destroy while in use",
-        FindingKind::InitHeldLock => "init of a locked mutex",
-        FindingKind::Relock => "double lock of a mutex",
-        FindingKind::LockHeldAtThreadEnd => "mutex is locked at thread exit",
-        FindingKind::DoubleJoin => "double join",
-        FindingKind::JoinDetached => "join of a detached thread",
-        FindingKind::DoubleDetach => "double detach",
-    }
-}
 
 /// The report in ThreadSanitizer's shape; empty without findings.
 pub(super) fn render(report: &Report, options: &Options) -> String {
@@ -86,7 +57,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn finding(&mut self) {
         let finding = self.finding;
-        let what = words(finding.kind);
+        let what = finding.kind.rule().tsan;
         self.out.push_str(LINE);
         self.line(&format!("WARNING: ThreadSanitizer: {what} (pid=1)"));
         match &finding.evidence {
@@ -132,7 +103,8 @@ impl Writer<'_> {
             | Evidence::Trap(_)
             | Evidence::ThreadLeak(_)
             | Evidence::LockMisuse(_)
-            | Evidence::HandleMisuse(_) => {
+            | Evidence::HandleMisuse(_)
+            | Evidence::Note(_) => {
                 if let Evidence::Trap(trap) = &finding.evidence
                     && trap.message.is_some()
                 {

@@ -76,6 +76,12 @@ impl Finding {
                     visit(&mut given_up.stack);
                 }
             }
+            Evidence::Note(note) => {
+                visit(&mut note.stack);
+                for related in &mut note.related {
+                    visit(&mut related.stack);
+                }
+            }
         }
         for creator in self.threads.iter_mut().filter_map(|t| t.creator.as_mut()) {
             visit(&mut creator.stack);

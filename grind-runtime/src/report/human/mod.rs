@@ -22,8 +22,8 @@ pub use end::{one_line, render_end};
 use super::Report;
 use super::finding::{
     Access, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, HandleMisuse,
-    HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, MESSAGE_CHARS, Memory, Race,
-    ThreadLeak, Trap, WaitsFor,
+    HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, MESSAGE_CHARS, Memory, Note,
+    Race, ThreadLeak, Trap, WaitsFor,
 };
 use super::frames::place;
 use super::text::{self, address_label, hex, thread_label};
@@ -73,6 +73,7 @@ pub fn render_finding(finding: &Finding, options: &Options) -> String {
         Evidence::ThreadLeak(leak) => writer.leak(leak),
         Evidence::LockMisuse(misuse) => writer.misuse(misuse),
         Evidence::HandleMisuse(misuse) => writer.handle_misuse(misuse),
+        Evidence::Note(note) => writer.note(note),
     }
     writer.threads();
     writer.foot();
@@ -561,6 +562,21 @@ impl<'a> Writer<'a> {
         self.stack(4, &misuse.stack);
         if let Some(given_up) = &misuse.given_up {
             self.context(sections::given_up_heading(self.finding, given_up), given_up);
+        }
+    }
+
+    fn note(&mut self, note: &'a Note) {
+        let related = note.related.iter();
+        let marks = (std::iter::once((place(&note.stack), note.heading.clone())))
+            .chain(related.map(|related| (place(&related.stack), related.heading.clone())));
+        self.head(marks.collect());
+        self.page.blank();
+        self.page.line(0, 4, &[(Ink::Strong, note.heading.clone())]);
+        self.stack(4, &note.stack);
+        for related in &note.related {
+            self.page.blank();
+            (self.page).line(0, 4, &[(Ink::Plain, related.heading.clone())]);
+            self.stack(4, &related.stack);
         }
     }
 

@@ -73,30 +73,7 @@ impl About {
 
     /// What a finding of this kind is suppressed as.
     fn of(kind: FindingKind) -> About {
-        match kind {
-            FindingKind::DataRace
-            | FindingKind::HeapUseAfterFree
-            | FindingKind::DoubleFree
-            | FindingKind::InvalidFree => About::Race,
-            FindingKind::Deadlock | FindingKind::LostWakeup | FindingKind::LockOrderInversion => {
-                About::Deadlock
-            }
-            FindingKind::UnlockNotHeld
-            | FindingKind::UnlockByOtherThread
-            | FindingKind::DestroyHeldLock
-            | FindingKind::CondvarWaitWithoutLock
-            | FindingKind::UseAfterDestroy
-            | FindingKind::DoubleDestroy
-            | FindingKind::DestroyInUse
-            | FindingKind::InitHeldLock
-            | FindingKind::Relock
-            | FindingKind::LockHeldAtThreadEnd => About::Mutex,
-            FindingKind::Trap => About::Trap,
-            FindingKind::ThreadLeak
-            | FindingKind::DoubleJoin
-            | FindingKind::JoinDetached
-            | FindingKind::DoubleDetach => About::Thread,
-        }
+        About::from_name(kind.rule().suppression).expect("a test holds that it is one")
     }
 
     fn concerns(self, kind: FindingKind) -> bool {

@@ -1,6 +1,7 @@
-//! What the kinds of findings are, for catalogues: rules of SARIF, exit policies, documentation.
+//! What can be wrong: the kinds of findings, and what is to be known of each, in one table. Reports, policies, rules of SARIF and
+//! documents take it from here.
 
-use super::finding::FindingKind;
+use serde::{Deserialize, Serialize};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +42,70 @@ impl Group {
     ];
 }
 
+/// What is wrong. The names are stable: configuration, suppressions and exit policies use them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// Two accesses to the same bytes, not ordered, at least one a write and at least one not atomic.
+    DataRace,
+    /// Threads wait for each other, or for what nobody is left to do.
+    Deadlock,
+    /// Threads wait for a notification that came before, when nobody waited for it.
+    LostWakeup,
+    /// A thread trapped: it panicked, or came to an instruction that cannot be carried out.
+    Trap,
+    /// Threads take locks in an order that can deadlock.
+    LockOrderInversion,
+    /// An access to a heap block after its end.
+    HeapUseAfterFree,
+    /// A heap block was freed twice.
+    DoubleFree,
+    /// A heap block was freed by an address inside it.
+    InvalidFree,
+    /// Threads were neither joined nor detached.
+    ThreadLeak,
+    /// A thread released a lock that nobody holds.
+    UnlockNotHeld,
+    /// A thread released a lock that another one holds.
+    UnlockByOtherThread,
+    /// A lock was destroyed while somebody held it.
+    DestroyHeldLock,
+    /// A thread waited on a condition variable without holding its lock.
+    CondvarWaitWithoutLock,
+    /// A synchronisation object was used after it was destroyed.
+    UseAfterDestroy,
+    /// A synchronisation object was destroyed twice.
+    DoubleDestroy,
+    /// A condition variable or a barrier was destroyed while somebody waited there.
+    DestroyInUse,
+    /// A lock was initialised while somebody held it.
+    InitHeldLock,
+    /// A thread asked for a lock that it holds and cannot have twice.
+    Relock,
+    /// A thread ended while it held a lock.
+    LockHeldAtThreadEnd,
+    /// A thread was joined twice.
+    DoubleJoin,
+    /// A thread was joined that was detached.
+    JoinDetached,
+    /// A thread was detached that was joined or detached before.
+    DoubleDetach,
+}
+
 /// What a kind of finding is.
 #[derive(Debug)]
 pub struct Rule {
     /// The kind.
     pub kind: FindingKind,
+    /// Its stable name: `data-race`. That of its variant in kebab case.
+    pub name: &'static str,
+    /// What one is called in a summary, and several.
+    pub(crate) counted: (&'static str, &'static str),
+    /// As what it is suppressed in files of ThreadSanitizer's format.
+    pub suppression: &'static str,
+    /// What ThreadSanitizer calls it, or would.
+    pub tsan: &'static str,
     /// Which group it belongs to.
     pub group: Group,
     /// How bad it is.
@@ -56,9 +116,14 @@ pub struct Rule {
     pub help: &'static str,
 }
 
-const RULES: [Rule; FindingKind::ALL.len()] = [
+/// All of them, most important first.
+const RULES: &[Rule] = &[
     Rule {
         kind: FindingKind::DataRace,
+        name: "data-race",
+        counted: ("data race", "data races"),
+        suppression: "race",
+        tsan: "data race",
         group: Group::Race,
         severity: Severity::Error,
         title: "Data race",
@@ -67,6 +132,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::Deadlock,
+        name: "deadlock",
+        counted: ("deadlock", "deadlocks"),
+        suppression: "deadlock",
+        tsan: "deadlock",
         group: Group::Deadlock,
         severity: Severity::Error,
         title: "Deadlock",
@@ -75,6 +144,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::LostWakeup,
+        name: "lost-wakeup",
+        counted: ("lost wake-up", "lost wake-ups"),
+        suppression: "deadlock",
+        tsan: "lost wakeup",
         group: Group::Deadlock,
         severity: Severity::Error,
         title: "Lost wake-up",
@@ -83,6 +156,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::Trap,
+        name: "trap",
+        counted: ("trap", "traps"),
+        suppression: "trap",
+        tsan: "trap",
         group: Group::Trap,
         severity: Severity::Error,
         title: "Trap",
@@ -92,6 +169,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::LockOrderInversion,
+        name: "lock-order-inversion",
+        counted: ("lock-order inversion", "lock-order inversions"),
+        suppression: "deadlock",
+        tsan: "lock-order-inversion (potential deadlock)",
         group: Group::LockOrder,
         severity: Severity::Warning,
         title: "Lock-order inversion",
@@ -99,6 +180,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::HeapUseAfterFree,
+        name: "heap-use-after-free",
+        counted: ("use after free", "uses after free"),
+        suppression: "race",
+        tsan: "heap-use-after-free",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Heap use after free",
@@ -106,6 +191,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::DoubleFree,
+        name: "double-free",
+        counted: ("double free", "double frees"),
+        suppression: "race",
+        tsan: "double-free",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Double free",
@@ -113,6 +202,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::InvalidFree,
+        name: "invalid-free",
+        counted: ("invalid free", "invalid frees"),
+        suppression: "race",
+        tsan: "invalid-free",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Invalid free",
@@ -120,6 +213,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::UnlockNotHeld,
+        name: "unlock-not-held",
+        counted: ("unlock of a lock not held", "unlocks of locks not held"),
+        suppression: "mutex",
+        tsan: "unlock of an unlocked mutex (or by a wrong thread)",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Unlock of a lock that is not held",
@@ -127,6 +224,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::UnlockByOtherThread,
+        name: "unlock-by-other-thread",
+        counted: ("unlock by another thread", "unlocks by other threads"),
+        suppression: "mutex",
+        tsan: "unlock of an unlocked mutex (or by a wrong thread)",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Unlock by another thread",
@@ -134,6 +235,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::DestroyHeldLock,
+        name: "destroy-held-lock",
+        counted: ("destruction of a held lock", "destructions of held locks"),
+        suppression: "mutex",
+        tsan: "destroy of a locked mutex",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Destruction of a held lock",
@@ -141,6 +246,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::CondvarWaitWithoutLock,
+        name: "condvar-wait-without-lock",
+        counted: ("wait without the lock", "waits without the lock"),
+        suppression: "mutex",
+        tsan: "wait without the mutex",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Wait without the lock",
@@ -148,6 +257,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::UseAfterDestroy,
+        name: "use-after-destroy",
+        counted: ("use after destruction", "uses after destruction"),
+        suppression: "mutex",
+        tsan: "use of an invalid mutex (e.g. uninitialized or destroyed)",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Use after destruction",
@@ -155,6 +268,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::DoubleDestroy,
+        name: "double-destroy",
+        counted: ("double destruction", "double destructions"),
+        suppression: "mutex",
+        tsan: "double destroy",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Double destruction",
@@ -162,6 +279,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::DestroyInUse,
+        name: "destroy-in-use",
+        counted: ("destruction while in use", "destructions while in use"),
+        suppression: "mutex",
+        tsan: "destroy while in use",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Destruction while in use",
@@ -169,6 +290,13 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::InitHeldLock,
+        name: "init-held-lock",
+        counted: (
+            "initialisation of a held lock",
+            "initialisations of held locks",
+        ),
+        suppression: "mutex",
+        tsan: "init of a locked mutex",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Initialisation of a held lock",
@@ -176,6 +304,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::Relock,
+        name: "relock",
+        counted: ("lock taken twice", "locks taken twice"),
+        suppression: "mutex",
+        tsan: "double lock of a mutex",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Lock taken twice",
@@ -183,6 +315,13 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::LockHeldAtThreadEnd,
+        name: "lock-held-at-thread-end",
+        counted: (
+            "lock held at the end of a thread",
+            "locks held at the end of a thread",
+        ),
+        suppression: "mutex",
+        tsan: "mutex is locked at thread exit",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Lock held at the end of a thread",
@@ -190,6 +329,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::DoubleJoin,
+        name: "double-join",
+        counted: ("double join", "double joins"),
+        suppression: "thread",
+        tsan: "double join",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Double join",
@@ -197,6 +340,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::JoinDetached,
+        name: "join-detached",
+        counted: ("join of a detached thread", "joins of detached threads"),
+        suppression: "thread",
+        tsan: "join of a detached thread",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Join of a detached thread",
@@ -204,6 +351,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::DoubleDetach,
+        name: "double-detach",
+        counted: ("double detach", "double detaches"),
+        suppression: "thread",
+        tsan: "double detach",
         group: Group::Misuse,
         severity: Severity::Error,
         title: "Double detach",
@@ -211,6 +362,10 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
     },
     Rule {
         kind: FindingKind::ThreadLeak,
+        name: "thread-leak",
+        counted: ("thread leak", "thread leaks"),
+        suppression: "thread",
+        tsan: "thread leak",
         group: Group::Leak,
         severity: Severity::Warning,
         title: "Thread leak",
@@ -219,11 +374,35 @@ const RULES: [Rule; FindingKind::ALL.len()] = [
 ];
 
 impl FindingKind {
+    /// Every kind, most important first.
+    pub const ALL: [FindingKind; RULES.len()] = {
+        let mut all = [FindingKind::DataRace; RULES.len()];
+        let mut index = 0;
+        while index < all.len() {
+            all[index] = RULES[index].kind;
+            index += 1;
+        }
+        all
+    };
+
     /// What is to be known of the kind.
     #[must_use]
     pub fn rule(self) -> &'static Rule {
         let found = RULES.iter().find(|rule| rule.kind == self);
         found.expect("every kind has a rule")
+    }
+
+    /// The stable name, as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.rule().name
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<FindingKind> {
+        let found = RULES.iter().find(|rule| rule.name == name)?;
+        Some(found.kind)
     }
 }
 
@@ -232,7 +411,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_one_rule_in_order_of_importance() {
-        assert_eq!(RULES.map(|rule| rule.kind), FindingKind::ALL);
+    fn a_kind_has_one_rule_and_its_name_is_that_of_json() {
+        for rule in RULES {
+            let json = serde_json::to_string(&rule.kind).expect("plain data");
+            assert_eq!(json, format!("\"{}\"", rule.name));
+            assert_eq!(FindingKind::from_name(rule.name), Some(rule.kind));
+            assert_eq!(RULES.iter().filter(|one| one.kind == rule.kind).count(), 1);
+        }
+        assert_eq!(FindingKind::from_name("no-such-thing"), None);
     }
 }
