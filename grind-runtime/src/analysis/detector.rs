@@ -4,6 +4,7 @@
 //! [`Note`](super::Note), unless it has a presentation of its own. What takes more than events and contexts, above all races and
 //! deadlocks, is part of [`live`](super::live).
 
+use super::condvar_locks::CondvarLocks;
 use super::context::Contexts;
 use super::diagnosis::{Diagnosed, Diagnosis};
 use super::handle_misuse::HandleMisuses;
@@ -20,6 +21,7 @@ pub(super) const DETECTORS: &[Make] = &[
     |limits| Box::new(LockOrder::new(limits)),
     |_| Box::<HandleMisuses>::default(),
     |_| Box::<ThreadLeaks>::default(),
+    |_| Box::<CondvarLocks>::default(),
 ];
 
 /// An event, and what is known where it happens.

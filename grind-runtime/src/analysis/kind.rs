@@ -73,6 +73,8 @@ pub enum FindingKind {
     DestroyHeldLock,
     /// A thread waited on a condition variable without holding its lock.
     CondvarWaitWithoutLock,
+    /// Threads waited on a condition variable with different locks at a time.
+    CondvarTwoLocks,
     /// A synchronisation object was used after it was destroyed.
     UseAfterDestroy,
     /// A synchronisation object was destroyed twice.
@@ -254,6 +256,21 @@ const RULES: &[Rule] = &[
         severity: Severity::Error,
         title: "Wait without the lock",
         help: "A thread waited on a condition variable without holding its lock. Take the lock before waiting.",
+    },
+    Rule {
+        kind: FindingKind::CondvarTwoLocks,
+        name: "condvar-two-locks",
+        counted: (
+            "condition variable with two locks",
+            "condition variables with two locks",
+        ),
+        suppression: "mutex",
+        tsan: "condition variable with two mutexes",
+        group: Group::Misuse,
+        severity: Severity::Error,
+        title: "Condition variable with two locks",
+        help: "Threads wait on one condition variable with different locks at the same time, which is undefined. Give each condition \
+               variable one lock.",
     },
     Rule {
         kind: FindingKind::UseAfterDestroy,

@@ -18,6 +18,7 @@
 //! | `deadlock`, `lock_order`, `lock_misuse` | what their names say |
 //! | `notifications` | who notified what, and whether anybody heard |
 //! | `sync_objects` | mutexes, condition variables and barriers of POSIX threads, from their beginning to their end |
+//! | `condvar_locks` | condition variables that are waited on with two locks |
 //! | `thread_leak`, `handle_misuse` | threads that nobody joined, or somebody twice |
 //! | `fork_join` | order by creation and join of threads, and barriers, alone |
 //! | [`history`] | what led to a race |
@@ -28,6 +29,7 @@ pub(crate) mod benign;
 mod candidates;
 mod cell;
 mod clock;
+mod condvar_locks;
 mod context;
 mod deadlock;
 mod detector;

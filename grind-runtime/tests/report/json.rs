@@ -148,6 +148,7 @@ fn kinds_have_stable_names() {
             "unlock-by-other-thread",
             "destroy-held-lock",
             "condvar-wait-without-lock",
+            "condvar-two-locks",
             "use-after-destroy",
             "double-destroy",
             "destroy-in-use",
