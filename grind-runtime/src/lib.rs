@@ -47,7 +47,7 @@ pub mod explore;
 pub mod interop;
 pub mod machine;
 pub mod model;
-pub mod offline;
+pub use predict::translate as offline;
 pub mod predict;
 pub mod program;
 pub mod report;

@@ -9,9 +9,8 @@ mod read_trace;
 mod recording;
 
 use grind_runtime::machine::{BufferIo, NullIo};
-use grind_runtime::model::Driven;
 use grind_runtime::model::{
-    Event, EventKind, Limits, LockMode, RunSpec, Schedule, Slice, Strategy, ThreadId,
+    Driven, Event, EventKind, Limits, LockMode, RunSpec, Schedule, Slice, Strategy, ThreadId,
 };
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, ReplayError, ReplayOptions, RunOptions, TraceInput};

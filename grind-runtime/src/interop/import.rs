@@ -10,8 +10,8 @@ use crate::model::{
     Driven, Event, EventKind, LockMode, Record, RecordBuffer, RunSpec, Schedule, Strategy,
     ThreadEnd, ThreadId,
 };
-use crate::predict::well_formed::WellFormed;
-use crate::predict::{Event as Foreign, Op, Operand, Source};
+use crate::predict::algorithms::well_formed::WellFormed;
+use crate::predict::algorithms::{Event as Foreign, Op, Operand, Source};
 use crate::trace::{Detail, Footer, Header, ModuleHash, TraceWriter};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;

@@ -17,9 +17,9 @@ pub mod parquet;
 pub mod rapid;
 pub mod timeline;
 
-use crate::offline::OfflineError;
-use crate::predict::ReadError;
-use crate::predict::rapid_bin::WriteError;
+use crate::predict::algorithms::ReadError;
+use crate::predict::algorithms::rapid_bin::WriteError;
+use crate::predict::translate::OfflineError;
 use crate::trace::TraceError;
 use std::io;
 

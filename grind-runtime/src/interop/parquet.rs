@@ -211,7 +211,7 @@ fn bytes_of(kind: &EventKind) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
     use crate::interop::import::import;
-    use crate::predict::{Extensions, StdReader};
+    use crate::predict::algorithms::{Extensions, StdReader};
     use ::parquet::file::reader::{FileReader, SerializedFileReader};
     use ::parquet::record::RowAccessor;
 

@@ -8,8 +8,8 @@
 //! 15 bits as long as possible.
 
 use super::InteropError;
-use crate::offline::Translation;
-use crate::predict::{Event, Extensions, Op, RapidBinWriter, Source, write_std};
+use crate::predict::algorithms::{Event, Extensions, Op, RapidBinWriter, Source, write_std};
+use crate::predict::translate::Translation;
 use crate::trace::{TraceError, TraceReader};
 use rustc_hash::FxHashMap;
 use std::io::{Read, Seek, Write};

@@ -6,12 +6,9 @@
 
 use super::handles::{self, Handles};
 use super::holders::{self, Holders};
-use super::lock_words;
-use super::names;
 use super::state::State;
-use super::stdio;
 use super::thread::Thread;
-use super::waits;
+use super::{lock_words, names, stdio, waits};
 use crate::model::{EventKind, LockMode, ObjectAct, ObjectKind, RangeOrigin, ThreadId};
 use crate::program::Program;
 use crate::program::interceptors::{Interceptor, Role, TextEnd};

@@ -4,14 +4,11 @@
 //! the operation pending, and it is carried out when the thread's turn comes. So an operation and its
 //! event are one step, and the order of events is the order in memory.
 
-use super::Trap;
 use super::abi::{Ctx, HostFn};
-use super::atomics;
-use super::embedded;
 use super::lock_words::{self, Done};
-use super::scopes;
 use super::state::State;
 use super::thread::Block;
+use super::{Trap, atomics, embedded, scopes};
 use crate::model::sites::SiteId;
 use crate::model::{AtomicKind, EventKind, LimitReached, RangeOrigin, ThreadId, WaitOutcome};
 use crate::program::AtomicOp;

@@ -10,11 +10,10 @@ use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
 use super::pending::View;
 use super::scopes::Scopes;
-use super::stdio;
 use super::thread::{Block, Stack, Status, Thread, ThreadEntry, TlsLayout, Woken};
 use super::waiters::Waiters;
 use super::waits::{self, Waits};
-use super::{MachineConfig, MachineError, Trap, TrapReport};
+use super::{MachineConfig, MachineError, Trap, TrapReport, stdio};
 use crate::model::limits::TOTAL_THREADS;
 use crate::model::sites::{HEADER, SiteId, SiteKind, SiteTable};
 use crate::model::{

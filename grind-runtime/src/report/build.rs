@@ -1,6 +1,5 @@
 //! From what a detector says, in sites and addresses, to a [`Finding`].
 
-use super::blocked;
 use super::finding::{
     Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, Freed,
     HandleMisuse, HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, LockOrderEdge,
@@ -9,7 +8,7 @@ use super::finding::{
 };
 use super::fingerprint::Fingerprint;
 use super::history::{History, Step};
-use super::text;
+use super::{blocked, text};
 use crate::analysis::{
     self, AccessKind, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted, Word,
 };

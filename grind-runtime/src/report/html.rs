@@ -6,14 +6,13 @@
 
 use super::finding::{Evidence, Finding};
 use super::frames::{is_library, place};
-use super::history;
 use super::human::{expression, function, library_frames, location, summary_facts, summary_kinds};
 use super::json::printable;
 use super::limits::{FRAMES, HTML_FINDINGS, first};
 use super::sections::{Role, Section, sections};
 use super::source::Source;
 use super::text::{address_label, clean, count, is_unprintable, shorten};
-use super::{Options, Report};
+use super::{Options, Report, history};
 use crate::analysis::kind::Severity;
 use crate::model::ThreadId;
 use crate::program::symbols::Frame;

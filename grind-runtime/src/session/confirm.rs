@@ -14,7 +14,7 @@ use super::{Pass, RunOptions, TraceInput, pass};
 use crate::analysis::{AnalysisOptions, Diagnosis, LiveAnalysis};
 use crate::model::sites::SiteId;
 use crate::model::{Control, Driven};
-use crate::offline::{Bounds, OfflineError, Plan, Plans, Predicted};
+use crate::predict::translate::{Bounds, OfflineError, Plan, Plans, Predicted};
 use crate::program::Program;
 use crate::trace::{Entry, Header, TraceError, TraceReader, TraceWriter};
 use std::io;

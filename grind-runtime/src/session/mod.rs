@@ -44,7 +44,7 @@ use crate::machine::{self, ActError, HostIo, Machine, MachineConfig, MachineErro
 use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
 use crate::model::sites::SiteTable;
 use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Schedule};
-use crate::offline::Observed;
+use crate::predict::translate::Observed;
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;
 use crate::report::identity::Index;

@@ -5,7 +5,7 @@
 
 use crate::model::sites::SiteTable;
 use crate::model::{Event, EventSink, Flow, Records, Slice, Strategy, ThreadId};
-use crate::offline::{Plan, Tracker};
+use crate::predict::translate::{Plan, Tracker};
 use crate::schedule::{Point, Scheduler};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -16,8 +16,9 @@
 mod scripted;
 mod wasmi;
 
+use super::ops::Op;
 use super::state::{State, Verdict};
-use super::{MachineError, Trap, Value, ops::Op};
+use super::{MachineError, Trap, Value};
 use crate::model::ThreadId;
 use crate::program::Program;
 

@@ -4,7 +4,8 @@
 //! arithmetic helpers cost nothing extra.
 
 use super::super::interceptors::Interceptor;
-use super::super::{ModuleInfo, ProgramError, module::UnvalidatedBody};
+use super::super::module::UnvalidatedBody;
+use super::super::{ModuleInfo, ProgramError};
 use super::Instrumentation;
 use super::effects::effect;
 use super::first_reads::FirstReads;

@@ -19,7 +19,6 @@ pub(super) use stack::{function, library_frames};
 
 pub use end::{one_line, render_end};
 
-use super::Report;
 use super::finding::{
     Access, Blocked, BlockedThread, Creator, Evidence, Finding, FindingKind, HandleMisuse,
     HeapBlock, HeapMisuse, HeldLock, Holder, LockMisuse, LockOrder, MESSAGE_CHARS, Memory, Note,
@@ -27,7 +26,7 @@ use super::finding::{
 };
 use super::frames::place;
 use super::text::{self, address_label, hex, thread_label};
-use super::{blocked, sections};
+use super::{Report, blocked, sections};
 use crate::model::ThreadId;
 use crate::program::symbols::{Frame, SymbolSource};
 use excerpt::Mark;

@@ -1,10 +1,9 @@
 //! What is known of files: sizes, kinds, times.
 
-use super::clocks;
 use super::descriptors::rights;
 use super::files::stat;
 use super::paths::path;
-use super::{Ctx, Done, Errno, HostFn, flags, reply, sync};
+use super::{Ctx, Done, Errno, HostFn, clocks, flags, reply, sync};
 use crate::machine::io::{Answer, Call, FileKind, Stat, Times};
 
 pub(super) const FUNCTIONS: &[HostFn] = &[

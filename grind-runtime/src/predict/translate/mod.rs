@@ -10,7 +10,7 @@
 //! | `locks` | which words are locks, and nothing else |
 //! | `shape` | which bytes are accessed as one, and which of them matter |
 //! | `paged` | tables by address |
-//! | [`Translation`] | a trace as the events of [`crate::predict`] |
+//! | [`Translation`] | a trace as the events of [`crate::predict::algorithms`] |
 //! | [`analyses`] | which analyses there are; runs them |
 //! | [`observe`] | what live detection says of the run that was recorded |
 //! | `plan` | schedules that lead a run to it |

@@ -3,15 +3,15 @@
 //!
 //! The rules are those of the live analysis (`analysis/context.rs`, `analysis/order.rs`): lock and condvar hooks hide
 //! what is between their beginning and their end, and in hidden functions only creation and join of threads and
-//! annotations make edges. Lock words are locks where they are nothing else ([`super::locks`]), and atomics elsewhere.
+//! annotations make edges. Lock words are locks where they are nothing else ([`crate::predict::translate::locks`]), and atomics elsewhere.
 
-use super::locks::{Learning, Locks};
 use crate::analysis::rounds::Rounds;
 use crate::model::calls::CallStack;
 use crate::model::locks::{Change, Held, LockState};
 use crate::model::meaning::{Acquire, LockToldBy, OfLock, Release, TouchedBy, WokenOn};
 use crate::model::sites::{SiteId, SiteKind, SiteTable};
 use crate::model::{AtomicKind, Event, EventKind, LockMode, Records, ThreadId};
+use crate::predict::translate::locks::{Learning, Locks};
 use crate::trace::{Detail, Entry, TraceError, TraceReader};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -163,33 +163,33 @@ pub(crate) struct At<'a> {
 
 impl At<'_> {
     /// Where it is, innermost first.
-    pub(super) fn stack(&self) -> Vec<SiteId> {
+    pub(in crate::predict) fn stack(&self) -> Vec<SiteId> {
         let own = self.site.filter(|_| self.instruction);
         let calls = self.tracker.calls(self.thread, self.known);
         own.into_iter().chain(calls).collect()
     }
 
     /// What the lock is called.
-    pub(super) fn lock_name(&self, lock: u32) -> Option<String> {
+    pub(in crate::predict) fn lock_name(&self, lock: u32) -> Option<String> {
         self.tracker.lock_names.get(&lock).cloned()
     }
 
     /// What the thread holds.
-    pub(super) fn held(&self) -> &[Held] {
+    pub(in crate::predict) fn held(&self) -> &[Held] {
         let thread = self.tracker.threads.get(self.thread.0 as usize);
         thread.map_or(&[], |thread| thread.locks.held())
     }
 }
 
 /// A trace as its visible steps.
-pub(super) struct Visible<R: Read> {
+pub(in crate::predict) struct Visible<R: Read> {
     reader: TraceReader<R>,
     tracker: Tracker,
 }
 
 impl<R: Read> Visible<R> {
     /// For a first reading, in which lock words are learned.
-    pub(super) fn learning(reader: TraceReader<R>) -> Self {
+    pub(in crate::predict) fn learning(reader: TraceReader<R>) -> Self {
         Visible::over(
             reader,
             Tracker::over(Known::Learning(Learning::default()), false),
@@ -197,7 +197,7 @@ impl<R: Read> Visible<R> {
     }
 
     /// For a further one.
-    pub(super) fn new(reader: TraceReader<R>, locks: Arc<Locks>, stacks: bool) -> Self {
+    pub(in crate::predict) fn new(reader: TraceReader<R>, locks: Arc<Locks>, stacks: bool) -> Self {
         Visible::over(reader, Tracker::over(Known::Learned(locks), stacks))
     }
 
@@ -209,7 +209,7 @@ impl<R: Read> Visible<R> {
     }
 
     /// What was learned of locks, or known.
-    pub(super) fn into_locks(self) -> Arc<Locks> {
+    pub(in crate::predict) fn into_locks(self) -> Arc<Locks> {
         let light = self.reader.header().detail == Detail::Light;
         match self.tracker.locks {
             Known::Learning(learning) => Arc::new(learning.finish(!light)),
@@ -218,16 +218,19 @@ impl<R: Read> Visible<R> {
     }
 
     /// What the thread was called last.
-    pub(super) fn thread_name(&self, thread: ThreadId) -> Option<&String> {
+    pub(in crate::predict) fn thread_name(&self, thread: ThreadId) -> Option<&String> {
         self.tracker.thread_names.get(&thread)
     }
 
-    pub(super) fn reader(&self) -> &TraceReader<R> {
+    pub(in crate::predict) fn reader(&self) -> &TraceReader<R> {
         &self.reader
     }
 
     /// Gives `take` the visible steps of the next entry. False at the end.
-    pub(super) fn next(&mut self, mut take: impl FnMut(At<'_>, Step)) -> Result<bool, TraceError> {
+    pub(in crate::predict) fn next(
+        &mut self,
+        mut take: impl FnMut(At<'_>, Step),
+    ) -> Result<bool, TraceError> {
         let Visible { reader, tracker } = self;
         if !reader.advance()? {
             return Ok(false);

@@ -7,15 +7,15 @@
 //! that they raced here, or that any predictable schedule makes them race, is not asked.
 //!
 //! **Misses**, with [`Discipline::States`], races between the first thread's accesses and those of the second; with
-//! both, races of a variable whose accesses share a lock that was not always the same ([`super::hb`] finds them).
+//! both, races of a variable whose accesses share a lock that was not always the same ([`crate::predict::algorithms::hb`] finds them).
 //!
 //! **Reports falsely** whatever is ordered by something other than a lock: fork, join, a hand-over. A hint where to
 //! look, no proof.
 //!
 //! **Cost**: time by the locks held. Memory by variables and locks held, not by the length of the trace.
 
-use super::analysis::{Place, Race, RaceAnalysis, Totals, entry, table_bytes};
-use super::event::{Event, Op};
+use crate::predict::algorithms::analysis::{Place, Race, RaceAnalysis, Totals, entry, table_bytes};
+use crate::predict::algorithms::event::{Event, Op};
 use smallvec::SmallVec;
 
 /// Which variables need a lock.

@@ -56,14 +56,14 @@ pub enum Op {
 
 /// What an access of a variable does, see [`Op::access`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Accessing {
-    pub(super) write: bool,
-    pub(super) atomic: bool,
+pub(in crate::predict) struct Accessing {
+    pub(in crate::predict) write: bool,
+    pub(in crate::predict) atomic: bool,
 }
 
 impl Accessing {
     /// Its number: a plain read 0, a plain write 1, an atomic read 2, an atomic write 3.
-    pub(super) fn index(self) -> usize {
+    pub(in crate::predict) fn index(self) -> usize {
         usize::from(self.write) | usize::from(self.atomic) << 1
     }
 }
@@ -71,7 +71,7 @@ impl Accessing {
 impl Op {
     /// How it accesses a variable, if it does.
     #[inline]
-    pub(super) fn access(self) -> Option<Accessing> {
+    pub(in crate::predict) fn access(self) -> Option<Accessing> {
         let (write, atomic) = match self {
             Op::Read => (false, false),
             Op::Write => (true, false),
@@ -166,5 +166,5 @@ pub enum ReadError {
     },
     /// No execution makes this trace.
     #[error(transparent)]
-    Malformed(#[from] super::well_formed::Violation),
+    Malformed(#[from] crate::predict::algorithms::well_formed::Violation),
 }

@@ -1,19 +1,19 @@
 //! One more reading of a trace, for the stacks and locks of events that are known by their number.
 
-use super::source::SyncSource;
-use super::visible::{At, Step};
 use crate::analysis::{Access, AccessKind, HeldLock, LockOrderEdge, Stack, ThreadInfo};
 use crate::model::{AtomicKind, LockMode, ThreadId};
-use crate::predict::ReadError;
-use crate::predict::event::MAX_THREADS;
+use crate::predict::algorithms::ReadError;
+use crate::predict::algorithms::event::MAX_THREADS;
+use crate::predict::translate::source::SyncSource;
+use crate::predict::translate::visible::{At, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::ops::ControlFlow;
 
 /// What is known of an event.
 #[derive(Clone, Debug)]
-pub(super) struct Evidence {
-    pub(super) thread: ThreadId,
+pub(in crate::predict) struct Evidence {
+    pub(in crate::predict) thread: ThreadId,
     step: Step,
     stack: Stack,
     held: Vec<HeldLock>,
@@ -43,7 +43,7 @@ impl Evidence {
     }
 
     /// As an access, if it is one.
-    pub(super) fn access(&self) -> Option<Access> {
+    pub(in crate::predict) fn access(&self) -> Option<Access> {
         let (addr, len, write, kind) = match self.step {
             Step::Access { addr, len, write } => (addr, len, write, AccessKind::Plain),
             Step::Free { addr, len } => (addr, len, true, AccessKind::Free),
@@ -65,7 +65,7 @@ impl Evidence {
     }
 
     /// As an acquire by a thread that holds `held`, if it is one.
-    pub(super) fn edge(&self, held: u32) -> Option<LockOrderEdge> {
+    pub(in crate::predict) fn edge(&self, held: u32) -> Option<LockOrderEdge> {
         let Step::Acquire { lock, shared, .. } = self.step else {
             return None;
         };
@@ -89,14 +89,14 @@ impl Evidence {
 
 /// Evidence by number, and the threads of the trace.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
-    pub(super) events: BTreeMap<u64, Evidence>,
-    pub(super) threads: Vec<ThreadInfo>,
+pub(in crate::predict) struct Collected {
+    pub(in crate::predict) events: BTreeMap<u64, Evidence>,
+    pub(in crate::predict) threads: Vec<ThreadInfo>,
 }
 
 impl Collected {
     /// Whether the event is known.
-    pub(super) fn has(&self, number: u64) -> bool {
+    pub(in crate::predict) fn has(&self, number: u64) -> bool {
         self.events.contains_key(&number)
     }
 }
@@ -105,7 +105,7 @@ impl Collected {
 const TICK: u64 = 64;
 
 /// Reads a trace up to the last of these events, unless `progress`, which is given the position in the file, stops it.
-pub(super) fn collect<R: Read>(
+pub(in crate::predict) fn collect<R: Read>(
     mut source: SyncSource<R>,
     wanted: impl IntoIterator<Item = u64>,
     mut progress: impl FnMut(u64) -> ControlFlow<()>,

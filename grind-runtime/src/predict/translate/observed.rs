@@ -10,10 +10,10 @@
 //!
 //! **Cost**: one reading, two if the run raced; memory as a run with detection, up to the bound, where it stops.
 
-use super::analyses::{Analysis, Analyzed, Bounds, OfflineError, Progress};
 use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosis, Limits, LiveAnalysis, Stack};
 use crate::model::sites::SiteId;
 use crate::model::{Ending, Event, EventKind, EventSink, Flow, ThreadEnd, ThreadId};
+use crate::predict::translate::analyses::{Analysis, Analyzed, Bounds, OfflineError, Progress};
 use crate::trace::{Detail, Entry, TraceEnd, TraceError, TraceReader};
 use std::collections::BTreeSet;
 use std::io::Read;

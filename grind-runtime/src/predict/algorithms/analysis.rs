@@ -1,6 +1,6 @@
 //! What the race analyses have in common.
 
-use super::event::{Event, ReadError, Source};
+use crate::predict::algorithms::event::{Event, ReadError, Source};
 use std::fmt;
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub struct Totals {
 /// Finds, event by event, accesses that race with an earlier one.
 ///
 /// All of them count: a variable may have many. The trace is expected to be well-formed
-/// ([`super::well_formed::Checked`]), of at most [`super::event::MAX_EVENTS`] events; on another, what is said means
+/// ([`crate::predict::algorithms::well_formed::Checked`]), of at most [`crate::predict::algorithms::event::MAX_EVENTS`] events; on another, what is said means
 /// nothing, but nothing fails.
 pub trait RaceAnalysis {
     /// Takes the next event, and says whether it races with an earlier one.
@@ -99,7 +99,7 @@ pub trait RaceAnalysis {
 impl Totals {
     /// The place of the next event.
     #[inline]
-    pub(super) fn place(&mut self, event: &Event) -> Place {
+    pub(in crate::predict) fn place(&mut self, event: &Event) -> Place {
         self.events += 1;
         Place {
             number: self.events,
@@ -109,7 +109,7 @@ impl Totals {
 
     /// Counts `event` at `at` if it races with `other`.
     #[inline]
-    pub(super) fn race(
+    pub(in crate::predict) fn race(
         &mut self,
         event: &Event,
         at: Place,
@@ -126,13 +126,13 @@ impl Totals {
 }
 
 /// Bytes that a table has allocated for its entries.
-pub(super) fn table_bytes<T>(table: &Vec<T>) -> u64 {
+pub(in crate::predict) fn table_bytes<T>(table: &Vec<T>) -> u64 {
     (table.capacity() * size_of::<T>()) as u64
 }
 
 /// The entry of `index`, which need not exist yet. Numbers are dense, so the table grows with the trace.
 #[inline]
-pub(super) fn entry<T: Default>(table: &mut Vec<T>, index: u32) -> &mut T {
+pub(in crate::predict) fn entry<T: Default>(table: &mut Vec<T>, index: u32) -> &mut T {
     let index = index as usize;
     if index >= table.len() {
         table.resize_with(index + 1, T::default);

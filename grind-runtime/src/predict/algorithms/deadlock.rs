@@ -2,11 +2,11 @@
 //! *Sound Dynamic Deadlock Prediction in Linear Time*, PLDI 2023.
 //!
 //! Two acquires, by two threads, each of a lock that the other thread holds, with no lock held by both. It is asked, as
-//! in [`super::syncp`], whether a schedule reaches both that takes every lock in the order of the trace.
+//! in [`crate::predict::algorithms::syncp`], whether a schedule reaches both that takes every lock in the order of the trace.
 //!
 //! **Finds** all such pairs, up to the limits below.
 //!
-//! **Misses** deadlocks of more than two threads ([`super::lock_graph`] has candidates), those whose schedules swap
+//! **Misses** deadlocks of more than two threads ([`crate::predict::algorithms::lock_graph`] has candidates), those whose schedules swap
 //! sections of another lock, and those of acquires that the trace does not have, as it ended in them. Beyond 2^16
 //! acquires by one thread of one lock while holding the same others, later ones are not paired with still later ones;
 //! beyond 64 partners of one acquire, more are not reported.
@@ -17,11 +17,11 @@
 //! **Cost**: time by the locks held and the acquires that could be partners. Memory grows with the acquires, 100 bytes
 //! each, and 24 for nested ones.
 
-use super::analysis::{Place, Stop, entry, table_bytes};
-use super::clock::Clock;
-use super::event::{Event, MAX_THREADS, Op};
-use super::ideal::{Ideals, Point};
-use super::lock_graph::{Wish, Wishes};
+use crate::predict::algorithms::analysis::{Place, Stop, entry, table_bytes};
+use crate::predict::algorithms::clock::Clock;
+use crate::predict::algorithms::event::{Event, MAX_THREADS, Op};
+use crate::predict::algorithms::ideal::{Ideals, Point};
+use crate::predict::algorithms::lock_graph::{Wish, Wishes};
 use smallvec::SmallVec;
 
 /// Acquires of one kind that later ones are paired with.
@@ -75,7 +75,7 @@ impl DeadlockPrediction {
         self.ideals.bytes() + table_bytes(&self.of_lock) + kinds + self.grown
     }
 
-    /// See [`super::RaceAnalysis::stop_when`].
+    /// See [`crate::predict::algorithms::RaceAnalysis::stop_when`].
     pub fn stop_when(&mut self, stop: Stop) {
         self.stop = stop;
     }

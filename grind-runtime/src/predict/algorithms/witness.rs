@@ -1,12 +1,12 @@
 //! What has to run before two events can both be next: the first half of a schedule that shows a prediction.
 //!
-//! The sets are those of [`super::syncp`], in the order of the trace, and where there is none of those, those of
-//! [`super::osr`], whose open critical sections have to come last.
+//! The sets are those of [`crate::predict::algorithms::syncp`], in the order of the trace, and where there is none of those, those of
+//! [`crate::predict::algorithms::osr`], whose open critical sections have to come last.
 
-use super::analysis::Stop;
-use super::clock::Clock;
-use super::event::{ReadError, Source};
-use super::ideal::{Ideals, Point};
+use crate::predict::algorithms::analysis::Stop;
+use crate::predict::algorithms::clock::Clock;
+use crate::predict::algorithms::event::{ReadError, Source};
+use crate::predict::algorithms::ideal::{Ideals, Point};
 use std::collections::BTreeMap;
 
 /// A set of events that reaches two events, and neither of them.

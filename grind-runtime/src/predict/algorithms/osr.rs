@@ -15,15 +15,15 @@
 //!
 //! **Cost**: quadratic, as every exact answer to this question is: a pair that has no schedule is looked at again for
 //! every later access, and finding a circle takes time by the events between the two sections that are reversed.
-//! Memory grows with the trace: what [`super::syncp`] takes, and 20 bytes per event up to 2^24 events. A circle
+//! Memory grows with the trace: what [`crate::predict::algorithms::syncp`] takes, and 20 bytes per event up to 2^24 events. A circle
 //! that would have to be looked for in older ones is assumed, which only misses.
 
-use super::accesses::{Access, Judge, Pairs, Schedule, Verdict};
-use super::analysis::{Race, RaceAnalysis, Stop, Totals};
-use super::clock::Clock;
-use super::event::{Event, Op};
-use super::ideal::{Ideals, Open};
-use super::names::Operand;
+use crate::predict::algorithms::accesses::{Access, Judge, Pairs, Schedule, Verdict};
+use crate::predict::algorithms::analysis::{Race, RaceAnalysis, Stop, Totals};
+use crate::predict::algorithms::clock::Clock;
+use crate::predict::algorithms::event::{Event, Op};
+use crate::predict::algorithms::ideal::{Ideals, Open};
+use crate::predict::algorithms::names::Operand;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -88,7 +88,8 @@ impl Kept {
             self.events.pop_front();
             self.forgotten += 1;
         }
-        let position = super::analysis::entry(&mut self.positions, event.thread);
+        let position =
+            crate::predict::algorithms::analysis::entry(&mut self.positions, event.thread);
         *position += 1;
         self.events.push_back((event, *position));
     }
@@ -196,7 +197,7 @@ fn circle(kept: &Kept, schedule: &Clock, reversed: &[Reversed]) -> bool {
         if position > schedule.get(event.thread) {
             continue;
         }
-        let mut bits = *super::analysis::entry(&mut threads, event.thread);
+        let mut bits = *crate::predict::algorithms::analysis::entry(&mut threads, event.thread);
         if let Some(index) = reversed
             .iter()
             .position(|section| section.acquire == number)
@@ -238,8 +239,12 @@ fn circle(kept: &Kept, schedule: &Clock, reversed: &[Reversed]) -> bool {
             }
         }
         match event.op {
-            Op::Fork => *super::analysis::entry(&mut threads, event.operand) |= bits,
-            Op::Join => bits |= *super::analysis::entry(&mut threads, event.operand),
+            Op::Fork => {
+                *crate::predict::algorithms::analysis::entry(&mut threads, event.operand) |= bits
+            }
+            Op::Join => {
+                bits |= *crate::predict::algorithms::analysis::entry(&mut threads, event.operand)
+            }
             _ => {}
         }
         threads[event.thread as usize] = bits;

@@ -1,12 +1,12 @@
 //! Schedules that lead a run to what was predicted: who makes how many visible steps, one after the other.
 
-use super::analyses::{Bounds, OfflineError, Predicted};
-use super::locks::Locks;
-use super::shape::Shape;
-use super::source::SyncSource;
-use super::visible::{Step, Visible};
 use crate::model::ThreadId;
-use crate::predict::witness::{Witness, witnesses};
+use crate::predict::algorithms::witness::{Witness, witnesses};
+use crate::predict::translate::analyses::{Bounds, OfflineError, Predicted};
+use crate::predict::translate::locks::Locks;
+use crate::predict::translate::shape::Shape;
+use crate::predict::translate::source::SyncSource;
+use crate::predict::translate::visible::{Step, Visible};
 use crate::trace::{Detail, TraceError, TraceReader};
 use std::io::Read;
 use std::ops::ControlFlow;

@@ -1,21 +1,21 @@
 //! Vector clocks (Mattern 1989; Fidge 1988) of few threads, and the order that synchronisation makes.
 
-use super::analysis::{entry, table_bytes};
-use super::event::{Event, Op};
+use crate::predict::algorithms::analysis::{entry, table_bytes};
+use crate::predict::algorithms::event::{Event, Op};
 use smallvec::SmallVec;
 
 /// One time per thread. A thread beyond the end has time 0: nothing of it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Clock(SmallVec<[u32; 8]>);
+pub(in crate::predict) struct Clock(SmallVec<[u32; 8]>);
 
 impl Clock {
     #[inline]
-    pub(super) fn get(&self, thread: u32) -> u32 {
+    pub(in crate::predict) fn get(&self, thread: u32) -> u32 {
         self.0.get(thread as usize).copied().unwrap_or(0)
     }
 
     #[inline]
-    pub(super) fn set(&mut self, thread: u32, time: u32) {
+    pub(in crate::predict) fn set(&mut self, thread: u32, time: u32) {
         let index = thread as usize;
         if index >= self.0.len() {
             self.0.resize(index + 1, 0);
@@ -24,7 +24,7 @@ impl Clock {
     }
 
     #[inline]
-    pub(super) fn raise(&mut self, thread: u32, time: u32) {
+    pub(in crate::predict) fn raise(&mut self, thread: u32, time: u32) {
         if self.get(thread) < time {
             self.set(thread, time);
         }
@@ -32,7 +32,7 @@ impl Clock {
 
     /// Learns all that `other` knows.
     #[inline]
-    pub(super) fn join(&mut self, other: &Clock) {
+    pub(in crate::predict) fn join(&mut self, other: &Clock) {
         if other.0.len() > self.0.len() {
             self.0.resize(other.0.len(), 0);
         }
@@ -43,19 +43,19 @@ impl Clock {
 
     /// Becomes a copy of `other`, in its own memory.
     #[inline]
-    pub(super) fn copy(&mut self, other: &Clock) {
+    pub(in crate::predict) fn copy(&mut self, other: &Clock) {
         self.0.resize(other.0.len(), 0);
         self.0.copy_from_slice(&other.0);
     }
 
     /// Knows nothing, in its own memory.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::predict) fn clear(&mut self) {
         self.0.clear();
     }
 
     /// Bytes beyond those of the clock itself, where it has more threads than fit into it.
     #[inline]
-    pub(super) fn spilled(&self) -> u64 {
+    pub(in crate::predict) fn spilled(&self) -> u64 {
         match self.0.spilled() {
             true => (self.0.capacity() * size_of::<u32>()) as u64,
             false => 0,
@@ -63,11 +63,11 @@ impl Clock {
     }
 
     /// How many threads have a place in it.
-    pub(super) fn len(&self) -> u32 {
+    pub(in crate::predict) fn len(&self) -> u32 {
         self.0.len() as u32
     }
 
-    pub(super) fn tick(&mut self, thread: u32) {
+    pub(in crate::predict) fn tick(&mut self, thread: u32) {
         let time = self.get(thread);
         self.set(thread, time + 1);
     }
@@ -78,7 +78,7 @@ impl Clock {
 /// A thread's time goes on after each event that others can learn of, so an event is known to a clock that has its
 /// thread at the event's time or later.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Order {
+pub(in crate::predict) struct Order {
     threads: Vec<Clock>,
     locks: Vec<Clock>,
     conditions: Vec<Clock>,
@@ -88,7 +88,7 @@ pub(super) struct Order {
 
 impl Order {
     /// About how many bytes it takes.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::predict) fn bytes(&self) -> u64 {
         let tables = [&self.threads, &self.locks, &self.conditions];
         let threads: u64 = self.threads.iter().map(Clock::spilled).sum();
         tables.into_iter().map(table_bytes).sum::<u64>() + threads + self.spilled
@@ -96,7 +96,7 @@ impl Order {
 
     /// What `thread` knows.
     #[inline]
-    pub(super) fn thread(&mut self, thread: u32) -> &mut Clock {
+    pub(in crate::predict) fn thread(&mut self, thread: u32) -> &mut Clock {
         if thread as usize >= self.threads.len() {
             self.begin(thread);
         }
@@ -114,7 +114,7 @@ impl Order {
 
     /// What a synchronising `event` does; nothing for others.
     #[inline]
-    pub(super) fn sync(&mut self, event: &Event) {
+    pub(in crate::predict) fn sync(&mut self, event: &Event) {
         let Event {
             thread, operand, ..
         } = *event;

@@ -5,8 +5,8 @@
 //! number below 2^32. Lines end with a line feed, which may follow a carriage return and may be missing at the end of
 //! the file.
 
-use super::event::{Event, MAX_EVENTS, Op, ReadError, Source};
-use super::names::{Names, Operand};
+use crate::predict::algorithms::event::{Event, MAX_EVENTS, Op, ReadError, Source};
+use crate::predict::algorithms::names::{Names, Operand};
 use std::io::{self, BufRead, Read as _, Write};
 
 /// Longer lines are an error.

@@ -1,15 +1,15 @@
 //! Which analyses there are, and how they are run over a trace.
 
-use super::evidence::{Collected, collect};
-use super::shape::{Shape, Unknown};
-use super::source::{Batch, SyncSource};
-use super::visible::Visible;
 use crate::analysis::{Diagnosis, ThreadInfo};
 use crate::model::Control;
-use crate::predict::{
+use crate::predict::algorithms::{
     Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,
     ReadError, Shb, Stop, SyncPreserving, Totals, Wcp, WellFormed,
 };
+use crate::predict::translate::evidence::{Collected, collect};
+use crate::predict::translate::shape::{Shape, Unknown};
+use crate::predict::translate::source::{Batch, SyncSource};
+use crate::predict::translate::visible::Visible;
 use crate::trace::{Detail, TraceError, TraceReader};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -170,12 +170,12 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    pub(super) fn stop(&self) -> Stop {
+    pub(in crate::predict) fn stop(&self) -> Stop {
         let control = Arc::clone(&self.control);
         Stop::when(move || control.stop_requested())
     }
 
-    pub(super) fn is_over(&self, bytes: u64) -> bool {
+    pub(in crate::predict) fn is_over(&self, bytes: u64) -> bool {
         self.memory.is_some_and(|most| bytes > most)
     }
 }

@@ -37,7 +37,7 @@ const MAX_HELD: usize = 64;
 impl Locks {
     /// The bytes of a word that is nothing but an exclusive lock.
     #[inline]
-    pub(super) fn word(&self, addr: u32) -> Option<u32> {
+    pub(in crate::predict) fn word(&self, addr: u32) -> Option<u32> {
         if self.words.is_empty() {
             return None;
         }
@@ -45,17 +45,17 @@ impl Locks {
     }
 
     /// Whether a thread released the lock, which is no word, before one that it had taken later.
-    pub(super) fn is_unnested(&self, lock: u32) -> bool {
+    pub(in crate::predict) fn is_unnested(&self, lock: u32) -> bool {
         self.unnested.contains(&lock)
     }
 
     /// Whether an attempt to take the lock, which is no word, failed.
-    pub(super) fn has_failed(&self, lock: u32) -> bool {
+    pub(in crate::predict) fn has_failed(&self, lock: u32) -> bool {
         !self.failed.is_empty() && self.failed.contains(&lock)
     }
 
     /// How many are not nested.
-    pub(super) fn unnested(&self) -> usize {
+    pub(in crate::predict) fn unnested(&self) -> usize {
         self.unnested.len()
     }
 }
@@ -71,7 +71,7 @@ struct Intent {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Learning {
+pub(in crate::predict) struct Learning {
     threads: Vec<Intent>,
     words: FxHashMap<u32, u8>,
     strayed: FxHashSet<u32>,
@@ -83,7 +83,7 @@ pub(super) struct Learning {
 
 impl Learning {
     /// Follows an event.
-    pub(super) fn follow(&mut self, event: &Event, hidden: bool) {
+    pub(in crate::predict) fn follow(&mut self, event: &Event, hidden: bool) {
         let index = event.thread.0 as usize;
         if index >= self.threads.len() {
             self.threads.resize_with(index + 1, Intent::default);
@@ -146,7 +146,7 @@ impl Learning {
 
     /// These bytes are written by a plain access.
     #[inline]
-    pub(super) fn written(&mut self, addr: u32, len: u32) {
+    pub(in crate::predict) fn written(&mut self, addr: u32, len: u32) {
         if self.held.is_empty() {
             return;
         }
@@ -163,7 +163,7 @@ impl Learning {
     }
 
     /// A thread leaves the lock before one that it took later.
-    pub(super) fn not_nested(&mut self, lock: u32, word: bool) {
+    pub(in crate::predict) fn not_nested(&mut self, lock: u32, word: bool) {
         match word {
             true => self.strayed.insert(lock),
             false => self.unnested.insert(lock),
@@ -172,7 +172,7 @@ impl Learning {
 
     /// What was learned when the trace ended, of words as well if there are `accesses` in it. Without them, it is not known what
     /// threads learn from each other while they have a lock, so to reverse their sections would be a guess.
-    pub(super) fn finish(self, accesses: bool) -> Locks {
+    pub(in crate::predict) fn finish(self, accesses: bool) -> Locks {
         let mut words = self.words;
         words.retain(|addr, _| accesses && !self.strayed.contains(addr));
         Locks {

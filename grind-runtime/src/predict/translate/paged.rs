@@ -7,7 +7,7 @@
 
 /// Entries by number, in pages of `LEN`.
 #[derive(Debug)]
-pub(super) struct Paged<T, const LEN: usize> {
+pub(in crate::predict) struct Paged<T, const LEN: usize> {
     pages: Vec<Option<Box<[T; LEN]>>>,
     used: u32,
 }
@@ -24,7 +24,7 @@ impl<T, const LEN: usize> Default for Paged<T, LEN> {
 impl<T: Copy + Default, const LEN: usize> Paged<T, LEN> {
     /// What is there, or the default.
     #[inline]
-    pub(super) fn get(&self, index: u32) -> T {
+    pub(in crate::predict) fn get(&self, index: u32) -> T {
         let index = index as usize;
         match self.pages.get(index / LEN) {
             Some(Some(page)) => page[index % LEN],
@@ -33,18 +33,18 @@ impl<T: Copy + Default, const LEN: usize> Paged<T, LEN> {
     }
 
     /// Whether something was put into the page of this entry.
-    pub(super) fn has_page(&self, index: u32) -> bool {
+    pub(in crate::predict) fn has_page(&self, index: u32) -> bool {
         matches!(self.pages.get(index as usize / LEN), Some(Some(_)))
     }
 
     /// Bytes that it takes.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::predict) fn bytes(&self) -> u64 {
         let pages = self.used as usize * size_of::<[T; LEN]>();
         (pages + self.pages.capacity() * size_of::<usize>()) as u64
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, index: u32) -> &mut T {
+    pub(in crate::predict) fn get_mut(&mut self, index: u32) -> &mut T {
         let index = index as usize;
         if index / LEN >= self.pages.len() {
             self.pages.resize_with(index / LEN + 1, || None);

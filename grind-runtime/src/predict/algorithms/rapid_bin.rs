@@ -7,8 +7,8 @@
 //! Nothing is allocated by the counts of the header: they only bound what follows. There may be less different
 //! threads, locks and variables than the header says, but not more, and they need not be numbered densely.
 
-use super::event::{Event, MAX_EVENTS, Op, ReadError, Source};
-use super::names::{Names, Operand};
+use crate::predict::algorithms::event::{Event, MAX_EVENTS, Op, ReadError, Source};
+use crate::predict::algorithms::names::{Names, Operand};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use thiserror::Error;
 
@@ -112,8 +112,18 @@ impl<R: Read> RapidBinReader<R> {
         let mut counts = [0; 4];
         for (count, (at, length, limit, what)) in counts.iter_mut().zip([
             (0, 2, 1 << THREAD.bits, "threads"),
-            (2, 4, i64::from(super::event::MAX_LOCKS), "locks"),
-            (6, 4, i64::from(super::event::MAX_VARIABLES), "variables"),
+            (
+                2,
+                4,
+                i64::from(crate::predict::algorithms::event::MAX_LOCKS),
+                "locks",
+            ),
+            (
+                6,
+                4,
+                i64::from(crate::predict::algorithms::event::MAX_VARIABLES),
+                "variables",
+            ),
             (10, 8, i64::from(MAX_EVENTS), "events"),
         ]) {
             let value = integer(at, length);

@@ -10,9 +10,9 @@
 //! Memory grows with the synchronisation of the trace: 24 bytes per acquire, and 48 where another thread's events became
 //! known.
 
-use super::analysis::{entry, table_bytes};
-use super::clock::Clock;
-use super::event::{Event, Op};
+use crate::predict::algorithms::analysis::{entry, table_bytes};
+use crate::predict::algorithms::clock::Clock;
+use crate::predict::algorithms::event::{Event, Op};
 use rustc_hash::FxHashMap;
 
 /// No acquire.
@@ -20,7 +20,7 @@ const NONE: u32 = u32::MAX;
 
 /// The events that a point of a thread needs: all of them before it, and what those need.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Point {
+pub(in crate::predict) struct Point {
     thread: u32,
     /// How many events of its own.
     position: u32,
@@ -31,7 +31,7 @@ pub(super) struct Point {
 impl Point {
     /// How many events its thread had before it.
     #[inline]
-    pub(super) fn position(self) -> u32 {
+    pub(in crate::predict) fn position(self) -> u32 {
         self.position
     }
 }
@@ -70,10 +70,10 @@ struct Thread {
 
 /// A critical section without its release.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Open {
-    pub(super) lock: u32,
+pub(in crate::predict) struct Open {
+    pub(in crate::predict) lock: u32,
     /// The number of its acquire among all events.
-    pub(super) acquire: u32,
+    pub(in crate::predict) acquire: u32,
     turn: u32,
 }
 
@@ -92,7 +92,7 @@ struct Lock {
 
 /// What threads, locks and variables were up to.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ideals {
+pub(in crate::predict) struct Ideals {
     threads: Vec<Thread>,
     locks: Vec<Lock>,
     /// The last write of each variable.
@@ -103,7 +103,7 @@ pub(super) struct Ideals {
     notifies: Vec<Option<Point>>,
     /// How many events and releases there were.
     events: u32,
-    pub(super) releases: u32,
+    pub(in crate::predict) releases: u32,
     /// Bytes of what grows with the trace.
     grown: u64,
 }
@@ -157,7 +157,7 @@ fn last_until(entries: &[(u32, u32)], position: u32) -> Option<&(u32, u32)> {
 
 impl Ideals {
     /// About how many bytes it takes.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::predict) fn bytes(&self) -> u64 {
         self.grown
             + table_bytes(&self.threads)
             + table_bytes(&self.locks)
@@ -176,7 +176,7 @@ impl Ideals {
 
     /// The point before the next event of `thread`.
     #[inline]
-    pub(super) fn point(&mut self, thread: u32) -> Point {
+    pub(in crate::predict) fn point(&mut self, thread: u32) -> Point {
         self.thread(thread);
         let state = &mut self.threads[thread as usize];
         if state.changed {
@@ -195,7 +195,7 @@ impl Ideals {
     /// How often `thread` came to need other threads' events, and how often it took or released a lock. As long as both
     /// stay the same, its next event needs the same of other threads, also when locks are taken in order.
     #[inline]
-    pub(super) fn version(&self, thread: u32) -> (u32, u32) {
+    pub(in crate::predict) fn version(&self, thread: u32) -> (u32, u32) {
         let state = &self.threads[thread as usize];
         let needed = state.versions.len() as u32 + u32::from(state.changed);
         (needed, state.log.len() as u32)
@@ -203,25 +203,25 @@ impl Ideals {
 
     /// How many events `thread` had that others may come to need.
     #[inline]
-    pub(super) fn outgoing(&self, thread: u32) -> u32 {
+    pub(in crate::predict) fn outgoing(&self, thread: u32) -> u32 {
         self.threads[thread as usize].outgoing
     }
 
     /// The innermost open acquire of `thread`, as something to compare.
     #[inline]
-    pub(super) fn innermost(&self, thread: u32) -> u32 {
+    pub(in crate::predict) fn innermost(&self, thread: u32) -> u32 {
         self.threads[thread as usize].innermost
     }
 
     /// The locks that `thread` holds, the last one first.
-    pub(super) fn held(&self, thread: u32) -> impl Iterator<Item = u32> {
+    pub(in crate::predict) fn held(&self, thread: u32) -> impl Iterator<Item = u32> {
         let state = &self.threads[thread as usize];
         state.open(state.innermost).map(|acquire| acquire.lock)
     }
 
     /// Whether `thread` holds a lock now that `other` held within its acquire `innermost`.
     #[inline]
-    pub(super) fn common(&self, thread: u32, other: u32, innermost: u32) -> bool {
+    pub(in crate::predict) fn common(&self, thread: u32, other: u32, innermost: u32) -> bool {
         innermost != NONE
             && self.held(thread).any(|lock| {
                 self.threads[other as usize]
@@ -232,13 +232,13 @@ impl Ideals {
 
     /// How many events of `other` the next event of `thread` needs.
     #[inline]
-    pub(super) fn known(&self, thread: u32, other: u32) -> u32 {
+    pub(in crate::predict) fn known(&self, thread: u32, other: u32) -> u32 {
         self.threads[thread as usize].needs.get(other)
     }
 
     /// Adds what `point` needs.
     #[inline]
-    pub(super) fn add(&self, ideal: &mut Clock, point: Point) {
+    pub(in crate::predict) fn add(&self, ideal: &mut Clock, point: Point) {
         let state = &self.threads[point.thread as usize];
         if let Some(needs) = state.versions.get(point.version as usize) {
             ideal.join(needs);
@@ -247,7 +247,7 @@ impl Ideals {
     }
 
     /// Adds what is needed for a schedule that keeps the order of acquires.
-    pub(super) fn close(&self, ideal: &mut Clock) {
+    pub(in crate::predict) fn close(&self, ideal: &mut Clock) {
         let mut thread = 0;
         // How many threads in a row needed nothing.
         let mut settled = 0;
@@ -303,7 +303,12 @@ impl Ideals {
 
     /// Adds the releases of all locks that are held in `ideal`, except those that need more than `most` events of
     /// `thread`.
-    pub(super) fn close_optimistically(&self, ideal: &mut Clock, thread: u32, most: u32) {
+    pub(in crate::predict) fn close_optimistically(
+        &self,
+        ideal: &mut Clock,
+        thread: u32,
+        most: u32,
+    ) {
         loop {
             let mut settled = true;
             for (holder, state) in (0..).zip(&self.threads) {
@@ -334,7 +339,7 @@ impl Ideals {
     }
 
     /// The sections that are open in `ideal`.
-    pub(super) fn open_sections(&self, ideal: &Clock) -> impl Iterator<Item = Open> {
+    pub(in crate::predict) fn open_sections(&self, ideal: &Clock) -> impl Iterator<Item = Open> {
         (0..).zip(&self.threads).flat_map(|(thread, state)| {
             let innermost = state.innermost_at(ideal.get(thread));
             state.open(innermost).map(move |acquire| Open {
@@ -347,7 +352,7 @@ impl Ideals {
 
     /// The number of the release of the last section in `ideal` of the same lock after `open`, where all of those are
     /// closed.
-    pub(super) fn later_release(&self, ideal: &Clock, open: &Open) -> Option<u32> {
+    pub(in crate::predict) fn later_release(&self, ideal: &Clock, open: &Open) -> Option<u32> {
         let Lock { turns, by_thread } = &self.locks[open.lock as usize];
         let last = (0..)
             .zip(by_thread)
@@ -365,7 +370,7 @@ impl Ideals {
 
     /// Adds `event` to its thread.
     #[inline]
-    pub(super) fn feed(&mut self, event: &Event) {
+    pub(in crate::predict) fn feed(&mut self, event: &Event) {
         let Event {
             thread, operand, ..
         } = *event;

@@ -3,7 +3,7 @@
 //!
 //! **Finds** every access that can be made to race with an earlier one by a schedule that takes every lock in the
 //! order of the trace, as often as it takes it at all. It may leave out whole critical sections, which is what
-//! happens-before cannot. All that [`super::shb`] finds is among them.
+//! happens-before cannot. All that [`crate::predict::algorithms::shb`] finds is among them.
 //!
 //! **Misses** races that need two critical sections of a lock to swap.
 //!
@@ -14,10 +14,10 @@
 //! to a schedule. Memory grows with the trace: 28 bytes per access that no earlier one of the same thread stands for, and
 //! 100 per acquire.
 
-use super::accesses::{Access, Judge, Pairs, Schedule, Verdict};
-use super::analysis::{Race, RaceAnalysis, Stop, Totals};
-use super::event::Event;
-use super::ideal::Ideals;
+use crate::predict::algorithms::accesses::{Access, Judge, Pairs, Schedule, Verdict};
+use crate::predict::algorithms::analysis::{Race, RaceAnalysis, Stop, Totals};
+use crate::predict::algorithms::event::Event;
+use crate::predict::algorithms::ideal::Ideals;
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]

@@ -8,15 +8,15 @@
 //!
 //! **Never reports falsely** the first race of a trace: it is predictable. Later ones are unordered by
 //! happens-before, but may depend on an earlier race: one that decides whether the code runs at all
-//! ([`super::shb`] does not report those), or on a notification that is no synchronisation ([`Op::Needs`]).
+//! ([`crate::predict::algorithms::shb`] does not report those), or on a notification that is no synchronisation ([`Op::Needs`]).
 //!
 //! **Cost**: constant time per access where nothing races, time by threads per synchronisation. Memory by threads,
 //! locks and variables, not by the length of the trace.
 
-use super::analysis::{Race, RaceAnalysis, Totals, entry, table_bytes};
-use super::clock::Order;
-use super::event::{Event, Op};
-use super::history::History;
+use crate::predict::algorithms::analysis::{Race, RaceAnalysis, Totals, entry, table_bytes};
+use crate::predict::algorithms::clock::Order;
+use crate::predict::algorithms::event::{Event, Op};
+use crate::predict::algorithms::history::History;
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]

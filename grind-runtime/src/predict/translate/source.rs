@@ -19,17 +19,17 @@
 //! **Cost**: memory by locks and conditions, and 4 bytes per byte of each 256 that have variables; not by the length of the
 //! trace.
 
-use super::analyses::OfflineError;
-use super::paged::Paged;
-use super::shape::{Cell, Shape};
-use super::visible::{At, Condition, Step, Visible};
 use crate::analysis::Limits;
 use crate::analysis::benign::BenignRanges;
 use crate::model::sites::SiteId;
 use crate::model::{AtomicKind, ThreadId};
-use crate::predict::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES};
-use crate::predict::well_formed::Problem;
-use crate::predict::{Event, Op, ReadError, Source};
+use crate::predict::algorithms::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES};
+use crate::predict::algorithms::well_formed::Problem;
+use crate::predict::algorithms::{Event, Op, ReadError, Source};
+use crate::predict::translate::analyses::OfflineError;
+use crate::predict::translate::paged::Paged;
+use crate::predict::translate::shape::{Cell, Shape};
+use crate::predict::translate::visible::{At, Condition, Step, Visible};
 use crate::trace::{Detail, TraceEnd, TraceError, TraceReader};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -182,7 +182,7 @@ impl<R: Read> Source for Translation<R> {
 }
 
 /// A trace as events.
-pub(super) struct SyncSource<R: Read> {
+pub(in crate::predict) struct SyncSource<R: Read> {
     trace: Visible<R>,
     shape: Arc<Shape>,
     output: Output,
@@ -224,14 +224,14 @@ const PIECE: u64 = 1 << 16;
 
 /// Events, one after the other.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Batch<'a> {
-    pub(super) events: &'a [Event],
+pub(in crate::predict) struct Batch<'a> {
+    pub(in crate::predict) events: &'a [Event],
     tried: &'a [u32],
 }
 
 impl Batch<'_> {
     /// Each event, and whether it is an acquire that waits for nobody.
-    pub(super) fn with_tried(&self) -> impl Iterator<Item = (Event, bool)> {
+    pub(in crate::predict) fn with_tried(&self) -> impl Iterator<Item = (Event, bool)> {
         let mut tried = self.tried.iter().copied().peekable();
         let events = (0_u32..).zip(self.events);
         events.map(move |(index, &event)| (event, tried.next_if_eq(&index).is_some()))
@@ -242,7 +242,7 @@ impl Batch<'_> {
 const BATCH: usize = 1 << 10;
 
 impl<R: Read> SyncSource<R> {
-    pub(super) fn new(reader: TraceReader<R>, shape: Arc<Shape>, stacks: bool) -> Self {
+    pub(in crate::predict) fn new(reader: TraceReader<R>, shape: Arc<Shape>, stacks: bool) -> Self {
         SyncSource {
             trace: Visible::new(reader, Arc::clone(shape.locks()), stacks),
             shape,
@@ -268,12 +268,12 @@ impl<R: Read> SyncSource<R> {
     }
 
     /// The addresses of locks, by number.
-    pub(super) fn locks(&self) -> &[u32] {
+    pub(in crate::predict) fn locks(&self) -> &[u32] {
         &self.output.names.locks.keys
     }
 
     /// The error with addresses of locks rather than their numbers.
-    pub(super) fn named(&self, error: ReadError) -> ReadError {
+    pub(in crate::predict) fn named(&self, error: ReadError) -> ReadError {
         let ReadError::Malformed(mut violation) = error else {
             return error;
         };
@@ -296,34 +296,34 @@ impl<R: Read> SyncSource<R> {
 
     /// Whether races on the variable are wanted. It is a variable all the same, for what is read from it may decide what a
     /// thread does next.
-    pub(super) fn is_benign(&self, variable: u32) -> bool {
+    pub(in crate::predict) fn is_benign(&self, variable: u32) -> bool {
         self.output.benign_variables.contains(&variable)
     }
 
     /// What the thread was called last.
-    pub(super) fn thread_name(&self, thread: ThreadId) -> Option<&String> {
+    pub(in crate::predict) fn thread_name(&self, thread: ThreadId) -> Option<&String> {
         self.trace.thread_name(thread)
     }
 
     /// Whether the trace was read to an end that is none.
-    pub(super) fn truncated(&self) -> bool {
+    pub(in crate::predict) fn truncated(&self) -> bool {
         matches!(self.trace.reader().end(), Some(TraceEnd::Truncated))
     }
 
     /// About how many bytes it takes, without the shape.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::predict) fn bytes(&self) -> u64 {
         let names = &self.output.names;
         names.variables.numbers.bytes() + names.locks.bytes() + names.conditions.bytes()
     }
 
     /// Bytes of the file that were read.
-    pub(super) fn position(&self) -> u64 {
+    pub(in crate::predict) fn position(&self) -> u64 {
         self.trace.reader().position()
     }
 
     /// Translates the next entry. `look` sees each step, the number of its first event, and how many it has. False at
     /// the end.
-    pub(super) fn advance(
+    pub(in crate::predict) fn advance(
         &mut self,
         mut look: impl FnMut(&At<'_>, &Step, u64, u64),
     ) -> Result<bool, ReadError> {
@@ -355,7 +355,7 @@ impl<R: Read> SyncSource<R> {
     }
 
     /// Drops translated events that nobody reads.
-    pub(super) fn skip(&mut self) {
+    pub(in crate::predict) fn skip(&mut self) {
         self.output.dropped += self.output.events.len() as u64;
         self.output.events.clear();
         self.output.tried.clear();
@@ -363,7 +363,7 @@ impl<R: Read> SyncSource<R> {
     }
 
     /// The next events; none at the end, also when asked again. An error comes after the events before it.
-    pub(super) fn next_events(&mut self) -> Result<Option<Batch<'_>>, ReadError> {
+    pub(in crate::predict) fn next_events(&mut self) -> Result<Option<Batch<'_>>, ReadError> {
         self.skip();
         while self.output.events.len() < BATCH && self.end.is_none() {
             match self.advance(|_, _, _, _| {}) {

@@ -5,7 +5,7 @@
 //!
 //! **Cost**: constant per event but for the end, memory by threads and locks.
 
-use super::event::{Event, MAX_EVENTS, Op, ReadError, Source};
+use crate::predict::algorithms::event::{Event, MAX_EVENTS, Op, ReadError, Source};
 use smallvec::SmallVec;
 use std::fmt;
 use thiserror::Error;
@@ -121,7 +121,7 @@ fn slot<T: Default + Clone>(table: &mut Vec<T>, index: u32) -> &mut T {
 }
 
 impl WellFormed {
-    /// Lets locks be released in any order, which [`super::hb`], [`super::shb`] and [`super::lockset`] do not mind.
+    /// Lets locks be released in any order, which [`crate::predict::algorithms::hb`], [`crate::predict::algorithms::shb`] and [`crate::predict::algorithms::lockset`] do not mind.
     #[must_use]
     pub fn any_nesting() -> Self {
         WellFormed {

@@ -9,17 +9,17 @@
 //! Atomics do not race with each other, so they are kept apart: one stands for earlier atomics only, and a plain access for
 //! earlier accesses of both kinds.
 
-use super::analysis::Place;
-use super::clock::Clock;
-use super::event::Accessing;
+use crate::predict::algorithms::analysis::Place;
+use crate::predict::algorithms::clock::Clock;
+use crate::predict::algorithms::event::Accessing;
 use smallvec::SmallVec;
 
 /// An access, by its thread at its time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Access {
-    pub(super) thread: u32,
-    pub(super) time: u32,
-    pub(super) place: Place,
+pub(in crate::predict) struct Access {
+    pub(in crate::predict) thread: u32,
+    pub(in crate::predict) time: u32,
+    pub(in crate::predict) place: Place,
 }
 
 impl Access {
@@ -34,7 +34,7 @@ type Kept = SmallVec<[Access; 1]>;
 
 /// The accesses of one variable.
 #[derive(Clone, Debug, Default)]
-pub(super) struct History {
+pub(in crate::predict) struct History {
     writes: Kept,
     reads: Kept,
     /// Most variables have none.
@@ -85,7 +85,7 @@ impl History {
     /// Adds an access by `thread`, which knows `clock`, itself included. Says what it races with, if anything. `bytes` counts
     /// the memory that it takes beyond the history itself.
     #[inline]
-    pub(super) fn access(
+    pub(in crate::predict) fn access(
         &mut self,
         how: Accessing,
         thread: u32,

@@ -8,14 +8,14 @@
 //!
 //! **Misses** longer circles, and acquires that the trace does not have.
 //!
-//! **Reports falsely** circles that fork, join, or a hand-over of data keep from closing. [`super::deadlock`] proves
+//! **Reports falsely** circles that fork, join, or a hand-over of data keep from closing. [`crate::predict::algorithms::deadlock`] proves
 //! those of two threads that it can.
 //!
 //! **Cost**: time by the locks held per acquire, then by the circles and the paths that do not close. Memory by
 //! distinct wishes, not by the length of the trace.
 
-use super::analysis::Place;
-use super::event::{Event, Op};
+use crate::predict::algorithms::analysis::Place;
+use crate::predict::algorithms::event::{Event, Op};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::FxHashMap;
@@ -42,14 +42,18 @@ pub struct Wish {
 }
 
 impl Wish {
-    pub(super) fn new(thread: u32, lock: u32, held: impl IntoIterator<Item = u32>) -> Self {
+    pub(in crate::predict) fn new(
+        thread: u32,
+        lock: u32,
+        held: impl IntoIterator<Item = u32>,
+    ) -> Self {
         let mut held: SmallVec<[u32; 4]> = held.into_iter().collect();
         held.sort_unstable();
         Wish { thread, lock, held }
     }
 
     /// Whether this thread holds what the other wants, and they have nothing else in common.
-    pub(super) fn blocks(&self, other: &Wish) -> bool {
+    pub(in crate::predict) fn blocks(&self, other: &Wish) -> bool {
         self.held.contains(&other.lock) && self.apart(other)
     }
 
@@ -62,14 +66,14 @@ impl Wish {
 
 /// Numbers of wishes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Wishes {
+pub(in crate::predict) struct Wishes {
     numbers: FxHashMap<Wish, u32>,
     wishes: Vec<Wish>,
 }
 
 impl Wishes {
     /// The number of `wish`, and whether it is new.
-    pub(super) fn number(&mut self, wish: Wish) -> (u32, bool) {
+    pub(in crate::predict) fn number(&mut self, wish: Wish) -> (u32, bool) {
         let next = self.wishes.len() as u32;
         if let Some(&number) = self.numbers.get(&wish) {
             return (number, false);
@@ -79,7 +83,7 @@ impl Wishes {
         (next, true)
     }
 
-    pub(super) fn get(&self, number: u32) -> &Wish {
+    pub(in crate::predict) fn get(&self, number: u32) -> &Wish {
         &self.wishes[number as usize]
     }
 }
@@ -114,7 +118,7 @@ impl LockGraph {
     /// Takes the next event.
     pub fn feed(&mut self, event: Event) {
         self.number += 1;
-        let held = super::analysis::entry(&mut self.held, event.thread);
+        let held = crate::predict::algorithms::analysis::entry(&mut self.held, event.thread);
         match event.op {
             Op::Acquire => {
                 if !held.is_empty() {

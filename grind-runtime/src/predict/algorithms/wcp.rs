@@ -22,10 +22,10 @@
 //! critical sections, up to 2^22 of them, 64 bytes each with up to 8 threads. Then the oldest of the lock at hand are
 //! forgotten and count as preceding: that only misses.
 
-use super::analysis::{Race, RaceAnalysis, Totals, entry, table_bytes};
-use super::clock::Clock;
-use super::event::{Accessing, Event, MAX_LOCKS, MAX_VARIABLES, Op};
-use super::history::History;
+use crate::predict::algorithms::analysis::{Race, RaceAnalysis, Totals, entry, table_bytes};
+use crate::predict::algorithms::clock::Clock;
+use crate::predict::algorithms::event::{Accessing, Event, MAX_LOCKS, MAX_VARIABLES, Op};
+use crate::predict::algorithms::history::History;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::collections::VecDeque;

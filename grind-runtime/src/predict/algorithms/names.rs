@@ -1,6 +1,6 @@
 //! Dense numbers for the names of a trace file, and the names for the numbers.
 
-use super::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES, Op, ReadError};
+use crate::predict::algorithms::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES, Op, ReadError};
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
 

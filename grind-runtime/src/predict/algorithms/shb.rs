@@ -14,10 +14,10 @@
 //! **Cost**: constant time per read of what is known already, else time by threads. Memory by threads, locks and,
 //! times threads, variables, not by the length of the trace.
 
-use super::analysis::{Race, RaceAnalysis, Totals, entry, table_bytes};
-use super::clock::{Clock, Order};
-use super::event::Event;
-use super::history::History;
+use crate::predict::algorithms::analysis::{Race, RaceAnalysis, Totals, entry, table_bytes};
+use crate::predict::algorithms::clock::{Clock, Order};
+use crate::predict::algorithms::event::Event;
+use crate::predict::algorithms::history::History;
 use rustc_hash::FxHashMap;
 
 /// See the [module](self).

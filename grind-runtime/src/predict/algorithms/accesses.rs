@@ -4,26 +4,26 @@
 //! of the same threads. So if it contains `e1`, the pair is done with for ever, and what is left are the later accesses
 //! of `e1`'s thread: every one is passed once by every other thread, unless it races.
 
-use super::analysis::{Place, Stop, entry, table_bytes};
-use super::clock::Clock;
-use super::event::Accessing;
-use super::ideal::{Ideals, Point};
+use crate::predict::algorithms::analysis::{Place, Stop, entry, table_bytes};
+use crate::predict::algorithms::clock::Clock;
+use crate::predict::algorithms::event::Accessing;
+use crate::predict::algorithms::ideal::{Ideals, Point};
 use smallvec::SmallVec;
 
 /// An access, in terms of the schedules that reach it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Access {
-    pub(super) thread: u32,
+pub(in crate::predict) struct Access {
+    pub(in crate::predict) thread: u32,
     /// Just before it.
-    pub(super) point: Point,
+    pub(in crate::predict) point: Point,
     /// The innermost acquire that it is in.
-    pub(super) innermost: u32,
+    pub(in crate::predict) innermost: u32,
     place: Place,
 }
 
 /// Whether an earlier access races with the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::predict) enum Verdict {
     /// No: every schedule that reaches both contains the earlier one, which is then not about to happen.
     Contained,
     /// No: but a later access by the current thread may.
@@ -33,7 +33,7 @@ pub(super) enum Verdict {
 }
 
 /// What an analysis says of two accesses that program order, fork, join and reads do not order.
-pub(super) trait Judge {
+pub(in crate::predict) trait Judge {
     /// `schedule` is a set of events that both accesses need, and at the end has to be the one that decided, with
     /// [`Verdict::Contained`] only if it has `earlier`. The same `schedule` is used for the next access of the same
     /// thread.
@@ -51,7 +51,7 @@ pub(super) trait Judge {
 
 /// What a schedule has to contain to reach two accesses; computed when somebody asks for it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Schedule {
+pub(in crate::predict) struct Schedule {
     events: Clock,
     started: bool,
 }
@@ -59,7 +59,7 @@ pub(super) struct Schedule {
 impl Schedule {
     /// With what `earlier` and `now` need.
     #[inline]
-    pub(super) fn reaching(
+    pub(in crate::predict) fn reaching(
         &mut self,
         ideals: &Ideals,
         earlier: &Access,
@@ -119,12 +119,12 @@ struct Variable {
 
 /// The accesses of all variables.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pairs {
+pub(in crate::predict) struct Pairs {
     variables: Vec<Variable>,
     schedule: Schedule,
     /// Bytes of variables beyond those in `variables`.
     grown: u64,
-    pub(super) stop: Stop,
+    pub(in crate::predict) stop: Stop,
 }
 
 impl OfThread {
@@ -234,12 +234,12 @@ fn entry_of<'a>(table: &'a mut SmallVec<[u32; 8]>, index: u32, bytes: &mut u64) 
 
 impl Pairs {
     /// About how many bytes they take.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::predict) fn bytes(&self) -> u64 {
         table_bytes(&self.variables) + self.grown
     }
 
     /// Adds an access of `variable` that is about to happen, and says what it races with.
-    pub(super) fn access(
+    pub(in crate::predict) fn access(
         &mut self,
         ideals: &mut Ideals,
         judge: &mut impl Judge,

@@ -6,10 +6,10 @@
 //!
 //! **Cost**: 4 bytes per 8 bytes of guest memory that are accessed, whatever the length of the trace.
 
-use super::locks::Locks;
-use super::paged::Paged;
-use super::visible::{Step, Visible};
 use crate::model::{AtomicKind, ThreadId};
+use crate::predict::translate::locks::Locks;
+use crate::predict::translate::paged::Paged;
+use crate::predict::translate::visible::{Step, Visible};
 use crate::trace::TraceError;
 use rustc_hash::FxHashSet;
 use std::io::Read;
@@ -41,7 +41,7 @@ const LARGE: u32 = 1 << 20;
 
 /// Why it is not known what is accessed as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unknown {
+pub(in crate::predict) enum Unknown {
     /// It would take too much memory.
     Large,
     Stopped,
@@ -52,7 +52,7 @@ const TICK: u64 = 64;
 
 /// What is accessed as one, and how.
 #[derive(Debug, Default)]
-pub(super) struct Shape {
+pub(in crate::predict) struct Shape {
     granules: Paged<Granule, GRANULES>,
     shared_locks: FxHashSet<u32>,
     locks: Arc<Locks>,
@@ -62,24 +62,24 @@ pub(super) struct Shape {
 
 /// Bytes that are accessed as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub(super) addr: u32,
+pub(in crate::predict) struct Cell {
+    pub(in crate::predict) addr: u32,
     /// Accesses of it can race.
-    pub(super) variable: bool,
+    pub(in crate::predict) variable: bool,
     /// Atomics access it as well.
-    pub(super) atomic: bool,
+    pub(in crate::predict) atomic: bool,
 }
 
 impl Shape {
     /// Reads a whole trace.
-    pub(super) fn of<R: Read>(trace: Visible<R>) -> Result<Shape, TraceError> {
+    pub(in crate::predict) fn of<R: Read>(trace: Visible<R>) -> Result<Shape, TraceError> {
         let shape = Shape::within(trace, None, |_| ControlFlow::Continue(()))?;
         Ok(shape.unwrap_or_default())
     }
 
     /// The same, if it takes no more than `memory` bytes, and unless `progress`, which is asked now and then and given the
     /// position in the file, stops it.
-    pub(super) fn within<R: Read>(
+    pub(in crate::predict) fn within<R: Read>(
         mut trace: Visible<R>,
         memory: Option<u64>,
         mut progress: impl FnMut(u64) -> ControlFlow<()>,
@@ -114,7 +114,7 @@ impl Shape {
     }
 
     /// About how many bytes it takes.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::predict) fn bytes(&self) -> u64 {
         self.granules.bytes()
     }
 
@@ -162,34 +162,34 @@ impl Shape {
     }
 
     /// What is known of the locks.
-    pub(super) fn locks(&self) -> &Arc<Locks> {
+    pub(in crate::predict) fn locks(&self) -> &Arc<Locks> {
         &self.locks
     }
 
     /// The same, for those who can do without nesting: all locks are locks.
-    pub(super) fn any_nesting(mut self) -> Self {
+    pub(in crate::predict) fn any_nesting(mut self) -> Self {
         self.nests = false;
         self
     }
 
     /// Whether the sections of this lock are in the order that they had, for they are not nested.
-    pub(super) fn is_ordered(&self, lock: u32) -> bool {
+    pub(in crate::predict) fn is_ordered(&self, lock: u32) -> bool {
         self.nests && self.locks.is_unnested(lock)
     }
 
     /// How many locks that is so of.
-    pub(super) fn ordered(&self) -> usize {
+    pub(in crate::predict) fn ordered(&self) -> usize {
         if self.nests { self.locks.unnested() } else { 0 }
     }
 
     /// Whether someone takes the lock together with others.
-    pub(super) fn is_shared(&self, lock: u32) -> bool {
+    pub(in crate::predict) fn is_shared(&self, lock: u32) -> bool {
         self.shared_locks.contains(&lock)
     }
 
     /// Gives `take` the cells of an access that matter.
     #[inline]
-    pub(super) fn cells(&self, addr: u32, len: u32, mut take: impl FnMut(Cell)) {
+    pub(in crate::predict) fn cells(&self, addr: u32, len: u32, mut take: impl FnMut(Cell)) {
         let end = (u64::from(addr) + u64::from(len)).min(1 << 32);
         let first = u64::from(addr) & !7;
         let mut next = first;
