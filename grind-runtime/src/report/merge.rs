@@ -2,7 +2,7 @@
 
 use super::finding::SeedsOf;
 use super::identity::{Identity, Index};
-use super::suppress::Suppressed;
+use super::summary::Suppressed;
 use super::{Finding, Fingerprint, GuestExit, Report, Seeds, text};
 use rustc_hash::FxHashSet;
 

@@ -2,8 +2,8 @@
 
 use crate::json::report;
 use crate::kinds::timeline;
+use grind_runtime::report::Suppressed;
 use grind_runtime::report::finding::{BaselineState, SeedsOf};
-use grind_runtime::report::suppress::Suppressed;
 use grind_runtime::report::{GuestExit, Report, Seeds, json};
 use serde_json::Value;
 

@@ -17,6 +17,7 @@ pub use tsan::{BadLine, parse as parse_tsan};
 use super::Report;
 use super::finding::{Evidence, Finding, FindingKind, Memory};
 use super::frames::is_library;
+use super::summary::{BUILT_IN, Suppressed};
 use crate::program::symbols::Frame;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -114,7 +115,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Builtin => f.write_str("built in"),
+            Origin::Builtin => f.write_str(BUILT_IN),
             Origin::Line(file, line) => write!(f, "{file}:{line}"),
             Origin::Entry(file, number) => write!(f, "{file}: suppression {number}"),
         }
@@ -208,26 +209,6 @@ fn variable(finding: &Finding) -> Option<&str> {
 impl fmt::Display for Suppression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.about.name(), self.pattern)
-    }
-}
-
-/// What a suppression hid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Suppressed {
-    /// The suppression, as a line of a suppression file.
-    pub suppression: String,
-    /// Where it was written.
-    pub origin: String,
-    /// Why this may be, where somebody said.
-    pub reason: Option<String>,
-    /// Findings hidden.
-    pub findings: u64,
-}
-
-impl Suppressed {
-    /// Whether it is none of the user's.
-    pub(crate) fn is_builtin(&self) -> bool {
-        self.origin == Origin::Builtin.to_string()
     }
 }
 
