@@ -11,9 +11,11 @@ use crate::model::lanes::{self, Drawn, Lanes};
 use crate::model::meaning::Touched;
 use crate::model::sites::{SiteId, SiteTable};
 use crate::model::{Event, EventKind, EventSink, Flow, Records, ThreadId};
-use crate::report::finding::Evidence;
-use crate::report::timeline::{Arrow, ArrowKind, Lane, Mark, Point, Slice, SliceKind, Timeline};
-use crate::report::{Finding, Fingerprint};
+use crate::report::finding::fingerprint::Fingerprint;
+use crate::report::finding::timeline::{
+    Arrow, ArrowKind, Lane, Mark, Point, Slice, SliceKind, Timeline,
+};
+use crate::report::finding::{Evidence, Finding};
 use crate::trace::{Entry, TraceReader};
 use rustc_hash::FxHashMap;
 use std::io::Read;

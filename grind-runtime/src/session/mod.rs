@@ -47,8 +47,9 @@ use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Sc
 use crate::predict::translate::Observed;
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;
-use crate::report::identity::Index;
-use crate::report::{Finding, FindingKind, GuestExit, Report, notes};
+use crate::report::finding::identity::Index;
+use crate::report::finding::summary::{GuestExit, Report};
+use crate::report::finding::{Finding, FindingKind, notes};
 use crate::schedule::Scheduler;
 use crate::schedule::decisions::{Decisions, Logged, Replayed as Repeated};
 use crate::trace::{Footer, TraceWriter};

@@ -2,9 +2,8 @@
 
 use crate::json::report;
 use crate::kinds::timeline;
-use grind_runtime::report::Suppressed;
 use grind_runtime::report::finding::{BaselineState, SeedsOf};
-use grind_runtime::report::{GuestExit, Report, Seeds, json};
+use grind_runtime::report::{GuestExit, Report, Seeds, Suppressed, json};
 use serde_json::Value;
 
 /// The schema; `strict` ones know no field beyond those listed, so that none is forgotten.

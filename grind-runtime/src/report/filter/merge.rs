@@ -1,0 +1,140 @@
+//! What runs under several seeds showed, as one report.
+
+use crate::report::finding::fingerprint::Fingerprint;
+use crate::report::finding::identity::{Identity, Index};
+use crate::report::finding::summary::{GuestExit, Report, Seeds, Suppressed};
+use crate::report::finding::{Finding, SeedsOf};
+use crate::report::text;
+use rustc_hash::FxHashSet;
+
+/// Findings kept. The rest is counted.
+const MAX_FINDINGS: usize = 1000;
+/// Lines of limits, and of warnings, kept.
+const MAX_LINES: usize = 100;
+
+/// A report in the making. See [`Merge::add`].
+#[derive(Debug, Default)]
+pub struct Merge {
+    report: Report,
+    index: Index,
+    /// Of each finding, the last seed that showed it.
+    shown_by: Vec<u64>,
+    left_out: FxHashSet<Fingerprint>,
+}
+
+impl Merge {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Merge {
+        Merge::default()
+    }
+
+    /// Adds what one seed showed. Seeds have to come in ascending order: the evidence of a finding is that of the
+    /// first that shows it.
+    pub fn add(&mut self, seed: u64, report: Report) {
+        let told = !report.findings.is_empty();
+        let into = &mut self.report;
+        let seeds = into.seeds.get_or_insert(Seeds {
+            first: seed,
+            ..Seeds::default()
+        });
+        seeds.last = seed;
+        seeds.run += 1;
+        seeds.with_findings += u64::from(told);
+        if seeds.run == 1 {
+            into.command = report.command;
+            into.program = report.program;
+            into.scheduler = report.scheduler;
+        } else if into.program.symbols.is_none() {
+            into.program.symbols = report.program.symbols;
+        }
+        if into.reproduce.is_none() && told {
+            into.reproduce = report.reproduce;
+        }
+        if severity(&report.exit) > severity(&into.exit) {
+            into.exit = report.exit;
+        }
+        for one in report.suppressed {
+            suppressed(&mut into.suppressed, one);
+        }
+        for (lines, more) in [
+            (&mut into.limits, report.limits),
+            (&mut into.warnings, report.warnings),
+            (&mut into.notes, report.notes),
+        ] {
+            for line in more {
+                if lines.len() < MAX_LINES && !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+        }
+        for finding in report.findings {
+            self.finding(seed, finding);
+        }
+    }
+
+    fn finding(&mut self, seed: u64, mut finding: Finding) {
+        let findings = &mut self.report.findings;
+        let identity = Identity::of(&finding);
+        if let Some(at) = self.index.find(&finding, &identity) {
+            let known = &mut findings[at];
+            known.count = known.count.saturating_add(finding.count);
+            // Two findings of one run can turn out to be one that an earlier seed showed.
+            let news = std::mem::replace(&mut self.shown_by[at], seed) != seed;
+            if let Some(seeds) = &mut known.seeds {
+                seeds.shown += u64::from(news);
+            }
+        } else if findings.len() < MAX_FINDINGS {
+            finding.seeds = Some(SeedsOf {
+                shown: 1,
+                first: seed,
+            });
+            self.index.insert(&finding, identity, findings.len());
+            self.shown_by.push(seed);
+            findings.push(finding);
+        } else {
+            self.left_out.insert(finding.fingerprint);
+        }
+    }
+
+    /// What is known so far.
+    pub fn report_mut(&mut self) -> &mut Report {
+        &mut self.report
+    }
+
+    /// The whole.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        if !self.left_out.is_empty() {
+            let left = self.left_out.len() as u64;
+            self.report.limits.push(format!(
+                "{MAX_FINDINGS} findings are kept; {} left out",
+                text::count(left, "further one was", "further ones were")
+            ));
+        }
+        self.report
+    }
+}
+
+/// Which of two ends is the one to tell of.
+fn severity(exit: &Option<GuestExit>) -> u32 {
+    match exit {
+        None => 0,
+        Some(GuestExit::Exited { code: 0 }) => 1,
+        Some(GuestExit::Exited { .. }) => 2,
+        Some(GuestExit::Deadlocked) => 3,
+        Some(GuestExit::Stopped { .. }) => 4,
+        Some(GuestExit::Trapped { .. }) => 5,
+    }
+}
+
+/// The same findings are suppressed again and again: what counts is the most of one run.
+fn suppressed(all: &mut Vec<Suppressed>, one: Suppressed) {
+    let same = |known: &&mut Suppressed| {
+        (&known.suppression, &known.origin) == (&one.suppression, &one.origin)
+    };
+    match all.iter_mut().find(same) {
+        Some(known) => known.findings = known.findings.max(one.findings),
+        None => all.push(one),
+    }
+}
