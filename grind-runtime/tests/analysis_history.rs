@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "shared with other tests")]
 mod script;
 
-use grind_runtime::analysis::{AnalysisOutcome, Deed, Diagnosis, History};
+use grind_runtime::analysis::{AnalysisOutcome, Diagnosis, History, StepKind};
 use grind_runtime::model::{EventKind, LockMode, ThreadId};
 use script::Script;
 
@@ -24,7 +24,7 @@ fn histories<'a>(outcome: &'a AnalysisOutcome) -> Vec<&'a History> {
 }
 
 /// The only race's history, as threads and deeds.
-fn steps(history: &History) -> Vec<(u32, Deed)> {
+fn steps(history: &History) -> Vec<(u32, StepKind)> {
     (history.steps.iter())
         .map(|step| (step.thread.0, step.did))
         .collect()
@@ -53,13 +53,13 @@ fn two_locks_are_named_as_what_missed_each_other() {
     assert_eq!(
         steps(history),
         [
-            (1, Deed::Start),
-            (2, Deed::Start),
-            (1, Deed::Lock),
-            (1, Deed::FirstAccess),
-            (1, Deed::Unlock),
-            (2, Deed::Lock),
-            (2, Deed::SecondAccess),
+            (1, StepKind::Start),
+            (2, StepKind::Start),
+            (1, StepKind::Lock),
+            (1, StepKind::FirstAccess),
+            (1, StepKind::Unlock),
+            (2, StepKind::Lock),
+            (2, StepKind::SecondAccess),
         ]
     );
     assert_eq!((history.released, history.acquired), (Some(4), Some(5)));
@@ -82,8 +82,8 @@ fn an_acquire_before_the_release_is_too_early() {
     let history = histories(&outcome)[0];
     let (released, acquired) = (history.released.unwrap(), history.acquired.unwrap());
     assert!(acquired < released);
-    assert_eq!(history.steps[released].did, Deed::Store);
-    assert_eq!(history.steps[acquired].did, Deed::Load);
+    assert_eq!(history.steps[released].did, StepKind::Store);
+    assert_eq!(history.steps[acquired].did, StepKind::Load);
     assert_eq!(
         history.steps[released].address,
         history.steps[acquired].address
@@ -99,7 +99,7 @@ fn an_atomic_access_is_its_own_release_or_acquire() {
     let history = histories(&outcome)[0];
     let first = steps(history)
         .iter()
-        .position(|step| step.1 == Deed::FirstAccess);
+        .position(|step| step.1 == StepKind::FirstAccess);
     assert_eq!(history.released, first);
 
     let mut script = Script::with_children(2);
@@ -110,7 +110,7 @@ fn an_atomic_access_is_its_own_release_or_acquire() {
     assert_eq!(history.acquired, Some(history.steps.len() - 1));
     assert_eq!(history.released, None);
     // As one step, not as an access and a load.
-    assert!(!steps(history).contains(&(2, Deed::Load)));
+    assert!(!steps(history).contains(&(2, StepKind::Load)));
 }
 
 #[test]
@@ -135,16 +135,16 @@ fn only_the_nearest_steps_are_kept_and_the_others_counted() {
     let counts: Vec<_> = (history.steps.iter())
         .map(|step| (step.thread.0, step.did, step.left_out))
         .collect();
-    let loads = [(1, Deed::Load, 0); 16];
-    let access = [(1, Deed::FirstAccess, 0)];
+    let loads = [(1, StepKind::Load, 0); 16];
+    let access = [(1, StepKind::FirstAccess, 0)];
     // After the other four loads, and the lock; after the other four stores.
     let rest = [
-        (1, Deed::Unlock, 5),
-        (2, Deed::Load, 0),
-        (2, Deed::Store, 4),
+        (1, StepKind::Unlock, 5),
+        (2, StepKind::Load, 0),
+        (2, StepKind::Store, 4),
     ];
-    let stores = [(2, Deed::Store, 0); 15];
-    let second = [(2, Deed::SecondAccess, 0)];
+    let stores = [(2, StepKind::Store, 0); 15];
+    let second = [(2, StepKind::SecondAccess, 0)];
     let wanted = [&loads[..], &access, &loads, &rest, &stores, &second].concat();
     assert_eq!(counts, wanted);
     assert_eq!((history.released, history.acquired), (Some(33), Some(34)));
@@ -166,10 +166,10 @@ fn what_comes_after_the_race_is_no_part_of_it() {
     assert_eq!(
         steps(found[0]),
         [
-            (1, Deed::Start),
-            (2, Deed::Start),
-            (1, Deed::FirstAccess),
-            (2, Deed::SecondAccess)
+            (1, StepKind::Start),
+            (2, StepKind::Start),
+            (1, StepKind::FirstAccess),
+            (2, StepKind::SecondAccess)
         ]
     );
     assert_eq!(found[0].released, None);
@@ -179,50 +179,50 @@ fn what_comes_after_the_race_is_no_part_of_it() {
 #[test]
 fn every_edge_is_a_step() {
     type Act = fn(&mut Script, u32);
-    let edges: [(Act, Deed, Act, Deed, bool); 8] = [
+    let edges: [(Act, StepKind, Act, StepKind, bool); 8] = [
         (
             |script, thread| script.unlock(thread, LOCK),
-            Deed::Unlock,
+            StepKind::Unlock,
             |script, thread| script.lock(thread, LOCK),
-            Deed::Lock,
+            StepKind::Lock,
             true,
         ),
         (
             |script, thread| script.unlock(thread, LOCK),
-            Deed::Unlock,
+            StepKind::Unlock,
             |script, thread| script.lock_as(thread, LOCK, LockMode::Shared),
-            Deed::LockShared,
+            StepKind::LockShared,
             true,
         ),
         (
             |script, thread| _ = script.store(thread, FLAG),
-            Deed::Store,
+            StepKind::Store,
             |script, thread| _ = script.load(thread, FLAG),
-            Deed::Load,
+            StepKind::Load,
             true,
         ),
         (
             |script, thread| _ = script.rmw(thread, FLAG),
-            Deed::Update,
+            StepKind::Update,
             |script, thread| _ = script.rmw(thread, FLAG),
-            Deed::Update,
+            StepKind::Update,
             true,
         ),
         (
             |script, thread| script.notify(thread, FLAG, 1),
-            Deed::Notify,
+            StepKind::Notify,
             |script, thread| {
                 let site = script.wait_begin(thread, FLAG + 64);
                 script.woken(thread, site, FLAG, 3 - thread);
             },
-            Deed::Woken,
+            StepKind::Woken,
             true,
         ),
         (
             |script, thread| script.event(thread, EventKind::HappensBefore { object: FLAG }),
-            Deed::Release,
+            StepKind::Release,
             |script, thread| script.event(thread, EventKind::HappensAfter { object: FLAG }),
-            Deed::Acquire,
+            StepKind::Acquire,
             false,
         ),
         (
@@ -236,7 +236,7 @@ fn every_edge_is_a_step() {
                     },
                 );
             },
-            Deed::CondvarWait,
+            StepKind::CondvarWait,
             |script, thread| {
                 script.event(
                     thread,
@@ -247,14 +247,14 @@ fn every_edge_is_a_step() {
                     },
                 );
             },
-            Deed::CondvarWake,
+            StepKind::CondvarWake,
             false,
         ),
         (
             |script, thread| script.exit(thread),
-            Deed::End,
+            StepKind::End,
             |script, thread| script.join(thread, 1),
-            Deed::Join,
+            StepKind::Join,
             false,
         ),
     ];
@@ -279,7 +279,7 @@ fn every_edge_is_a_step() {
         let history = histories(&outcome)[0];
         let last = |index: Option<usize>| history.steps[index.unwrap()].did;
         assert_eq!(last(history.released), released);
-        assert_eq!(last(history.acquired), Deed::Start);
+        assert_eq!(last(history.acquired), StepKind::Start);
 
         let mut late = Script::with_children(2);
         acquire(&mut late, 2);
@@ -288,7 +288,7 @@ fn every_edge_is_a_step() {
         let outcome = late.run();
         let [history] = histories(&outcome)[..] else {
             // To join a thread orders even what it does later.
-            assert_eq!(acquired, Deed::Join);
+            assert_eq!(acquired, StepKind::Join);
             continue;
         };
         assert_eq!(history.steps[history.acquired.unwrap()].did, acquired);
@@ -312,7 +312,10 @@ fn every_edge_is_a_step() {
     let outcome = created.run();
     let history = histories(&outcome)[0];
     let step = &history.steps[history.released.unwrap()];
-    assert_eq!((step.did, step.other), (Deed::Create, Some(ThreadId(2))));
+    assert_eq!(
+        (step.did, step.other),
+        (StepKind::Create, Some(ThreadId(2)))
+    );
     // The main thread's beginning comes after nothing.
     assert_eq!(history.acquired, None);
 }

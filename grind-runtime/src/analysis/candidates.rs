@@ -7,7 +7,7 @@
 //! counted.
 
 use super::diagnosis::{Access, AccessKind, Diagnosed, Diagnosis, HeapBlock, StackPlace};
-use super::history::History;
+use super::step::History;
 use crate::model::ThreadId;
 use rustc_hash::FxHashMap;
 

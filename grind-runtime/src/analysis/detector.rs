@@ -1,28 +1,13 @@
-//! What a detector is, and the table of them.
+//! What a detector is.
 //!
-//! A detector is a file, a row in [`DETECTORS`], and, if what it finds is new, a row in [`kind`](super::kind). What it says is a
-//! [`Note`](super::Note), unless it has a presentation of its own. What takes more than events and contexts, above all races and
-//! deadlocks, is part of [`live`](super::live).
+//! A detector is a file, a row in the [table](super::table), and, if what it finds is new, a row in [`kind`](super::kind). What it says is
+//! a [`Note`](super::diagnosis::Note), unless it has a presentation of its own. What takes more than events and contexts, above all races
+//! and deadlocks, is part of [`live`](super::live).
 
-use super::condvar_locks::CondvarLocks;
 use super::context::Contexts;
 use super::diagnosis::{Diagnosed, Diagnosis};
-use super::handle_misuse::HandleMisuses;
-use super::limits::{LimitNotice, Limits};
-use super::lock_order::LockOrder;
-use super::thread_leak::ThreadLeaks;
+use super::limits::LimitNotice;
 use crate::model::{Event, ThreadId};
-
-/// Makes one for a run.
-type Make = fn(&Limits) -> Box<dyn Detector>;
-
-/// All of them. None sees another.
-pub(super) const DETECTORS: &[Make] = &[
-    |limits| Box::new(LockOrder::new(limits)),
-    |_| Box::<HandleMisuses>::default(),
-    |_| Box::<ThreadLeaks>::default(),
-    |_| Box::<CondvarLocks>::default(),
-];
 
 /// An event, and what is known where it happens.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What a detector says, in sites and addresses; `report` turns it into something to read.
 
-use super::history::History;
 use super::kind::FindingKind;
+use super::step::History;
 use crate::model::sites::SiteId;
 use crate::model::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
 use serde::{Deserialize, Serialize};

@@ -8,134 +8,17 @@
 
 use super::context::Contexts;
 use super::diagnosis::{Access, Stack};
+use super::step::{History, HistoryStep, StepKind};
 use crate::model::meaning::{
     Acquire, LockStep, LockToldBy, OfLock, Release, TouchedBy, WaitStep, WokenOn,
 };
 use crate::model::{AtomicKind, Event, EventKind, LockMode, ThreadId, WaitOutcome};
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Steps kept before each access, and after the first: more than a report shows, which leaves out what libraries do for
 /// themselves.
 const KEPT: usize = 16;
-
-/// What a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Deed {
-    /// The earlier access of the race.
-    FirstAccess,
-    /// The later one.
-    SecondAccess,
-    /// The thread begins.
-    Start,
-    /// The thread ends.
-    End,
-    /// It creates a thread.
-    Create,
-    /// It learns that a thread has ended.
-    Join,
-    /// It takes a lock.
-    Lock,
-    /// It takes a lock together with others.
-    LockShared,
-    /// It releases a lock.
-    Unlock,
-    /// It releases a lock to wait on a condition variable.
-    CondvarWait,
-    /// It has that lock again.
-    CondvarWake,
-    /// Atomic load, or a compare-exchange that failed.
-    Load,
-    /// Atomic store.
-    Store,
-    /// Atomic read-modify-write.
-    Update,
-    /// A notification woke it.
-    Woken,
-    /// It woke others.
-    Notify,
-    /// It released an object that stands for an order: an annotation, a barrier, a once.
-    Release,
-    /// It acquired such an object.
-    Acquire,
-}
-
-impl Deed {
-    /// Whether the address is that of a lock.
-    #[must_use]
-    pub fn is_of_lock(self) -> bool {
-        matches!(
-            self,
-            Deed::Lock | Deed::LockShared | Deed::Unlock | Deed::CondvarWait | Deed::CondvarWake
-        )
-    }
-
-    /// What came before it can happen before what another thread does.
-    #[must_use]
-    pub fn releases(self) -> bool {
-        matches!(
-            self,
-            Deed::End
-                | Deed::Create
-                | Deed::Unlock
-                | Deed::CondvarWait
-                | Deed::Store
-                | Deed::Update
-                | Deed::Notify
-                | Deed::Release
-        )
-    }
-
-    /// What another thread did can happen before what comes after it.
-    #[must_use]
-    pub fn acquires(self) -> bool {
-        matches!(
-            self,
-            Deed::Start
-                | Deed::Join
-                | Deed::Lock
-                | Deed::LockShared
-                | Deed::CondvarWake
-                | Deed::Load
-                | Deed::Update
-                | Deed::Woken
-                | Deed::Acquire
-        )
-    }
-}
-
-/// One of the steps.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct HistoryStep {
-    /// Who.
-    pub thread: ThreadId,
-    /// What.
-    pub did: Deed,
-    /// The lock, the atomic, or what else it was done to.
-    pub address: Option<u32>,
-    /// The name of the lock, if it has one.
-    pub name: Option<String>,
-    /// The thread that was created or joined.
-    pub other: Option<ThreadId>,
-    /// Where; that of an access is with the access.
-    pub stack: Stack,
-    /// So many steps of this thread, since its step before, are left out.
-    pub left_out: u64,
-}
-
-/// What led to a race.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct History {
-    /// In order; both accesses are among them.
-    pub steps: Vec<HistoryStep>,
-    /// Which of them is what the earlier thread released first after its access, or with it.
-    pub released: Option<usize>,
-    /// Which of them is what the later thread acquired last before its access, or with it.
-    pub acquired: Option<usize>,
-}
 
 /// A step and when it was.
 #[derive(Clone, Debug)]
@@ -147,18 +30,6 @@ struct Logged {
 }
 
 impl HistoryStep {
-    fn new(thread: ThreadId, did: Deed) -> Self {
-        HistoryStep {
-            thread,
-            did,
-            address: None,
-            name: None,
-            other: None,
-            stack: Stack::new(),
-            left_out: 0,
-        }
-    }
-
     /// The step that an event is, if it is one.
     fn of(event: &Event, hidden: bool) -> Option<HistoryStep> {
         let of = |did| HistoryStep::new(event.thread, did);
@@ -172,19 +43,19 @@ impl HistoryStep {
         };
         let kind = &event.kind;
         if *kind == EventKind::ThreadStart {
-            return Some(of(Deed::Start));
+            return Some(of(StepKind::Start));
         }
         let acquire = kind.acquires();
         let release = kind.releases();
         match (acquire, release) {
-            (_, Some(Release::End)) => return Some(of(Deed::End)),
-            (_, Some(Release::Create(child))) => return Some(with(Deed::Create, child)),
-            (Some(Acquire::Join(child)), _) => return Some(with(Deed::Join, child)),
+            (_, Some(Release::End)) => return Some(of(StepKind::End)),
+            (_, Some(Release::Create(child))) => return Some(with(StepKind::Create, child)),
+            (Some(Acquire::Join(child)), _) => return Some(with(StepKind::Join, child)),
             (_, Some(Release::Object(object) | Release::Round(object))) => {
-                return Some(at(Deed::Release, object));
+                return Some(at(StepKind::Release, object));
             }
             (Some(Acquire::Object(object) | Acquire::Round(object)), _) => {
-                return Some(at(Deed::Acquire, object));
+                return Some(at(StepKind::Acquire, object));
             }
             _ if hidden => return None,
             _ => {}
@@ -198,13 +69,13 @@ impl HistoryStep {
             let condvar = matches!(told_by, LockToldBy::Condvar { .. });
             let did = match step {
                 LockStep::Ask { .. } | LockStep::Fail => return None,
-                LockStep::Take { .. } if condvar => Deed::CondvarWake,
-                LockStep::Leave { .. } if condvar => Deed::CondvarWait,
+                LockStep::Take { .. } if condvar => StepKind::CondvarWake,
+                LockStep::Leave { .. } if condvar => StepKind::CondvarWait,
                 LockStep::Take { mode, .. } => match mode {
-                    LockMode::Exclusive => Deed::Lock,
-                    LockMode::Shared => Deed::LockShared,
+                    LockMode::Exclusive => StepKind::Lock,
+                    LockMode::Shared => StepKind::LockShared,
                 },
-                LockStep::Leave { .. } => Deed::Unlock,
+                LockStep::Leave { .. } => StepKind::Unlock,
             };
             return Some(at(did, lock));
         }
@@ -214,10 +85,10 @@ impl HistoryStep {
         };
         match (kind.touches(), kind.waits()) {
             (Some(touched), _) => match touched.by {
-                TouchedBy::Atomic(AtomicKind::Load) => Some(at(Deed::Load, touched.addr)),
-                TouchedBy::Atomic(AtomicKind::Store) => Some(at(Deed::Store, touched.addr)),
+                TouchedBy::Atomic(AtomicKind::Load) => Some(at(StepKind::Load, touched.addr)),
+                TouchedBy::Atomic(AtomicKind::Store) => Some(at(StepKind::Store, touched.addr)),
                 TouchedBy::Atomic(AtomicKind::ReadModifyWrite) => {
-                    Some(at(Deed::Update, touched.addr))
+                    Some(at(StepKind::Update, touched.addr))
                 }
                 _ => None,
             },
@@ -227,9 +98,9 @@ impl HistoryStep {
                     on: what,
                     outcome: WaitOutcome::Woken,
                 }),
-            ) => Some(on(Deed::Woken, what)),
+            ) => Some(on(StepKind::Woken, what)),
             (None, Some(WaitStep::Wake { on: what, woken })) if woken > 0 => {
-                Some(on(Deed::Notify, what))
+                Some(on(StepKind::Notify, what))
             }
             _ => None,
         }
@@ -298,7 +169,7 @@ impl StepLog {
             (Some((_, step)), Some(TouchedBy::Atomic(_))) => step,
             _ => HistoryStep::of(event, hidden)?,
         };
-        if step.did == Deed::Start && contexts.created(event.thread).is_none() {
+        if step.did == StepKind::Start && contexts.created(event.thread).is_none() {
             // The main thread is ordered after nothing.
             return None;
         }
@@ -401,7 +272,7 @@ pub(super) fn history(
     // With a position each, and without what is there already: an access is no step besides.
     let (at, number) = (earlier.position, earlier.before.count);
     let mut steps: Vec<Logged> = earlier.before.recent.into();
-    steps.push(access(Deed::FirstAccess, first, at, number));
+    steps.push(access(StepKind::FirstAccess, first, at, number));
     steps.extend(earlier.after);
     let released = (earlier.released.as_ref()).map(|logged| logged.position);
     steps.extend(earlier.released.filter(|logged| logged.position != at));
@@ -414,7 +285,7 @@ pub(super) fn history(
     steps.extend(later.before.acquired);
     steps.extend(later.before.recent);
     let number = later.before.count;
-    steps.push(access(Deed::SecondAccess, second, position, number));
+    steps.push(access(StepKind::SecondAccess, second, position, number));
     steps.sort_by_key(|logged| logged.position);
     steps.dedup_by_key(|logged| logged.position);
 
@@ -428,7 +299,7 @@ pub(super) fn history(
         |Logged {
              number, mut step, ..
          }| {
-            let access = matches!(step.did, Deed::FirstAccess | Deed::SecondAccess);
+            let access = matches!(step.did, StepKind::FirstAccess | StepKind::SecondAccess);
             if let Some(last) = last.get(&step.thread) {
                 step.left_out = number.saturating_sub(*last);
             }

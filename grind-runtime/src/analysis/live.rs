@@ -18,7 +18,7 @@
 use super::candidates::unify;
 use super::context::Contexts;
 use super::deadlock;
-use super::detector::{At, DETECTORS, Detector, End, Told};
+use super::detector::{At, Detector, End, Told};
 use super::diagnosis::{
     Diagnosed, Diagnosis, HeldLock, Misuse, Note, Stack, ThreadInfo, TrappedThread,
 };
@@ -30,6 +30,7 @@ use super::notifications::Notifications;
 use super::second_pass::SecondPass;
 use super::stack_overflow::StackOverflow;
 use super::sync_objects::{Broken, SyncObjects};
+use super::table::DETECTORS;
 use super::traps::{self, Traps};
 use crate::model::sites::{SiteId, SiteTable};
 use crate::model::{Event, EventKind, EventSink, Flow, ObjectAct, Records, ThreadEnd, ThreadId};

@@ -1,8 +1,9 @@
 //! Shared by the tests of this binary: fixture modules, sites found in them, and sample diagnoses.
 
 use grind_runtime::analysis::{
-    Access, AccessKind, BlockedThread, Deed, Diagnosed, Diagnosis, HeapBlock, HeapMisuse, HeldLock,
-    History, HistoryStep, LockOrderEdge, MemoryPlace, Misuse, ThreadInfo, TrappedThread, Wanted,
+    Access, AccessKind, BlockedThread, Diagnosed, Diagnosis, HeapBlock, HeapMisuse, HeldLock,
+    History, HistoryStep, LockOrderEdge, MemoryPlace, Misuse, StepKind, ThreadInfo, TrappedThread,
+    Wanted,
 };
 use grind_runtime::model::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::model::{BlockedOn, HandleMisuse, LockMode, ObjectKind, ThreadId};
@@ -225,21 +226,21 @@ impl Program {
         };
         let create = HistoryStep {
             other: Some(ThreadId(1)),
-            ..step(0, Deed::Create, None, &self.call)
+            ..step(0, StepKind::Create, None, &self.call)
         };
         let load = HistoryStep {
             left_out: 2,
-            ..step(0, Deed::Load, Some(0x0010_2010), &self.call)
+            ..step(0, StepKind::Load, Some(0x0010_2010), &self.call)
         };
         History {
             steps: vec![
                 create,
-                step(1, Deed::Start, None, &[]),
-                stats(Deed::Lock),
-                step(1, Deed::FirstAccess, Some(0x0010_1c40), &[]),
-                stats(Deed::Unlock),
+                step(1, StepKind::Start, None, &[]),
+                stats(StepKind::Lock),
+                step(1, StepKind::FirstAccess, Some(0x0010_1c40), &[]),
+                stats(StepKind::Unlock),
                 load,
-                step(0, Deed::SecondAccess, Some(0x0010_1c40), &[]),
+                step(0, StepKind::SecondAccess, Some(0x0010_1c40), &[]),
             ],
             released: Some(4),
             acquired: Some(5),

@@ -1,6 +1,6 @@
 //! What led to a race, step by step, and why the two accesses are not ordered.
 
-use crate::analysis::Deed;
+use crate::analysis::StepKind;
 use crate::model::ThreadId;
 use crate::program::symbols::Frame;
 use crate::report::finding::frames::{is_library, place};
@@ -29,7 +29,7 @@ pub struct Step {
     /// Who.
     pub thread: ThreadId,
     /// What.
-    pub did: Deed,
+    pub did: StepKind,
     /// The lock, the atomic, or what else it was done to; of an access, its first byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<u32>,
@@ -70,15 +70,15 @@ impl Step {
     /// The access that it is, if it is one.
     fn access(&self) -> Option<usize> {
         match self.did {
-            Deed::FirstAccess => Some(0),
-            Deed::SecondAccess => Some(1),
+            StepKind::FirstAccess => Some(0),
+            StepKind::SecondAccess => Some(1),
             _ => None,
         }
     }
 
     /// Whether it is the program's own, or a library's that no code of the program called for.
     fn is_own(&self) -> bool {
-        matches!(self.did, Deed::Start | Deed::End)
+        matches!(self.did, StepKind::Start | StepKind::End)
             || self.stack.is_empty()
             || !self.stack.iter().all(is_library)
     }
@@ -87,18 +87,18 @@ impl Step {
         let other = self.other.unwrap_or(self.thread);
         let of = |object: fn(u32) -> Object| self.address.map(object);
         match self.did {
-            Deed::Start | Deed::Create => Some(Object::Creation(other)),
-            Deed::End | Deed::Join => Some(Object::Life(other)),
-            Deed::Lock
-            | Deed::LockShared
-            | Deed::Unlock
-            | Deed::CondvarWait
-            | Deed::CondvarWake => of(Object::Lock),
-            Deed::Load | Deed::Store | Deed::Update => of(Object::Atomic),
-            Deed::Woken | Deed::Notify => of(Object::Waiters),
-            Deed::Release | Deed::Acquire => of(Object::Other),
-            Deed::FirstAccess => Some(Object::Atomic(race.accesses[0].address)),
-            Deed::SecondAccess => Some(Object::Atomic(race.accesses[1].address)),
+            StepKind::Start | StepKind::Create => Some(Object::Creation(other)),
+            StepKind::End | StepKind::Join => Some(Object::Life(other)),
+            StepKind::Lock
+            | StepKind::LockShared
+            | StepKind::Unlock
+            | StepKind::CondvarWait
+            | StepKind::CondvarWake => of(Object::Lock),
+            StepKind::Load | StepKind::Store | StepKind::Update => of(Object::Atomic),
+            StepKind::Woken | StepKind::Notify => of(Object::Waiters),
+            StepKind::Release | StepKind::Acquire => of(Object::Other),
+            StepKind::FirstAccess => Some(Object::Atomic(race.accesses[0].address)),
+            StepKind::SecondAccess => Some(Object::Atomic(race.accesses[1].address)),
         }
     }
 }
@@ -227,7 +227,7 @@ impl History {
                 "{two} acquired (step {number_acquired}) before {one} released (step {number_released})"
             );
         }
-        if same && acquire.did == Deed::LockShared {
+        if same && acquire.did == StepKind::LockShared {
             return format!(
                 "{one} released {} (step {number_released}) and {two} acquired it (step {number_acquired}), both to share it, which orders nothing",
                 noun(release, race)
@@ -240,11 +240,11 @@ impl History {
             );
         }
         let released = match release.did {
-            Deed::End => "nothing of its own before its end".to_owned(),
+            StepKind::End => "nothing of its own before its end".to_owned(),
             _ => noun(release, race),
         };
         let acquired = match acquire.did {
-            Deed::Start => "nothing of its own after its start".to_owned(),
+            StepKind::Start => "nothing of its own after its start".to_owned(),
             _ => noun(acquire, race),
         };
         format!(
@@ -261,23 +261,23 @@ fn did(step: &Step) -> String {
             .map_or_else(String::new, |other| other.to_string())
     };
     match step.did {
-        Deed::FirstAccess | Deed::SecondAccess => "access".to_owned(),
-        Deed::Start => "starts".to_owned(),
-        Deed::End => "ends".to_owned(),
-        Deed::Create => format!("creates {}", other()),
-        Deed::Join => format!("joins {}", other()),
-        Deed::Lock => format!("locks {}", at()),
-        Deed::LockShared => format!("locks {} (shared)", at()),
-        Deed::Unlock => format!("unlocks {}", at()),
-        Deed::CondvarWait => format!("waits, unlocking {}", at()),
-        Deed::CondvarWake => format!("has waited, locking {}", at()),
-        Deed::Load => format!("atomic load of {}", at()),
-        Deed::Store => format!("atomic store to {}", at()),
-        Deed::Update => format!("atomic update of {}", at()),
-        Deed::Woken => format!("is woken at {}", at()),
-        Deed::Notify => format!("wakes waiters at {}", at()),
-        Deed::Release => format!("releases {}", at()),
-        Deed::Acquire => format!("acquires {}", at()),
+        StepKind::FirstAccess | StepKind::SecondAccess => "access".to_owned(),
+        StepKind::Start => "starts".to_owned(),
+        StepKind::End => "ends".to_owned(),
+        StepKind::Create => format!("creates {}", other()),
+        StepKind::Join => format!("joins {}", other()),
+        StepKind::Lock => format!("locks {}", at()),
+        StepKind::LockShared => format!("locks {} (shared)", at()),
+        StepKind::Unlock => format!("unlocks {}", at()),
+        StepKind::CondvarWait => format!("waits, unlocking {}", at()),
+        StepKind::CondvarWake => format!("has waited, locking {}", at()),
+        StepKind::Load => format!("atomic load of {}", at()),
+        StepKind::Store => format!("atomic store to {}", at()),
+        StepKind::Update => format!("atomic update of {}", at()),
+        StepKind::Woken => format!("is woken at {}", at()),
+        StepKind::Notify => format!("wakes waiters at {}", at()),
+        StepKind::Release => format!("releases {}", at()),
+        StepKind::Acquire => format!("acquires {}", at()),
     }
 }
 
@@ -315,7 +315,7 @@ mod tests {
 
     const LIBRARY: &str = "/rustc/1/library/core/src/sync/atomic.rs";
 
-    fn step(thread: u32, did: Deed, file: &str) -> Step {
+    fn step(thread: u32, did: StepKind, file: &str) -> Step {
         Step {
             thread: ThreadId(thread),
             did,
@@ -328,7 +328,7 @@ mod tests {
     }
 
     /// Threads, deeds, and how many steps are left out before.
-    fn selected(history: &History) -> Vec<(u32, Deed, u64)> {
+    fn selected(history: &History) -> Vec<(u32, StepKind, u64)> {
         (history.steps.iter())
             .map(|step| (step.thread.0, step.did, step.left_out))
             .collect()
@@ -337,24 +337,24 @@ mod tests {
     #[test]
     fn what_libraries_do_for_themselves_is_left_out() {
         let steps = vec![
-            step(1, Deed::Start, LIBRARY),
-            step(1, Deed::Load, LIBRARY),
-            step(1, Deed::FirstAccess, "src/main.rs"),
-            step(1, Deed::Update, LIBRARY),
-            step(1, Deed::End, LIBRARY),
-            step(2, Deed::Start, LIBRARY),
-            step(2, Deed::Load, LIBRARY),
-            step(2, Deed::SecondAccess, "src/main.rs"),
+            step(1, StepKind::Start, LIBRARY),
+            step(1, StepKind::Load, LIBRARY),
+            step(1, StepKind::FirstAccess, "src/main.rs"),
+            step(1, StepKind::Update, LIBRARY),
+            step(1, StepKind::End, LIBRARY),
+            step(2, StepKind::Start, LIBRARY),
+            step(2, StepKind::Load, LIBRARY),
+            step(2, StepKind::SecondAccess, "src/main.rs"),
         ];
         let history = History::select(steps, Some(3), Some(6));
         assert_eq!(
             selected(&history),
             [
-                (1, Deed::Start, 0),
-                (1, Deed::FirstAccess, 0),
-                (1, Deed::End, 0),
-                (2, Deed::Start, 0),
-                (2, Deed::SecondAccess, 0),
+                (1, StepKind::Start, 0),
+                (1, StepKind::FirstAccess, 0),
+                (1, StepKind::End, 0),
+                (2, StepKind::Start, 0),
+                (2, StepKind::SecondAccess, 0),
             ]
         );
         assert_eq!((history.released, history.acquired), (Some(2), Some(3)));
@@ -363,10 +363,10 @@ mod tests {
     #[test]
     fn without_steps_of_its_own_the_program_released_and_acquired_nothing() {
         let steps = vec![
-            step(1, Deed::FirstAccess, "src/main.rs"),
-            step(1, Deed::Update, LIBRARY),
-            step(2, Deed::Load, LIBRARY),
-            step(2, Deed::SecondAccess, "src/main.rs"),
+            step(1, StepKind::FirstAccess, "src/main.rs"),
+            step(1, StepKind::Update, LIBRARY),
+            step(2, StepKind::Load, LIBRARY),
+            step(2, StepKind::SecondAccess, "src/main.rs"),
         ];
         let history = History::select(steps, Some(1), Some(2));
         assert_eq!(history.steps.len(), 2);
@@ -376,10 +376,10 @@ mod tests {
     #[test]
     fn an_access_that_releases_or_acquires_is_its_own() {
         let steps = vec![
-            step(1, Deed::FirstAccess, "src/main.rs"),
-            step(1, Deed::Unlock, "src/main.rs"),
-            step(2, Deed::Lock, "src/main.rs"),
-            step(2, Deed::SecondAccess, "src/main.rs"),
+            step(1, StepKind::FirstAccess, "src/main.rs"),
+            step(1, StepKind::Unlock, "src/main.rs"),
+            step(2, StepKind::Lock, "src/main.rs"),
+            step(2, StepKind::SecondAccess, "src/main.rs"),
         ];
         let history = History::select(steps, Some(0), Some(3));
         assert_eq!((history.released, history.acquired), (Some(0), Some(3)));
@@ -387,30 +387,30 @@ mod tests {
 
     #[test]
     fn steps_beyond_those_shown_are_counted() {
-        let mut steps = vec![step(1, Deed::Lock, "src/main.rs")];
-        steps.push(step(1, Deed::FirstAccess, "src/main.rs"));
-        steps.extend((0..5).map(|_| step(1, Deed::Load, "src/main.rs")));
-        let mut unlock = step(1, Deed::Unlock, "src/main.rs");
+        let mut steps = vec![step(1, StepKind::Lock, "src/main.rs")];
+        steps.push(step(1, StepKind::FirstAccess, "src/main.rs"));
+        steps.extend((0..5).map(|_| step(1, StepKind::Load, "src/main.rs")));
+        let mut unlock = step(1, StepKind::Unlock, "src/main.rs");
         unlock.left_out = 4;
         steps.push(unlock);
-        steps.extend((0..5).map(|_| step(2, Deed::Store, "src/main.rs")));
-        steps.push(step(2, Deed::SecondAccess, "src/main.rs"));
+        steps.extend((0..5).map(|_| step(2, StepKind::Store, "src/main.rs")));
+        steps.push(step(2, StepKind::SecondAccess, "src/main.rs"));
         let history = History::select(steps, Some(7), None);
-        let load = (1, Deed::Load, 0);
-        let store = (2, Deed::Store, 0);
+        let load = (1, StepKind::Load, 0);
+        let store = (2, StepKind::Store, 0);
         assert_eq!(
             selected(&history),
             [
-                (1, Deed::Lock, 0),
-                (1, Deed::FirstAccess, 0),
+                (1, StepKind::Lock, 0),
+                (1, StepKind::FirstAccess, 0),
                 load,
                 load,
                 load,
-                (1, Deed::Unlock, 6),
+                (1, StepKind::Unlock, 6),
                 store,
                 store,
                 store,
-                (2, Deed::SecondAccess, 0),
+                (2, StepKind::SecondAccess, 0),
             ]
         );
         assert_eq!((history.released, history.acquired), (Some(5), None));
