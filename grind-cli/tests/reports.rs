@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::analysis::{Group, Severity};
+use grind_runtime::detect::{Group, Severity};
 use grind_runtime::report::{FindingKind, Kind, json};
 use snapbox::cmd::{Command, OutputAssert};
 use std::fs;

@@ -4,7 +4,7 @@
 //! Batches have 4096 records, as the machine's ring delivers them.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
+use grind_runtime::detect::{AnalysisOptions, Detect, LiveAnalysis};
 use grind_runtime::model::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::model::{
     AtomicKind, Event, EventKind, EventSink, LockMode, Record, RecordBuffer, ThreadId,

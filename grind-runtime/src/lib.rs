@@ -42,7 +42,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod analysis;
+pub mod detect;
 pub mod explore;
 pub mod interop;
 pub mod machine;

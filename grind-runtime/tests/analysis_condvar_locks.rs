@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "shared with other tests")]
 mod script;
 
-use grind_runtime::analysis::{Diagnosis, FindingKind, Note};
+use grind_runtime::detect::{Diagnosis, FindingKind, Note};
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::{EventKind, ThreadId, Unfinished, WaitOutcome};
 use grind_runtime::program::Program;

@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "shared with other tests")]
 mod script;
 
-use grind_runtime::analysis::{
+use grind_runtime::detect::{
     Access, AccessKind, AnalysisOptions, AnalysisOutcome, Detect, Diagnosis, HeapBlock, HeapMisuse,
     StackOverflow,
 };

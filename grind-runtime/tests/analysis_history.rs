@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "shared with other tests")]
 mod script;
 
-use grind_runtime::analysis::{AnalysisOutcome, Diagnosis, History, StepKind};
+use grind_runtime::detect::{AnalysisOutcome, Diagnosis, History, StepKind};
 use grind_runtime::model::{EventKind, LockMode, ThreadId};
 use script::Script;
 

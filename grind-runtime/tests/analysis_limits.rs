@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "shared with other tests")]
 mod script;
 
-use grind_runtime::analysis::{AnalysisOptions, DetectionEnd, LimitNotice, Limits};
+use grind_runtime::detect::{AnalysisOptions, DetectionEnd, LimitNotice, Limits};
 use grind_runtime::model::EventKind;
 use script::{Script, races};
 

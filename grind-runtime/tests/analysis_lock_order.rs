@@ -5,7 +5,7 @@
 mod script;
 
 use LockMode::{Exclusive, Shared};
-use grind_runtime::analysis::{
+use grind_runtime::detect::{
     AnalysisOptions, AnalysisOutcome, Detect, DetectionEnd, Diagnosis, LimitNotice, Limits,
     LockOrderEdge,
 };

@@ -4,7 +4,7 @@ mod analysis_support;
 
 use analysis_support::naive::{Naive, Seen};
 use analysis_support::streams::{Choices, Scale, Stream, bytes, generate};
-use grind_runtime::analysis::{
+use grind_runtime::detect::{
     Access, AccessKind, AnalysisOptions, AnalysisOutcome, Diagnosis, HeapMisuse, LiveAnalysis,
 };
 use proptest::prelude::*;

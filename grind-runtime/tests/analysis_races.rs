@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "shared with other tests")]
 mod script;
 
-use grind_runtime::analysis::{AccessKind, Diagnosis};
+use grind_runtime::detect::{AccessKind, Diagnosis};
 use grind_runtime::model::{AtomicKind, EventKind, LockMode, RangeOrigin, ThreadId, WaitOutcome};
 use script::{Script, races};
 

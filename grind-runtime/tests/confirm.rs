@@ -7,7 +7,7 @@ mod locking_guest;
 #[path = "support/recording.rs"]
 mod recording;
 
-use grind_runtime::analysis::Diagnosis;
+use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::sites::SiteKind;
 use grind_runtime::model::{Event, EventKind, ThreadId};

@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "not all suites use all of it")]
 mod recording;
 
-use grind_runtime::analysis::Diagnosis;
+use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::{
     ActError, Machine, MachineConfig, MachineError, NullIo, Pause, Value,
 };

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::analysis::Diagnosis;
+use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::{Ending, Unfinished};
 use grind_runtime::program::embedder::{Call, Driver, HostError, HostImport, Reply, ValType};

@@ -5,7 +5,7 @@
 #[path = "support/recording.rs"]
 mod recording;
 
-use grind_runtime::analysis::{AccessKind, AnalysisOptions, Detect, Diagnosed, Diagnosis};
+use grind_runtime::detect::{AccessKind, AnalysisOptions, Detect, Diagnosed, Diagnosis};
 use grind_runtime::model::Ending;
 use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed};
 use grind_runtime::program::Program;

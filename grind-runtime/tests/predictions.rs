@@ -10,7 +10,7 @@ mod locking_guest;
 #[path = "support/recording.rs"]
 mod recording;
 
-use grind_runtime::analysis::{Access, Diagnosis};
+use grind_runtime::detect::{Access, Diagnosis};
 use grind_runtime::machine::NullIo;
 use grind_runtime::offline::{self, Analysis, Bounds, Predicted};
 use grind_runtime::program::Program;

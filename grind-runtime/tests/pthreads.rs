@@ -1,6 +1,6 @@
 //! Functions of POSIX threads, as far as no guest in C shows it: what they call has another type, and locks of the user's.
 
-use grind_runtime::analysis::{Diagnosis, Misuse};
+use grind_runtime::detect::{Diagnosis, Misuse};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::{HandleMisuse, ThreadId};
 use grind_runtime::program::interceptors::{Role, Rule};

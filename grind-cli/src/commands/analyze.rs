@@ -15,7 +15,7 @@ use crate::process::{memory, signals};
 use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use grind_runtime::analysis::{AnalysisOptions, Detect, Diagnosed};
+use grind_runtime::detect::{AnalysisOptions, Detect, Diagnosed};
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::Ending;
 use grind_runtime::model::sites::SiteTable;
@@ -457,7 +457,7 @@ fn summary(observed: &Observed, analyzed: &Analyzed) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use grind_runtime::analysis::{Access, AccessKind, Diagnosis};
+    use grind_runtime::detect::{Access, AccessKind, Diagnosis};
     use grind_runtime::model::ThreadId;
 
     fn race() -> Finding {

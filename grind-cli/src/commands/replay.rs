@@ -15,7 +15,7 @@ use crate::process::watch::Watch;
 use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use clap::Args;
-use grind_runtime::analysis::{AnalysisOptions, Detect};
+use grind_runtime::detect::{AnalysisOptions, Detect};
 use grind_runtime::machine::{HostIo, NullIo};
 use grind_runtime::model::{Ending, ThreadId};
 use grind_runtime::program::Program;

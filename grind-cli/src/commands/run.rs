@@ -17,7 +17,7 @@ use crate::process::signals;
 use crate::process::watch::Watch;
 use crate::settings::file::Config;
 use anyhow::{Context, Result};
-use grind_runtime::analysis::{AnalysisOptions, Detect};
+use grind_runtime::detect::{AnalysisOptions, Detect};
 use grind_runtime::explore::SeedRange;
 use grind_runtime::model::{Control, Driven, Ending, Entry, Limits, RunSpec, Schedule, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;

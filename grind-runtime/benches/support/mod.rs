@@ -1,6 +1,6 @@
 //! Kernels, the ways to run them, and the clocks.
 
-use grind_runtime::analysis::{AnalysisOptions, Detect, LiveAnalysis};
+use grind_runtime::detect::{AnalysisOptions, Detect, LiveAnalysis};
 use grind_runtime::machine::{self, MachineConfig, NullIo};
 use grind_runtime::model::{
     Driven, Ending, Event, EventKind, EventSink, NullSink, Strategy, ThreadId,

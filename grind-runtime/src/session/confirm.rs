@@ -11,7 +11,7 @@ use super::record::{Tape, TraceOutput};
 use super::replay::ReplayError;
 use super::steer::Steer;
 use super::{Pass, RunOptions, TraceInput, pass};
-use crate::analysis::{AnalysisOptions, Diagnosis, LiveAnalysis};
+use crate::detect::{AnalysisOptions, Diagnosis, LiveAnalysis};
 use crate::model::sites::SiteId;
 use crate::model::{Control, Driven};
 use crate::predict::translate::{Bounds, OfflineError, Plan, Plans, Predicted};

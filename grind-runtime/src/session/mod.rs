@@ -39,7 +39,7 @@ pub use playback::{Divergence, TraceInput};
 pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
 
-use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
+use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
 use crate::machine::{self, ActError, HostIo, Machine, MachineConfig, MachineError, RunStats};
 use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
 use crate::model::sites::SiteTable;

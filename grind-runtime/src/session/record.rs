@@ -1,6 +1,6 @@
 //! Recording: what the scheduler decides, the host answers and the sink is told goes to one trace, in order.
 
-use crate::analysis::LiveAnalysis;
+use crate::detect::LiveAnalysis;
 use crate::machine::io::{Answer, Call, DriverAct, Errno, HostIo};
 use crate::model::{Event, EventSink, Flow, Records, Slice, ThreadId};
 use crate::program::embedder::Effects;

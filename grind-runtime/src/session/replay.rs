@@ -4,7 +4,7 @@ use super::observe::{Observe, Observer};
 use super::playback::{Divergence, Playback, PlaybackIo, Played, TraceInput};
 use super::record::{Tape, TraceOutput};
 use super::{Outcome, Pass, RunOptions, SECOND_STOPPED, downcast, pass};
-use crate::analysis::{AnalysisOptions, Detect, LiveAnalysis};
+use crate::detect::{AnalysisOptions, Detect, LiveAnalysis};
 use crate::machine::{HostIo, MachineError, NullIo};
 use crate::model::{Control, Ending, EventSink};
 use crate::program::{Program, ProgramOptions};

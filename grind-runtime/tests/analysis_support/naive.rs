@@ -2,7 +2,7 @@
 //! with all accesses to it. Shares no code with the detector.
 
 use super::streams::{Item, Stream};
-use grind_runtime::analysis::HeapMisuse;
+use grind_runtime::detect::HeapMisuse;
 use grind_runtime::model::sites::{SiteId, SiteKind};
 use grind_runtime::model::{AtomicKind, Event, EventKind, LockMode, RangeOrigin, WaitOutcome};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! Event streams written by hand.
 
-use grind_runtime::analysis::{Access, AnalysisOptions, AnalysisOutcome, Diagnosis, LiveAnalysis};
+use grind_runtime::detect::{Access, AnalysisOptions, AnalysisOutcome, Diagnosis, LiveAnalysis};
 use grind_runtime::model::sites::{Site, SiteId, SiteKind, SiteTable};
 use grind_runtime::model::{
     AtomicKind, Event, EventKind, EventSink, Flow, LockMode, RangeOrigin, Record, RecordBuffer,

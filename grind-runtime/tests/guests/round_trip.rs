@@ -4,7 +4,7 @@
 #[path = "../support/recording.rs"]
 mod recording;
 
-use grind_runtime::analysis::Diagnosis;
+use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::{BufferIo, NullIo};
 use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::SiteId;

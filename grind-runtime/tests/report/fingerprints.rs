@@ -2,7 +2,7 @@
 
 use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, add, all_sites};
 use crate::symbols::wat_with_lines;
-use grind_runtime::analysis::{Access, AccessKind, Diagnosed, Diagnosis};
+use grind_runtime::detect::{Access, AccessKind, Diagnosed, Diagnosis};
 use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::{SiteId, SiteTable};
 use grind_runtime::program::symbols::Symbolizer;

@@ -1,7 +1,7 @@
 //! Guests that would like to write the report themselves.
 
 use crate::support::{Program, fixture, fixture_sources};
-use grind_runtime::analysis::{Diagnosed, Diagnosis, Misuse, ThreadInfo};
+use grind_runtime::detect::{Diagnosed, Diagnosis, Misuse, ThreadInfo};
 use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::SiteId;
 use grind_runtime::program::symbols::{Frame, SymbolSource, Symbolizer};

@@ -3,7 +3,7 @@
 use crate::support::{
     HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, add, fixture_sources, golden,
 };
-use grind_runtime::analysis::{Diagnosis, TrappedThread};
+use grind_runtime::detect::{Diagnosis, TrappedThread};
 use grind_runtime::model::ThreadId;
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::human::{Options, render, render_finding};

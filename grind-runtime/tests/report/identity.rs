@@ -2,7 +2,7 @@
 
 use crate::support::Program as Fixture;
 use crate::symbols::wat_with_lines;
-use grind_runtime::analysis::{BlockedThread, Diagnosis, Wanted};
+use grind_runtime::detect::{BlockedThread, Diagnosis, Wanted};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::sites::SiteId;
 use grind_runtime::model::{BlockedOn, ThreadId};

@@ -242,7 +242,7 @@ fn sarif_has_a_stable_identity_for_rules_and_results() {
 fn sarif_keeps_within_what_code_hosts_take() {
     let program = Program::new("race-lines");
     let mut race = program.race();
-    if let grind_runtime::analysis::Diagnosis::DataRace { first, .. } = &mut race {
+    if let grind_runtime::detect::Diagnosis::DataRace { first, .. } = &mut race {
         first.stack = program.store.iter().copied().cycle().take(30_000).collect();
     }
     let mut report = Report {

@@ -1,6 +1,6 @@
 //! Shared by the tests of this binary: fixture modules, sites found in them, and sample diagnoses.
 
-use grind_runtime::analysis::{
+use grind_runtime::detect::{
     Access, AccessKind, BlockedThread, Diagnosed, Diagnosis, HeapBlock, HeapMisuse, HeldLock,
     History, HistoryStep, LockOrderEdge, MemoryPlace, Misuse, StepKind, ThreadInfo, TrappedThread,
     Wanted,

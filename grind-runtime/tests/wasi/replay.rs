@@ -1,7 +1,7 @@
 //! The second pass: the same events, and nothing happens to the host.
 
 use super::{guest, options, run, text};
-use grind_runtime::analysis::Diagnosis;
+use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::io::HostIo;
 use grind_runtime::machine::{self, BufferIo, MachineConfig, RunResult, RunStats};
 use grind_runtime::model::{Ending, EventHash, RunSpec, Strategy};

@@ -3,7 +3,7 @@
 
 use super::replay::pass;
 use super::text;
-use grind_runtime::analysis::Diagnosis;
+use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::io::{Answer, Call, Errno, HostIo, Node};
 use grind_runtime::model::{Control, Ending};
 use grind_runtime::program::Program;

@@ -1,7 +1,7 @@
 //! Calls of several threads.
 
 use super::{options, run, text};
-use grind_runtime::analysis::{AccessKind, Diagnosis};
+use grind_runtime::detect::{AccessKind, Diagnosis};
 use grind_runtime::model::{Ending, LimitReached, Limits, RunSpec};
 use grind_runtime::program::Program;
 use grind_runtime::session::RunOptions;

@@ -1,6 +1,6 @@
 //! Which analyses there are, and how they are run over a trace.
 
-use crate::analysis::{Diagnosis, ThreadInfo};
+use crate::detect::{Diagnosis, ThreadInfo};
 use crate::model::Control;
 use crate::predict::algorithms::{
     Deadlock, DeadlockPrediction, Event, HappensBefore, Lockset, Osr, Race, RaceAnalysis,

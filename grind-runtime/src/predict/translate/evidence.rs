@@ -1,6 +1,6 @@
 //! One more reading of a trace, for the stacks and locks of events that are known by their number.
 
-use crate::analysis::{Access, AccessKind, HeldLock, LockOrderEdge, Stack, ThreadInfo};
+use crate::detect::{Access, AccessKind, HeldLock, LockOrderEdge, Stack, ThreadInfo};
 use crate::model::{AtomicKind, LockMode, ThreadId};
 use crate::predict::algorithms::ReadError;
 use crate::predict::algorithms::event::MAX_THREADS;

@@ -10,7 +10,7 @@
 //!
 //! **Cost**: one reading, two if the run raced; memory as a run with detection, up to the bound, where it stops.
 
-use crate::analysis::{AnalysisOptions, AnalysisOutcome, Diagnosis, Limits, LiveAnalysis, Stack};
+use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosis, Limits, LiveAnalysis, Stack};
 use crate::model::sites::SiteId;
 use crate::model::{Ending, Event, EventKind, EventSink, Flow, ThreadEnd, ThreadId};
 use crate::predict::translate::analyses::{Analysis, Analyzed, Bounds, OfflineError, Progress};

@@ -19,8 +19,8 @@
 //! **Cost**: memory by locks and conditions, and 4 bytes per byte of each 256 that have variables; not by the length of the
 //! trace.
 
-use crate::analysis::Limits;
-use crate::analysis::benign::BenignRanges;
+use crate::detect::Limits;
+use crate::detect::races::benign::BenignRanges;
 use crate::model::sites::SiteId;
 use crate::model::{AtomicKind, ThreadId};
 use crate::predict::algorithms::event::{MAX_LOCKS, MAX_THREADS, MAX_VARIABLES};

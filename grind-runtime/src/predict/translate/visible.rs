@@ -5,7 +5,7 @@
 //! what is between their beginning and their end, and in hidden functions only creation and join of threads and
 //! annotations make edges. Lock words are locks where they are nothing else ([`crate::predict::translate::locks`]), and atomics elsewhere.
 
-use crate::analysis::rounds::Rounds;
+use crate::detect::clocks::rounds::Rounds;
 use crate::model::calls::CallStack;
 use crate::model::locks::{Change, Held, LockState};
 use crate::model::meaning::{Acquire, LockToldBy, OfLock, Release, TouchedBy, WokenOn};

@@ -1,6 +1,6 @@
 //! Which findings make a run fail.
 
-use crate::analysis::kind::Group;
+use crate::detect::common::kind::Group;
 use crate::report::finding::{Finding, FindingKind};
 use std::fmt;
 use std::str::FromStr;

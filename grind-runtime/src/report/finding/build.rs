@@ -1,6 +1,6 @@
 //! From what a detector says, in sites and addresses, to a [`Finding`].
 
-use crate::analysis::{
+use crate::detect::{
     AccessKind, Diagnosed, Diagnosis, Misuse, StackPlace, ThreadInfo, Wanted, Word,
 };
 use crate::model::sites::{Site, SiteId, SiteTable};
@@ -16,7 +16,7 @@ use crate::report::finding::{
     WaitsFor, blocked,
 };
 use crate::report::text;
-use crate::{analysis, model};
+use crate::{detect, model};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Finding {
@@ -84,9 +84,9 @@ impl Builder<'_> {
                 block,
             } => {
                 let kind = match misuse {
-                    analysis::HeapMisuse::UseAfterFree => FindingKind::HeapUseAfterFree,
-                    analysis::HeapMisuse::DoubleFree => FindingKind::DoubleFree,
-                    analysis::HeapMisuse::InvalidFree => FindingKind::InvalidFree,
+                    detect::HeapMisuse::UseAfterFree => FindingKind::HeapUseAfterFree,
+                    detect::HeapMisuse::DoubleFree => FindingKind::DoubleFree,
+                    detect::HeapMisuse::InvalidFree => FindingKind::InvalidFree,
                 };
                 let misuse = HeapMisuse {
                     access: self.access(access),
@@ -260,7 +260,7 @@ impl Builder<'_> {
             .or_else(|| self.locals.get(&lock).cloned())
     }
 
-    fn lock(&self, lock: &analysis::HeldLock) -> HeldLock {
+    fn lock(&self, lock: &detect::HeldLock) -> HeldLock {
         HeldLock {
             address: lock.lock,
             name: self.lock_name(lock.lock, lock.name.as_ref()),
@@ -269,11 +269,11 @@ impl Builder<'_> {
         }
     }
 
-    fn locks(&self, locks: &[analysis::HeldLock]) -> Vec<HeldLock> {
+    fn locks(&self, locks: &[detect::HeldLock]) -> Vec<HeldLock> {
         locks.iter().map(|lock| self.lock(lock)).collect()
     }
 
-    fn edge(&mut self, edge: &analysis::LockOrderEdge) -> LockOrderEdge {
+    fn edge(&mut self, edge: &detect::LockOrderEdge) -> LockOrderEdge {
         LockOrderEdge {
             thread: self.name(edge.thread),
             held: self.lock(&edge.held),
@@ -281,7 +281,7 @@ impl Builder<'_> {
         }
     }
 
-    fn access(&mut self, access: &analysis::Access) -> Access {
+    fn access(&mut self, access: &detect::Access) -> Access {
         Access {
             thread: self.name(access.thread),
             write: access.write,
@@ -301,11 +301,11 @@ impl Builder<'_> {
 
     fn race(
         &mut self,
-        [first, second]: [&analysis::Access; 2],
-        block: Option<&analysis::HeapBlock>,
+        [first, second]: [&detect::Access; 2],
+        block: Option<&detect::HeapBlock>,
         stack: Option<&StackPlace>,
     ) -> Race {
-        let end = |a: &analysis::Access| u64::from(a.addr) + u64::from(a.len);
+        let end = |a: &detect::Access| u64::from(a.addr) + u64::from(a.len);
         let address = first.addr.max(second.addr);
         let size = end(first).min(end(second)).saturating_sub(address.into());
         Race {
@@ -322,9 +322,9 @@ impl Builder<'_> {
     fn memory(
         &mut self,
         address: u32,
-        block: Option<&analysis::HeapBlock>,
+        block: Option<&detect::HeapBlock>,
         stack: Option<&StackPlace>,
-        accesses: &[&analysis::Access],
+        accesses: &[&detect::Access],
     ) -> Option<Memory> {
         match (self.symbolizer.global(address), stack) {
             // The heap begins where variables end: one of them says so wrongly.
@@ -342,7 +342,7 @@ impl Builder<'_> {
         &self,
         place: &StackPlace,
         address: u32,
-        accesses: &[&analysis::Access],
+        accesses: &[&detect::Access],
     ) -> Option<StackFrame> {
         let sites = |calls: &[SiteId]| -> Vec<Site> {
             let known = calls.iter().filter(|id| (id.0 as usize) < self.sites.len());
@@ -361,8 +361,8 @@ impl Builder<'_> {
         self.symbolizer.stack_frame(&calls, place.top, address)
     }
 
-    fn history(&self, history: &analysis::History) -> History {
-        let step = |step: &analysis::HistoryStep| Step {
+    fn history(&self, history: &detect::History) -> History {
+        let step = |step: &detect::HistoryStep| Step {
             thread: step.thread,
             did: step.did,
             address: step.address,
@@ -378,7 +378,7 @@ impl Builder<'_> {
         History::select(steps, history.released, history.acquired)
     }
 
-    fn block(&mut self, block: &analysis::HeapBlock) -> HeapBlock {
+    fn block(&mut self, block: &detect::HeapBlock) -> HeapBlock {
         HeapBlock {
             address: block.addr,
             size: block.size,
@@ -393,9 +393,9 @@ impl Builder<'_> {
 
     fn blocked(
         &mut self,
-        blocked: &[analysis::BlockedThread],
+        blocked: &[detect::BlockedThread],
         cycle: &[ThreadId],
-        places: &[analysis::MemoryPlace],
+        places: &[detect::MemoryPlace],
     ) -> Blocked {
         let places: Vec<MemoryPlace> = places.iter().map(|place| self.place(place)).collect();
         for place in &places {
@@ -438,7 +438,7 @@ impl Builder<'_> {
         }
     }
 
-    fn place(&mut self, place: &analysis::MemoryPlace) -> MemoryPlace {
+    fn place(&mut self, place: &detect::MemoryPlace) -> MemoryPlace {
         let (block, stack) = (place.block.as_ref(), place.stack_place.as_ref());
         MemoryPlace {
             address: place.addr,
@@ -447,7 +447,7 @@ impl Builder<'_> {
         }
     }
 
-    fn waits_for(&mut self, blocked: &analysis::BlockedThread, stack: &[Frame]) -> WaitsFor {
+    fn waits_for(&mut self, blocked: &detect::BlockedThread, stack: &[Frame]) -> WaitsFor {
         let (condvar, addr) = match (&blocked.wants, &blocked.on) {
             (
                 Some(Wanted::Lock {

@@ -1,6 +1,6 @@
 //! What led to a race, step by step, and why the two accesses are not ordered.
 
-use crate::analysis::StepKind;
+use crate::detect::StepKind;
 use crate::model::ThreadId;
 use crate::program::symbols::Frame;
 use crate::report::finding::frames::{is_library, place};

@@ -18,7 +18,7 @@ mod visit;
 
 pub use fingerprint::Fingerprint;
 
-pub use crate::analysis::FindingKind;
+pub use crate::detect::FindingKind;
 pub(crate) use crate::report::finding::evidence::MESSAGE_CHARS;
 pub use crate::report::finding::evidence::{
     Access, AccessMeans, Blocked, BlockedThread, Creator, Evidence, Freed, HandleMisuse, HeapBlock,

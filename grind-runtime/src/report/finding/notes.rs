@@ -1,6 +1,6 @@
 //! What a report says besides findings, in sentences.
 
-use crate::analysis::AnalysisOutcome;
+use crate::detect::AnalysisOutcome;
 use crate::model::sites::SiteTable;
 use crate::program::symbols::{Frame, Symbolizer};
 use crate::report::finding::frames::place;

@@ -2,7 +2,7 @@
 //!
 //! Of one step GitHub shows ten annotations. With more findings, the last one says how many are left.
 
-use crate::analysis::kind::Severity;
+use crate::detect::common::kind::Severity;
 use crate::program::symbols::Frame;
 use crate::report::finding::Finding;
 use crate::report::finding::frames::place;

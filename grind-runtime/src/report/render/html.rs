@@ -4,7 +4,7 @@
 //! text to the template, which escapes it, or in the data of the timeline, where no `<` is left. The page's policy admits no script but its own,
 //! by its hash, and no connection.
 
-use crate::analysis::kind::Severity;
+use crate::detect::common::kind::Severity;
 use crate::model::ThreadId;
 use crate::program::symbols::Frame;
 use crate::report::finding::frames::{is_library, place};

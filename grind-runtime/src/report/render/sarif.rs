@@ -4,7 +4,7 @@
 //! principal stack is a stack of the result, its frames with lines are related locations, and the way each thread went is a thread
 //! flow of one code flow: of a race, the interleaving. The limits are those of GitHub's code scanning.
 
-use crate::analysis::kind::{Rule, Severity};
+use crate::detect::common::kind::{Rule, Severity};
 use crate::program::symbols::Frame;
 use crate::report::finding::frames::{is_library, place};
 use crate::report::finding::history::Line;
