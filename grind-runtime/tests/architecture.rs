@@ -14,7 +14,17 @@ use syn::{Item, ItemMod, ItemUse, Macro, UseTree};
 type Row = (&'static str, &'static [&'static str]);
 
 /// The folders of each crate. Nothing is above what it stands on.
-const CRATES: &[(&str, &[Row])] = &[("grind-runtime", RUNTIME), ("grind-cli", COMMAND_LINE)];
+const CRATES: &[(&str, &[Row])] = &[
+    ("threadlink", GUEST),
+    ("grind-runtime", RUNTIME),
+    ("grind-cli", COMMAND_LINE),
+];
+
+const GUEST: &[Row] = &[
+    ("sync/futex", &[]),
+    ("sys", &["sync/futex"]),
+    ("sync", &["sync/futex", "sys"]),
+];
 
 const COMMAND_LINE: &[Row] = &[
     ("output", &[]),
