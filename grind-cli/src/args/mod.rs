@@ -1,5 +1,6 @@
 //! Options that several commands share. A command's own are with the command.
 
+pub(crate) mod argument;
 pub(crate) mod bound;
 pub(crate) mod config;
 pub(crate) mod policy;

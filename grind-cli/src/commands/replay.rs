@@ -97,7 +97,7 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
-    let config = Config::load(&args.config.file)?;
+    let config = Config::find(&args.config.file)?;
     let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
     let read = trace_file::inputs(&args.file, args.module.as_deref());

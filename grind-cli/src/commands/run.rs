@@ -49,7 +49,7 @@ The guest's standard output stays as it is; reports go to standard error. Ctrl-C
 then; a second one kills.";
 
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
-    let config = Config::load(&args.flags.config.file)?;
+    let config = Config::find(&args.flags.config.file)?;
     let mut suppressions = config.suppressions(&args.flags.config.suppressions)?;
     let policy = args.flags.policy.load()?;
     let read = &[args.module()];
