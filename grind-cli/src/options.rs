@@ -1,11 +1,14 @@
 //! An option stands in one place, which is its field for clap.
 
+use crate::args::argument::argument;
 use crate::args::decisive::{self, DECISIVE};
+use crate::args::limits;
 use crate::cli::{self, Cli};
 use crate::settings;
 use crate::settings::file::{Config, manifest_layer};
 use crate::settings::keys::{FOR_ALL, GUARDS, Keys, ONLY_GIVEN, SUBCOMMANDS, variable};
 use clap::{Arg, Command, CommandFactory, Parser};
+use grind_runtime::model::LimitReached;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -147,5 +150,20 @@ fn a_decisive_option_takes_one_value_at_a_time() {
         let values = option.get_num_args().expect("a built option");
         assert!(values.max_values() <= 1, "{id}");
         assert!(option.get_value_delimiter().is_none(), "{id}");
+    }
+}
+
+#[test]
+fn limits_are_set_by_options_of_a_run() {
+    let grind = Cli::command();
+    let run = grind.find_subcommand("run").expect("a subcommand");
+    let reached = [
+        LimitReached::Threads,
+        LimitReached::Memory,
+        LimitReached::Steps,
+    ];
+    for limit in reached {
+        let name = limits::option(limit).expect("an option");
+        assert!(argument(run, name).is_some(), "{name}");
     }
 }

@@ -397,13 +397,13 @@ fn limits_are_reported_and_the_guest_goes_on() {
             (loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))))"#;
     let assert = run_module(guest, &["--invoke", "bomb", "--max-threads", "20"]).code(0);
     assert!(
-        stderr(&assert).contains("more than 20 threads"),
+        stderr(&assert).contains("more than 20 threads at once and was refused (--max-threads)"),
         "{}",
         stderr(&assert)
     );
     let assert = run_module(guest, &["--invoke", "hoard", "--max-memory", "16MiB"]).code(0);
     assert!(
-        stderr(&assert).contains("more than 16 MiB"),
+        stderr(&assert).contains("more than 16 MiB of memory and was refused (--max-memory)"),
         "{}",
         stderr(&assert)
     );

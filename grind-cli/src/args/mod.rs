@@ -4,6 +4,7 @@ pub(crate) mod argument;
 pub(crate) mod bound;
 pub(crate) mod config;
 pub(crate) mod decisive;
+pub(crate) mod limits;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod run;

@@ -1,6 +1,7 @@
 //! `grind replay`
 
 use crate::args::config::ConfigArgs;
+use crate::args::limits::name_options;
 use crate::args::policy::PolicyArgs;
 use crate::args::report::{Always, ReportArgs, Stream};
 use crate::args::trace::{self, TraceArgs};
@@ -150,6 +151,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     let mut report = replayed
         .outcome
         .report(&program, &symbolizer, &replayed.options);
+    let limits = &replayed.options.spec.limits;
+    name_options(&mut report, &replayed.outcome.limits_reached, limits);
     if replayed.truncated {
         let text = "the trace is truncated: the run was ended where it ends";
         report.warnings.push(text.to_owned());

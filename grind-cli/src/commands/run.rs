@@ -1,5 +1,6 @@
 //! `grind run`
 
+use crate::args::limits::name_options;
 use crate::args::policy::Policy;
 use crate::args::report::{Always, Stream};
 use crate::args::run::RunArgs;
@@ -284,6 +285,7 @@ fn report<Io>(
     outcome: &Outcome<Io>,
 ) -> Report {
     let mut report = outcome.report(program, symbolizer, options);
+    name_options(&mut report, &outcome.limits_reached, &options.spec.limits);
     report.program.module = args.module().display().to_string();
     report.program.arguments = args
         .guest_args()
