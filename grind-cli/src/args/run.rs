@@ -55,6 +55,9 @@ pub(crate) struct RunFlags {
     /// When the main thread returns, let the others run to their ends, and not for a while only
     #[arg(long, group = DECISIVE)]
     pub(crate) wait_for_threads: bool,
+    /// What the guest sees as its own name [default: the module's]
+    #[arg(long, group = DECISIVE, value_name = "NAME")]
+    pub(crate) argv0: Option<OsString>,
     /// Give the guest an environment variable; without a value, the host's
     #[arg(long, group = DECISIVE, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,

@@ -184,7 +184,8 @@ fn suppression_lines(report: &Report) -> String {
 }
 
 fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
-    let name = args.module().file_name().unwrap_or(OsStr::new("guest"));
+    let module = args.module().file_name().unwrap_or(OsStr::new("guest"));
+    let name = args.flags.argv0.as_deref().unwrap_or(module);
     let guest_args =
         std::iter::once(name).chain(args.guest_args().iter().map(|arg| arg.as_os_str()));
     let directories = args.flags.dir.iter().map(|dir| preopen(dir));
