@@ -10,7 +10,7 @@ use crate::settings::keys::{FOR_ALL, GUARDS, Keys, ONLY_GIVEN, SUBCOMMANDS, vari
 use clap::{Arg, Command, CommandFactory, Parser};
 use grind_runtime::model::LimitReached;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Names of the options of all subcommands that have settings.
 fn options(grind: &Command) -> BTreeSet<&str> {
@@ -97,6 +97,25 @@ fn of_a_new_option_all_that_clap_says_is_known() {
     let run = grind.find_subcommand("run").expect("a subcommand");
     let again = decisive::words(run.clone(), matches);
     assert_eq!(again, ["--stack", "2MiB"]);
+}
+
+#[test]
+fn a_new_option_that_takes_a_path_takes_trust() {
+    let dump = Arg::new("dump")
+        .long("dump")
+        .value_parser(clap::value_parser!(PathBuf));
+    let grind = Cli::command().mut_subcommand("run", |run| run.arg(dump));
+    let keys = Keys::of(&grind);
+    for (path, refused) in [("dump.txt", false), ("/elsewhere/dump.txt", true)] {
+        let said = toml::Table::from_iter([("dump".to_owned(), path.into())]);
+        let manifest = manifest_layer(&keys, Path::new("Cargo.toml"), &said);
+        let manifest = manifest.expect("a layer");
+        let shown = settings::shown(&keys, &grind, &Config::default(), false, &manifest);
+        let shown = shown.expect("a listing");
+        let line = shown.lines().find(|line| line.starts_with("dump"));
+        let line = line.expect("a line");
+        assert_eq!(line.ends_with("refused without --trust-config"), refused);
+    }
 }
 
 #[test]
