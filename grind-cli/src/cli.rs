@@ -30,7 +30,12 @@ pub(crate) struct Cli {
 static EXIT_CODES: LazyLock<String> = LazyLock::new(|| {
     let mut text = String::from("Exit codes:\n    0  no findings (or the guest's own exit code)\n");
     for code in ExitCode::ALL {
-        text.push_str(&format!("  {:3}  {}\n", code.code(), code.meaning()));
+        let meaning = match code {
+            // The library knows the limits, and not the options that set them.
+            ExitCode::Timeout => "the run was ended by --timeout or --max-steps",
+            code => code.meaning(),
+        };
+        text.push_str(&format!("  {:3}  {meaning}\n", code.code()));
     }
     text
 });

@@ -2,11 +2,7 @@
 
 use crate::cargo::CargoCli;
 use crate::cli::Cli;
-use crate::settings::{
-    self,
-    keys::{KEYS, SUBCOMMANDS},
-};
-use clap::Arg;
+use crate::settings::{self, keys::Keys};
 use clap::{Command, CommandFactory};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -142,40 +138,10 @@ fn links_lead_to_files_and_the_book_has_all_pages() {
 #[test]
 fn the_guide_lists_the_keys() {
     let guide = include_str!("../../docs/config.md");
-    let table = settings::documentation(&Cli::command());
+    let grind = Cli::command();
+    let table = settings::documentation(&Keys::of(&grind), &grind);
     assert!(
         guide.contains(&table),
         "docs/config.md should have:\n{table}"
     );
-}
-
-#[test]
-fn every_option_of_a_subcommand_is_a_key_or_a_question() {
-    // Questions about one trace, and what is asked for once.
-    const OF_ONE_COMMAND: &[&str] = &[
-        "at",
-        "thread",
-        "watch",
-        "allow-truncated",
-        "gen-suppressions",
-        "config",
-        "trust-config",
-        "color",
-        "help",
-        "version",
-    ];
-    let root = Cli::command();
-    for subcommand in SUBCOMMANDS {
-        let command = root.find_subcommand(subcommand).expect("a subcommand");
-        for option in command.get_arguments().filter_map(Arg::get_long) {
-            let key = KEYS.iter().find(|key| key.name == option);
-            let is_key = key.is_some_and(|key| key.names(subcommand).next().is_some());
-            // Where a stored report goes is said where it is converted: `report` is where a run's go.
-            let is_conversion = (*subcommand, option) == ("report", "report");
-            assert!(
-                is_key != (OF_ONE_COMMAND.contains(&option) || is_conversion),
-                "{subcommand} --{option}"
-            );
-        }
-    }
 }

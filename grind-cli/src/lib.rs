@@ -9,6 +9,8 @@ mod commands;
 #[cfg(test)]
 mod documented;
 mod input;
+#[cfg(test)]
+mod options;
 mod output;
 mod process;
 mod settings;
@@ -18,6 +20,7 @@ use cli::{Cli, Command};
 use commands::{analyze, baseline, config, doctor, manual, replay, report, run, trace};
 use output::{error, say};
 use process::{aborts, signals};
+use settings::keys::{Keys, SUBCOMMANDS};
 use std::env;
 use std::process::ExitCode;
 
@@ -26,19 +29,20 @@ use std::process::ExitCode;
 pub fn grind() -> ExitCode {
     guarded(|| {
         let args = env::args_os().collect();
-        let manifest = |_: &Cli| settings::file::manifest_here();
-        dispatch(settings::parse(
-            args,
-            settings::keys::SUBCOMMANDS,
-            manifest,
-        )?)
+        let keys = Keys::of(&Cli::command());
+        let manifest = |_: &Cli| settings::file::manifest_here(&keys);
+        let cli = settings::parse(&keys, args, SUBCOMMANDS, manifest)?;
+        dispatch(cli, &keys)
     })
 }
 
 /// `cargo grind`, with the arguments of the process.
 #[must_use]
 pub fn cargo_grind() -> ExitCode {
-    guarded(|| cargo::dispatch(cargo::parse(env::args_os().collect())?))
+    guarded(|| {
+        let keys = Keys::of(&Cli::command());
+        cargo::dispatch(cargo::parse(&keys, env::args_os().collect())?)
+    })
 }
 
 /// Says what went wrong, and which exit code it is. After a signal, it is that of the signal.
@@ -56,7 +60,7 @@ fn guarded(work: impl FnOnce() -> anyhow::Result<u8>) -> ExitCode {
     signals::came().map_or(code, |signal| signal.exit_code().into())
 }
 
-fn dispatch(cli: Cli) -> anyhow::Result<u8> {
+fn dispatch(cli: Cli, keys: &Keys) -> anyhow::Result<u8> {
     cli.color.write_global();
     match cli.command {
         Command::Run(args) => run::run(&args),
@@ -65,8 +69,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Trace(command) => trace::trace(&command),
         Command::Report(args) => report::report(&args),
         Command::Baseline(args) => baseline::baseline(&args),
-        Command::Config(command) => config::config(&command, &Cli::command()),
-        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Config(command) => config::config(&command, keys, &Cli::command()),
+        Command::Doctor(args) => doctor::doctor(&args, keys),
         Command::Completions(args) => manual::completions(&args, Cli::command()),
         Command::Man(args) => manual::man(&args, all()),
     }

@@ -143,6 +143,32 @@ fn the_guest_gets_its_arguments_and_its_output_is_untouched() {
 }
 
 #[test]
+fn the_guest_has_the_modules_name_or_another() {
+    let guest = r#"(module
+        (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "args_get" (func $get (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start")
+            (drop (call $sizes (i32.const 0) (i32.const 20)))
+            (drop (call $get (i32.const 0) (i32.const 1000)))
+            (i32.store (i32.const 16) (i32.const 1000))
+            (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 24)))))"#;
+    for (options, name) in [
+        (&[][..], "guest.wat\0"),
+        (&["--argv0", "tool"], "tool\0"),
+        (&["--argv0="], "\0"),
+    ] {
+        run_module(guest, options).code(0).stdout_eq(name);
+    }
+    let assert = run(&["--argv0", "a tool", "wasm/race_counter.wasm"])
+        .assert()
+        .code(66);
+    let again = "reproduce: grind run --seed 0 --argv0 'a tool' wasm/race_counter.wasm\n";
+    assert!(stderr(&assert).ends_with(again), "{}", stderr(&assert));
+}
+
+#[test]
 fn the_printed_command_shows_the_same_again() {
     let first = run(&["--seed", "5", "wasm/race_publish.wasm"])
         .assert()
@@ -397,13 +423,13 @@ fn limits_are_reported_and_the_guest_goes_on() {
             (loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))))"#;
     let assert = run_module(guest, &["--invoke", "bomb", "--max-threads", "20"]).code(0);
     assert!(
-        stderr(&assert).contains("more than 20 threads"),
+        stderr(&assert).contains("more than 20 threads at once and was refused (--max-threads)"),
         "{}",
         stderr(&assert)
     );
     let assert = run_module(guest, &["--invoke", "hoard", "--max-memory", "16MiB"]).code(0);
     assert!(
-        stderr(&assert).contains("more than 16 MiB"),
+        stderr(&assert).contains("more than 16 MiB of memory and was refused (--max-memory)"),
         "{}",
         stderr(&assert)
     );

@@ -728,5 +728,8 @@ fn each_seed_has_its_own_time() {
     let path = work.write("app.wat", guest);
     let run = ["run", "--seeds", "0..3", "--max-steps", "100000", &path];
     let said = stderr(&grind(&run).assert().code(124));
-    assert!(said.contains("limit on steps"), "{said}");
+    assert!(
+        said.contains("the limit on steps was reached (--max-steps)"),
+        "{said}"
+    );
 }

@@ -345,7 +345,9 @@ fn a_light_trace_whose_module_is_gone_tells_what_its_events_tell() {
     let refused = grind(&["analyze", "--analysis", "hb", &path])
         .assert()
         .code(126);
-    assert!(stderr(&refused).contains("--trace=full"));
+    let said = stderr(&refused);
+    let hint = "which hb needs: record with --trace=full, or replay with --trace=full\n";
+    assert!(said.ends_with(hint), "{said}");
 }
 
 #[test]

@@ -194,6 +194,9 @@ const NAMES_EVENTS: &[&str] = &[
     "model",
 ];
 
+/// Flags of other tools that the library's messages name. It has none: those of the command line are added there.
+const FLAGS: &[&str] = &["--shared-memory"];
+
 /// A source file.
 struct Source {
     /// Below `src`.
@@ -202,6 +205,8 @@ struct Source {
     paths: BTreeSet<String>,
     /// Those besides what its tests name.
     code: BTreeSet<String>,
+    /// What looks like a flag in its texts.
+    flags: BTreeSet<String>,
 }
 
 impl Source {
@@ -352,6 +357,42 @@ impl<'ast> Visit<'ast> for Paths {
     }
 }
 
+/// Collects what looks like a flag in the texts of a file. Comments are none.
+#[derive(Default)]
+struct Flags(BTreeSet<String>);
+
+impl Flags {
+    fn add(&mut self, text: &str) {
+        let words = text.split(|c: char| !(c.is_alphanumeric() || c == '-'));
+        let is_flag = |word: &&str| {
+            let name = word.strip_prefix("--");
+            name.is_some_and(|name| name.starts_with(char::is_alphabetic))
+        };
+        self.0.extend(words.filter(is_flag).map(str::to_owned));
+    }
+}
+
+impl<'ast> Visit<'ast> for Flags {
+    fn visit_lit_str(&mut self, text: &'ast syn::LitStr) {
+        self.add(&text.value());
+    }
+
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        if !attribute.path().is_ident("doc") {
+            visit::visit_attribute(self, attribute);
+        }
+    }
+
+    /// What attributes have in brackets, as `thiserror`'s do, is no syntax tree.
+    fn visit_meta_list(&mut self, list: &'ast syn::MetaList) {
+        self.add(&list.tokens.to_string());
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        self.add(&call.tokens.to_string());
+    }
+}
+
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -382,10 +423,13 @@ fn sources(package: &str) -> Vec<Source> {
         let mut code = Paths::new(module(&path), &syntax);
         code.without_tests = true;
         code.visit_file(&syntax);
+        let mut flags = Flags::default();
+        flags.visit_file(&syntax);
         Source {
             path,
             paths: paths.found,
             code: code.found,
+            flags: flags.0,
         }
     };
     found.into_iter().map(read).collect()
@@ -556,6 +600,40 @@ fn what_an_event_means_is_said_in_one_place() {
         let is_variant = |(place, name): &(&str, String)| *place == "model" && name == variant;
         assert!(named.iter().any(is_variant), "{variant} is no event");
     }
+}
+
+#[test]
+fn no_message_of_the_library_names_an_option_of_the_command_line() {
+    let mut wrong = Vec::new();
+    let mut unused: BTreeSet<&str> = FLAGS.iter().copied().collect();
+    for source in sources("grind-runtime") {
+        for flag in &source.flags {
+            if !FLAGS.contains(&flag.as_str()) {
+                wrong.push(format!("{} names {flag}", source.path.display()));
+            }
+            unused.remove(flag.as_str());
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert_eq!(unused, BTreeSet::new(), "flags that nothing names");
+}
+
+#[test]
+fn flags_are_found_wherever_they_are() {
+    let text = r##"
+        /// --not-in-a-comment
+        #[error("say --one=full")]
+        enum Error { #[error("`--two`", x)] A }
+        fn f(x: i64) -> i64 {
+            println!("{} -- (--three), a--b", - - x);
+            ["--four\n", "---", "-->", r#"--five"#].len();
+            - -x
+        }
+    "##;
+    let mut flags = Flags::default();
+    flags.visit_file(&syn::parse_file(text).unwrap());
+    let found: Vec<&str> = flags.0.iter().map(String::as_str).collect();
+    assert_eq!(found, ["--five", "--four", "--one", "--three", "--two"]);
 }
 
 /// The tests above are worth what this finds.

@@ -1,7 +1,10 @@
 //! Options that several commands share. A command's own are with the command.
 
+pub(crate) mod argument;
 pub(crate) mod bound;
 pub(crate) mod config;
+pub(crate) mod decisive;
+pub(crate) mod limits;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod run;

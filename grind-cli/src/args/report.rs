@@ -243,6 +243,7 @@ impl ReportArgs {
             width: stream.width(),
             verbose: self.verbose,
             sources: Sources::on_disk(here, roots).with_paths(paths),
+            sources_hint: Some("--source DIR says where they are"),
         }
     }
 }

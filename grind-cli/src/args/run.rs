@@ -1,11 +1,12 @@
 //! How to run a program: the options that `grind run` and `cargo grind` share.
 
 use super::config::ConfigArgs;
+use super::decisive::{self, DECISIVE};
 use super::policy::PolicyArgs;
 use super::report::ReportArgs;
 use super::trace::TraceArgs;
 use super::values::{duration, size};
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use grind_runtime::explore::SeedRange;
 use grind_runtime::model::Strategy;
 use std::ffi::OsString;
@@ -16,6 +17,9 @@ use std::time::Duration;
 /// How to run: all but what.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunFlags {
+    // First, for every field takes its values out of what was given.
+    #[command(flatten)]
+    pub(crate) again: Again,
     /// Seed of the schedule and of the guest's randomness
     #[arg(
         long,
@@ -38,39 +42,42 @@ pub(crate) struct RunFlags {
     #[arg(long, requires = "seeds")]
     pub(crate) fail_fast: bool,
     /// How the schedule is made
-    #[arg(long, value_name = "NAME", default_value = "random")]
+    #[arg(long, group = DECISIVE, value_name = "NAME", default_value = "random")]
     pub(crate) scheduler: SchedulerName,
     #[command(flatten)]
     pub(crate) trace: TraceArgs,
     /// Exported function to run [default: _start, else main]
-    #[arg(long, value_name = "FN")]
+    #[arg(long, group = DECISIVE, value_name = "FN")]
     pub(crate) invoke: Option<String>,
     /// With --invoke: run _start first
-    #[arg(long, requires = "invoke")]
+    #[arg(long, group = DECISIVE, requires = "invoke")]
     pub(crate) after_start: bool,
     /// When the main thread returns, let the others run to their ends, and not for a while only
-    #[arg(long)]
+    #[arg(long, group = DECISIVE)]
     pub(crate) wait_for_threads: bool,
+    /// What the guest sees as its own name [default: the module's]
+    #[arg(long, group = DECISIVE, value_name = "NAME")]
+    pub(crate) argv0: Option<OsString>,
     /// Give the guest an environment variable; without a value, the host's
-    #[arg(long, value_name = "NAME[=VALUE]")]
+    #[arg(long, group = DECISIVE, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
     /// Let the guest use a directory, under another name if one is given; repeatable
-    #[arg(long, value_name = "HOST[::GUEST]")]
+    #[arg(long, group = DECISIVE, value_name = "HOST[::GUEST]")]
     pub(crate) dir: Vec<String>,
     /// End the run after this much real time (`30s`, `5m`; a bare number is seconds)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// End the run after about this many wasm instructions
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, group = DECISIVE, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_steps: Option<u64>,
     /// Threads alive at once, at most
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, group = DECISIVE, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_threads: u32,
     /// Guest memory, at most (`512MiB`)
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
+    #[arg(long, group = DECISIVE, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub(crate) max_memory: u64,
     /// Guest memory at the beginning, if that is more than the module says
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, group = DECISIVE, value_name = "SIZE", value_parser = size)]
     pub(crate) initial_memory: Option<u64>,
     /// Do not look for races; what goes wrong with locks and threads, and traps, are still reported
     #[arg(long)]
@@ -90,6 +97,33 @@ pub(crate) struct RunFlags {
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
+}
+
+/// The decisive options as they were given, in words.
+#[derive(Clone, Debug)]
+pub(crate) struct Again(pub(crate) Vec<OsString>);
+
+impl FromArgMatches for Again {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Again, clap::Error> {
+        let command = RunFlags::augment_args(Command::new("run"));
+        Ok(Again(decisive::words(command, matches)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Again::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// It has no options of its own.
+impl Args for Again {
+    fn augment_args(command: Command) -> Command {
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command
+    }
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use crate::args::run::{RunArgs, RunFlags};
 use crate::args::values::Color;
 use crate::output::say::{self, Shown as _};
 use crate::process::signals;
+use crate::settings::keys::Keys;
 use crate::settings::{self, Layer, file};
 use anyhow::Result;
 use args::BuildArgs;
@@ -86,27 +87,27 @@ struct CargoRunArgs {
 ///
 /// # Errors
 /// If what it is completed by, from files and the environment, cannot be read.
-pub(crate) fn parse(mut args: Vec<OsString>) -> Result<CargoCli> {
+pub(crate) fn parse(keys: &Keys, mut args: Vec<OsString>) -> Result<CargoCli> {
     if args.get(1).is_some_and(|first| first == "grind") {
         args.remove(1);
     }
-    settings::parse(args, &["run", "test"], |cli: &CargoCli| {
+    settings::parse(keys, args, &["run", "test"], |cli: &CargoCli| {
         match &cli.command {
-            CargoCommand::Run(args) | CargoCommand::Test(args) => manifest(&args.build),
+            CargoCommand::Run(args) | CargoCommand::Test(args) => manifest(keys, &args.build),
             CargoCommand::Init(_) => Ok(Layer::default()),
         }
     })
 }
 
 /// What the package says in its `[package.metadata.grind]`.
-fn manifest(args: &BuildArgs) -> Result<Layer> {
+fn manifest(keys: &Keys, args: &BuildArgs) -> Result<Layer> {
     let metadata = select::metadata(args.manifest_path.as_deref())?;
     let packages = select::packages(&metadata, args)?;
     let [package] = packages.as_slice() else {
         return Ok(Layer::default());
     };
     match package.metadata.get("grind") {
-        Some(said) => file::manifest_layer(package.manifest_path.as_std_path(), said),
+        Some(said) => file::manifest_layer(keys, package.manifest_path.as_std_path(), said),
         None => Ok(Layer::default()),
     }
 }

@@ -100,7 +100,7 @@ impl ValueEnum for AnalysisName {
 }
 
 pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
-    let config = Config::load(&args.config.file)?;
+    let config = Config::find(&args.config.file)?;
     let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
     let read = trace_file::inputs(&args.file, args.module.as_deref());

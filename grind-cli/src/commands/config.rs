@@ -4,6 +4,7 @@ use crate::args::config::ConfigFile;
 use crate::output::{error, say};
 use crate::settings;
 use crate::settings::file::{Config, manifest_here};
+use crate::settings::keys::Keys;
 use anyhow::Result;
 use clap::{Command, Subcommand};
 
@@ -20,10 +21,12 @@ pub(crate) enum ConfigCommand {
     Show(ConfigFile),
 }
 
-pub(crate) fn config(command: &ConfigCommand, grind: &Command) -> Result<u8> {
+pub(crate) fn config(command: &ConfigCommand, keys: &Keys, grind: &Command) -> Result<u8> {
     let ConfigCommand::Show(file) = command;
-    Config::load(file)?;
-    let text = settings::shown(grind, file, &manifest_here()?);
+    let config = Config::find(file)?;
+    config.warn_of_unknown(keys)?;
+    let manifest = manifest_here(keys)?;
+    let text = settings::shown(keys, grind, &config, file.trust_config, &manifest);
     say::out(&text.map_err(error::of_settings)?)?;
     Ok(0)
 }

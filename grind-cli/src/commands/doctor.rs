@@ -4,6 +4,7 @@ use crate::args::config::ConfigFile;
 use crate::output::error;
 use crate::output::say::{self, Shown as _};
 use crate::settings::file::Config;
+use crate::settings::keys::Keys;
 use anyhow::Result;
 use clap::Args;
 use grind_runtime::program::imports::{self, ThreadAbi};
@@ -27,10 +28,12 @@ pub(crate) struct DoctorArgs {
     pub(crate) module: PathBuf,
 }
 
-pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
+pub(crate) fn doctor(args: &DoctorArgs, keys: &Keys) -> Result<u8> {
     let wasm = crate::input::module::read(&args.module)?;
+    let config = Config::find(&args.config)?;
+    config.warn_of_unknown(keys)?;
     let options = ProgramOptions {
-        interceptors: Config::load(&args.config)?.interceptors,
+        interceptors: config.interceptors,
         ..ProgramOptions::default()
     };
     let program = Program::with_options(&wasm, options);

@@ -1,6 +1,7 @@
 //! `grind replay`
 
 use crate::args::config::ConfigArgs;
+use crate::args::limits::name_options;
 use crate::args::policy::PolicyArgs;
 use crate::args::report::{Always, ReportArgs, Stream};
 use crate::args::trace::{self, TraceArgs};
@@ -97,7 +98,7 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 }
 
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
-    let config = Config::load(&args.config.file)?;
+    let config = Config::find(&args.config.file)?;
     let mut suppressions = config.suppressions(&args.config.suppressions)?;
     let policy = args.policy.load()?;
     let read = trace_file::inputs(&args.file, args.module.as_deref());
@@ -150,6 +151,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     let mut report = replayed
         .outcome
         .report(&program, &symbolizer, &replayed.options);
+    let limits = &replayed.options.spec.limits;
+    name_options(&mut report, &replayed.outcome.limits_reached, limits);
     if replayed.truncated {
         let text = "the trace is truncated: the run was ended where it ends";
         report.warnings.push(text.to_owned());

@@ -5,7 +5,6 @@ use crate::args::report::ReportArgs;
 use crate::args::report::{Always, Stream};
 use crate::input::report_file::read;
 use crate::output::say::Shown as _;
-use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::report::json;
@@ -30,8 +29,6 @@ pub(crate) struct ConvertArgs {
 }
 
 pub(crate) fn report(args: &ConvertArgs) -> Result<u8> {
-    // For what it says of unknown keys.
-    Config::load(&args.config)?;
     let outputs = (args.report).open(Stream::Stdout, Always::Nothing, &[&args.file])?;
     let report = json::from_str(&read(&args.file)?).with_context(|| args.file.shown())?;
     outputs.write(report)?;

@@ -1,8 +1,9 @@
 //! `grind run`
 
+use crate::args::limits::name_options;
 use crate::args::policy::Policy;
 use crate::args::report::{Always, Stream};
-use crate::args::run::{RunArgs, SchedulerName};
+use crate::args::run::RunArgs;
 use crate::args::trace;
 use crate::args::trace::trace_with_a_blank;
 use crate::commands::seeds;
@@ -49,7 +50,7 @@ The guest's standard output stays as it is; reports go to standard error. Ctrl-C
 then; a second one kills.";
 
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
-    let config = Config::load(&args.flags.config.file)?;
+    let config = Config::find(&args.flags.config.file)?;
     let mut suppressions = config.suppressions(&args.flags.config.suppressions)?;
     let policy = args.flags.policy.load()?;
     let read = &[args.module()];
@@ -183,7 +184,8 @@ fn suppression_lines(report: &Report) -> String {
 }
 
 fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
-    let name = args.module().file_name().unwrap_or(OsStr::new("guest"));
+    let module = args.module().file_name().unwrap_or(OsStr::new("guest"));
+    let name = args.flags.argv0.as_deref().unwrap_or(module);
     let guest_args =
         std::iter::once(name).chain(args.guest_args().iter().map(|arg| arg.as_os_str()));
     let directories = args.flags.dir.iter().map(|dir| preopen(dir));
@@ -284,6 +286,7 @@ fn report<Io>(
     outcome: &Outcome<Io>,
 ) -> Report {
     let mut report = outcome.report(program, symbolizer, options);
+    name_options(&mut report, &outcome.limits_reached, &options.spec.limits);
     report.program.module = args.module().display().to_string();
     report.program.arguments = args
         .guest_args()
@@ -296,48 +299,11 @@ fn report<Io>(
 
 /// The command that shows the same again.
 fn reproduce(args: &RunArgs, seed: u64) -> String {
-    let mut words: Vec<OsString> = ["grind", "run"].map(OsString::from).to_vec();
-    let mut option = |name: &str, value: OsString| words.extend([name.into(), value]);
-    option("--seed", seed.to_string().into());
-    if args.flags.scheduler != SchedulerName::Random {
-        option("--scheduler", "round-robin".into());
-    }
-    if let Some(function) = &args.flags.invoke {
-        option("--invoke", function.into());
-    }
-    if let Some(bytes) = args.flags.initial_memory {
-        option("--initial-memory", bytes.to_string().into());
-    }
-    for variable in &args.flags.env {
-        option("--env", variable.into());
-    }
-    for dir in &args.flags.dir {
-        option("--dir", dir.into());
-    }
-    for (name, paths) in [
-        ("--config", args.flags.config.file.path.as_slice()),
-        ("--suppressions", &args.flags.config.suppressions),
-    ] {
-        for path in paths {
-            option(name, path.into());
-        }
-    }
-    if let Some(steps) = args.flags.max_steps {
-        option("--max-steps", steps.to_string().into());
-    }
-    if args.flags.max_threads != 1000 {
-        option("--max-threads", args.flags.max_threads.to_string().into());
-    }
-    if args.flags.max_memory != 1 << 30 {
-        option("--max-memory", args.flags.max_memory.to_string().into());
-    }
-    for (flag, given) in [
-        ("--after-start", args.flags.after_start),
-        ("--wait-for-threads", args.flags.wait_for_threads),
-        ("--trust-config", args.flags.config.file.trust_config),
-    ] {
-        words.extend(given.then(|| flag.into()));
-    }
+    let seed = seed.to_string();
+    let mut words: Vec<OsString> = ["grind", "run", "--seed", &seed]
+        .map(OsString::from)
+        .to_vec();
+    words.extend(args.flags.again.0.iter().cloned());
     words.push(quote::path(args.module()));
     let guest = args.guest_args();
     // The first of these would be taken as the end of grind's own.

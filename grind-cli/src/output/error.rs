@@ -83,7 +83,21 @@ pub(crate) fn text(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
+    if error.chain().any(lacks_accesses) {
+        text.push_str(": record with --trace=full, or replay with --trace=full");
+    }
     text
+}
+
+/// Whether a trace is light where a full one is needed.
+fn lacks_accesses(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let offline = match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(InteropError::Offline(error)), _) | (_, Some(ConfirmError::Offline(error))) => {
+            Some(error)
+        }
+        _ => cause.downcast_ref(),
+    };
+    matches!(offline, Some(OfflineError::Light(_)))
 }
 
 /// What one cause says. What is on one line stays there, whatever names of the module are in it.

@@ -1,5 +1,6 @@
 //! `grind.toml`, and suppression files.
 
+use super::keys::Keys;
 use super::layer::{Layer, warn_of_unknown};
 use crate::args::config::ConfigFile;
 use crate::output::error::{self, NotFound};
@@ -37,13 +38,6 @@ pub(crate) struct Config {
 const NAME: &str = "grind.toml";
 
 impl Config {
-    /// What `find` finds. Says which of its keys are unknown.
-    pub(crate) fn load(file: &ConfigFile) -> Result<Config> {
-        let config = Config::find(file)?;
-        warn_of_unknown(&config.path.shown(), &config.others)?;
-        Ok(config)
-    }
-
     /// The named file, or else the nearest `grind.toml` of the current directory and those above, or else nothing.
     pub(crate) fn find(file: &ConfigFile) -> Result<Config> {
         Config::read(file).map_err(error::of_settings)
@@ -76,12 +70,20 @@ impl Config {
         Ok(config)
     }
 
+    /// Says which of its keys are unknown.
+    ///
+    /// # Errors
+    /// If there is nowhere to say it.
+    pub(crate) fn warn_of_unknown(&self, keys: &Keys) -> Result<()> {
+        warn_of_unknown(keys, &self.path.shown(), &self.others)
+    }
+
     /// The options that it sets.
-    pub(crate) fn layer(&self) -> Result<Layer> {
+    pub(super) fn layer(&self, keys: &Keys) -> Result<Layer> {
         if self.path.as_os_str().is_empty() {
             return Ok(Layer::default());
         }
-        Layer::from_table(self.path.shown(), &self.path, &self.others)
+        Layer::from_table(keys, self.path.shown(), &self.path, &self.others)
     }
 
     /// That it says what functions of the program mean, if they are any: what is inside is not looked at.
@@ -158,11 +160,11 @@ fn nearest(name: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// If it says something, and cannot be read.
-pub(crate) fn manifest_here() -> Result<Layer> {
-    read_manifest().map_err(error::of_settings)
+pub(crate) fn manifest_here(keys: &Keys) -> Result<Layer> {
+    read_manifest(keys).map_err(error::of_settings)
 }
 
-fn read_manifest() -> Result<Layer> {
+fn read_manifest(keys: &Keys) -> Result<Layer> {
     let Some(path) = nearest("Cargo.toml") else {
         return Ok(Layer::default());
     };
@@ -175,18 +177,21 @@ fn read_manifest() -> Result<Layer> {
     let manifest = toml::Table::from_str(&text).with_context(shown)?;
     let package = manifest.get("package");
     let said = package.and_then(|package| package.get("metadata")?.get("grind"));
-    said.map_or_else(|| Ok(Layer::default()), |said| manifest_layer(&path, said))
+    said.map_or_else(
+        || Ok(Layer::default()),
+        |said| manifest_layer(keys, &path, said),
+    )
 }
 
 /// The layer that the `[package.metadata.grind]` of this manifest is. Says which of its keys are unknown.
 ///
 /// # Errors
 /// If it is no table, or a value is of a type that no option has.
-pub(crate) fn manifest_layer(path: &Path, said: &impl Serialize) -> Result<Layer> {
+pub(crate) fn manifest_layer(keys: &Keys, path: &Path, said: &impl Serialize) -> Result<Layer> {
     let origin = format!("{} [package.metadata.grind]", path.shown());
     let table = toml::Table::try_from(said).with_context(|| origin.clone())?;
-    warn_of_unknown(&origin, &table)?;
-    Layer::from_table(origin, path, &table).map_err(error::of_settings)
+    warn_of_unknown(keys, &origin, &table)?;
+    Layer::from_table(keys, origin, path, &table).map_err(error::of_settings)
 }
 
 fn read(path: &Path) -> Result<String> {

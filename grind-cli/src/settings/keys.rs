@@ -1,22 +1,20 @@
-//! The options that can be set elsewhere than on the command line: one table.
+//! The options that can be set elsewhere than on the command line: those that clap knows, and what it cannot know of them.
 
 use super::trust::Guard;
+use crate::args::argument::is_path;
+use clap::{Arg, Command};
 
-/// An option that can be set elsewhere. Its name is that of the flag; clap knows the rest.
+/// An option that can be set elsewhere. Its name is that of the flag.
 ///
 /// In files it stands at the top or in the table of a subcommand, `[replay]` or `[analyze]`, which counts first. In the
 /// environment it is `GRIND_NAME` or `GRIND_REPLAY_NAME`.
 #[derive(Debug)]
 pub(crate) struct Key {
-    pub(crate) name: &'static str,
+    pub(super) name: String,
     /// Whom the key at the top is for.
     pub(super) top: Top,
     /// Subcommands whose tables may have it.
-    pub(super) tables: &'static [&'static str],
-    /// Options it cannot be together with: of two, the one set closer to the command line stays.
-    pub(super) excludes: &'static [&'static str],
-    /// An option without which it means nothing.
-    pub(super) needs: Option<&'static str>,
+    pub(super) tables: Vec<&'static str>,
     /// What of it a file may not set by itself.
     pub(super) guard: Option<Guard>,
 }
@@ -37,63 +35,56 @@ pub(super) const TABLES: &[&str] = &["replay", "analyze"];
 /// Subcommands of `grind` whose options can be set.
 pub(crate) const SUBCOMMANDS: &[&str] = &["run", "replay", "analyze", "report"];
 
-const fn key(name: &'static str) -> Key {
-    Key {
-        name,
-        top: Top::Run,
-        tables: &[],
-        excludes: &[],
-        needs: None,
-        guard: None,
-    }
-}
+/// Options that are given on the command line or not at all.
+pub(crate) const ONLY_GIVEN: &[&str] = &[
+    // Where settings are read, and how far they are trusted, is not for settings to say.
+    "config",
+    "trust-config",
+    // Questions about one trace.
+    "at",
+    "thread",
+    "watch",
+    // A trace that lacks its end would pass.
+    "allow-truncated",
+    // Asked for once.
+    "gen-suppressions",
+    "color",
+    "help",
+    "version",
+];
 
-/// A key that means the same to every subcommand which has it.
-const fn all(name: &'static str) -> Key {
-    Key {
-        top: Top::All,
-        ..key(name)
-    }
-}
+/// Options of `grind run` that mean the same to every subcommand which has them: at the top they are set for all.
+pub(crate) const FOR_ALL: &[&str] = &[
+    "timeout",
+    "suppressions",
+    "fail-on",
+    "baseline",
+    "format",
+    "strip-prefix",
+    "remap",
+    "source",
+    "quiet",
+    "verbose",
+];
 
-/// One that all have.
-const fn shared(name: &'static str) -> Key {
-    all(name).also(TABLES)
-}
-
-/// A key of these tables only.
-const fn own(name: &'static str, tables: &'static [&'static str]) -> Key {
-    Key {
-        top: Top::Nobody,
-        ..key(name).also(tables)
-    }
-}
+/// What of an option takes trust. Of one that has no row and whose values are paths it is `Guard::Write`: what is done with the path
+/// is not known.
+pub(crate) const GUARDS: &[(&str, Guard)] = &[
+    ("trace", Guard::Trace),
+    ("env", Guard::Variable),
+    ("dir", Guard::Directory),
+    ("no-detect", Guard::Blind),
+    ("suppressions", Guard::Read),
+    ("fail-on", Guard::FailOn),
+    ("baseline", Guard::Read),
+    ("report", Guard::Report),
+    ("source", Guard::Read),
+    ("module", Guard::Read),
+];
 
 impl Key {
-    const fn also(self, tables: &'static [&'static str]) -> Key {
-        Key { tables, ..self }
-    }
-
-    const fn excludes(self, excludes: &'static [&'static str]) -> Key {
-        Key { excludes, ..self }
-    }
-
-    const fn needs(self, other: &'static str) -> Key {
-        Key {
-            needs: Some(other),
-            ..self
-        }
-    }
-
-    const fn guarded(self, guard: Guard) -> Key {
-        Key {
-            guard: Some(guard),
-            ..self
-        }
-    }
-
     /// Under which names a subcommand finds it, the one that counts first at the beginning.
-    pub(crate) fn names(&self, subcommand: &str) -> impl Iterator<Item = String> {
+    pub(super) fn names(&self, subcommand: &str) -> impl Iterator<Item = String> {
         let own = self.tables.contains(&subcommand);
         let top = match self.top {
             Top::Run => !["replay", "analyze", "report"].contains(&subcommand),
@@ -101,12 +92,12 @@ impl Key {
             Top::Nobody => false,
         };
         let own = own.then(|| format!("{subcommand}.{}", self.name));
-        own.into_iter().chain(top.then(|| self.name.to_owned()))
+        own.into_iter().chain(top.then(|| self.name.clone()))
     }
 
     /// All names it has.
-    pub(crate) fn all_names(&self) -> impl Iterator<Item = String> {
-        let top = (self.top != Top::Nobody).then(|| self.name.to_owned());
+    pub(super) fn all_names(&self) -> impl Iterator<Item = String> {
+        let top = (self.top != Top::Nobody).then(|| self.name.clone());
         let tables = self.tables.iter();
         top.into_iter()
             .chain(tables.map(|table| format!("{table}.{}", self.name)))
@@ -114,84 +105,61 @@ impl Key {
 }
 
 /// The variable that sets the key of this name.
-pub(super) fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     format!("GRIND_{}", name.replace(['-', '.'], "_").to_uppercase())
 }
 
-/// All of them, in the order of `--help`.
-pub(crate) const KEYS: &[Key] = &[
-    key("seed").excludes(&["seeds"]),
-    key("seeds").excludes(&["seed", "trace", "trace-file", "embed-module"]),
-    key("jobs").needs("seeds"),
-    key("fail-fast").needs("seeds"),
-    key("scheduler"),
-    key("trace")
-        .also(&["replay"])
-        .excludes(&["seeds"])
-        .guarded(Guard::Trace),
-    key("trace-file")
-        .also(&["replay"])
-        .excludes(&["seeds"])
-        .guarded(Guard::Write),
-    key("embed-module").also(&["replay"]).excludes(&["seeds"]),
-    key("invoke"),
-    key("after-start").needs("invoke"),
-    key("wait-for-threads"),
-    key("env").guarded(Guard::Variable),
-    key("dir").guarded(Guard::Directory),
-    all("timeout").also(&["replay"]),
-    key("max-steps"),
-    key("max-threads"),
-    key("max-memory"),
-    key("initial-memory"),
-    key("no-detect").also(&["replay"]).guarded(Guard::Blind),
-    key("halt-on-error"),
-    own("module", TABLES).guarded(Guard::Read),
-    own("analysis", &["analyze"]),
-    own("time", &["analyze"]),
-    own("memory", &["analyze"]),
-    own("confirm", &["analyze"]),
-    shared("suppressions").guarded(Guard::Read),
-    key("deny-unused-suppressions"),
-    shared("fail-on").guarded(Guard::FailOn),
-    shared("baseline").guarded(Guard::Read),
-    key("report").also(TABLES).guarded(Guard::Report),
-    shared("format"),
-    shared("strip-prefix"),
-    shared("remap"),
-    shared("source").guarded(Guard::Read),
-    shared("quiet").excludes(&["verbose"]),
-    shared("verbose").excludes(&["quiet"]),
-];
-
-/// Names of all keys.
-pub(super) fn names() -> impl Iterator<Item = String> {
-    KEYS.iter().flat_map(Key::all_names)
+fn guard(argument: &Arg) -> Option<Guard> {
+    let name = argument.get_long()?;
+    let row = GUARDS.iter().find(|(of, _)| *of == name);
+    row.map(|(_, guard)| *guard)
+        .or_else(|| is_path(argument).then_some(Guard::Write))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// All keys.
+#[derive(Debug)]
+pub(crate) struct Keys(Vec<Key>);
 
-    #[test]
-    fn what_keys_say_of_others_are_keys() {
-        for key in KEYS {
-            for other in key.excludes.iter().copied().chain(key.needs) {
-                assert!(
-                    KEYS.iter().any(|key| key.name == other),
-                    "{}: {other}",
-                    key.name
-                );
+impl Keys {
+    /// Those that are options of `grind`: of `grind run` in the order of its help, then what others have for themselves.
+    pub(crate) fn of(grind: &Command) -> Keys {
+        let mut keys: Vec<Key> = Vec::new();
+        for subcommand in ["run"].iter().chain(TABLES).copied() {
+            let command = grind.find_subcommand(subcommand);
+            for argument in command.into_iter().flat_map(Command::get_arguments) {
+                let Some(name) = argument.get_long() else {
+                    continue;
+                };
+                if ONLY_GIVEN.contains(&name) {
+                    continue;
+                }
+                let at = keys.iter().position(|key| key.name == name);
+                let at = at.unwrap_or_else(|| {
+                    keys.push(Key {
+                        name: name.to_owned(),
+                        top: Top::Nobody,
+                        tables: Vec::new(),
+                        guard: guard(argument),
+                    });
+                    keys.len() - 1
+                });
+                let is_for_all = FOR_ALL.contains(&name);
+                match subcommand {
+                    "run" if is_for_all => keys[at].top = Top::All,
+                    "run" => keys[at].top = Top::Run,
+                    table => keys[at].tables.push(table),
+                }
             }
         }
+        Keys(keys)
     }
 
-    #[test]
-    fn variables_do_not_clash() {
-        let mut variables: Vec<String> = names().map(|name| variable(&name)).collect();
-        variables.sort();
-        let all = variables.len();
-        variables.dedup();
-        assert_eq!(variables.len(), all);
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.0.iter()
+    }
+
+    /// Names of all of them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        self.iter().flat_map(Key::all_names)
     }
 }

@@ -1,7 +1,7 @@
 //! One place where options are set: a file, or the environment.
 
-use super::argument::{argument, is_list};
-use super::keys::{KEYS, Key, TABLES, names, variable};
+use super::keys::{Key, Keys, TABLES, variable};
+use crate::args::argument::{argument, is_list};
 use crate::output::say;
 use anyhow::{Context, Result, bail};
 use clap::Command;
@@ -34,10 +34,15 @@ impl Layer {
     ///
     /// # Errors
     /// If a value is of a type that no option has.
-    pub(crate) fn from_table(origin: String, path: &Path, table: &toml::Table) -> Result<Layer> {
+    pub(super) fn from_table(
+        keys: &Keys,
+        origin: String,
+        path: &Path,
+        table: &toml::Table,
+    ) -> Result<Layer> {
         let mut values = BTreeMap::new();
         for (name, value) in flat(table) {
-            if names().all(|known| known != name) {
+            if keys.names().all(|known| known != name) {
                 continue;
             }
             let list = match value {
@@ -60,10 +65,10 @@ impl Layer {
     }
 
     /// What the environment sets for a subcommand. In a list, items are words as in a shell.
-    pub(super) fn from_environment(command: &Command) -> Result<Layer> {
+    pub(super) fn from_environment(keys: &Keys, command: &Command) -> Result<Layer> {
         let mut values = BTreeMap::new();
-        for key in KEYS {
-            let is_list = argument(command, key.name).is_some_and(is_list);
+        for key in keys.iter() {
+            let is_list = argument(command, &key.name).is_some_and(is_list);
             for name in key.names(command.get_name()) {
                 let variable = variable(&name);
                 let Some(value) = env::var_os(&variable).filter(|value| !value.is_empty()) else {
@@ -107,8 +112,8 @@ fn text(value: &toml::Value) -> Option<String> {
 ///
 /// # Errors
 /// If there is nowhere to say it.
-pub(crate) fn warn_of_unknown(origin: &str, table: &toml::Table) -> Result<()> {
-    let known: Vec<String> = (names())
+pub(super) fn warn_of_unknown(keys: &Keys, origin: &str, table: &toml::Table) -> Result<()> {
+    let known: Vec<String> = (keys.names())
         .chain(["suppression", "interceptor"].map(str::to_owned))
         .collect();
     for (name, _) in flat(table) {
@@ -127,8 +132,8 @@ pub(crate) fn warn_of_unknown(origin: &str, table: &toml::Table) -> Result<()> {
 }
 
 /// Says which variables of the environment are nearly one that sets an option. Others are not grind's.
-pub(super) fn warn_of_variables() -> Result<()> {
-    let known: Vec<String> = names().map(|name| variable(&name)).collect();
+pub(super) fn warn_of_variables(keys: &Keys) -> Result<()> {
+    let known: Vec<String> = keys.names().map(|name| variable(&name)).collect();
     for (name, _) in env::vars_os() {
         if let Some(name) = name.to_str()
             && name.starts_with("GRIND_")

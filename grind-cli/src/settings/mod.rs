@@ -4,7 +4,6 @@
 //! What is found there is put into the command line as the options it stands for, before it is read again. So each has one
 //! parser, and a value means the same wherever it is written.
 
-mod argument;
 pub(crate) mod file;
 pub(crate) mod keys;
 mod layer;
@@ -12,28 +11,30 @@ mod trust;
 
 pub(crate) use layer::Layer;
 
+use crate::args::argument::{argument, exclude, is_flag, is_list, needed};
 use crate::args::config::ConfigFile;
 use crate::args::trace::trace_with_a_blank;
 use crate::output::error::{self, Usage};
 use crate::output::say;
 use anyhow::{Context, Result, bail};
-use argument::{argument, is_flag, is_list};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use file::Config;
 use grind_runtime::report::log;
-use keys::{KEYS, Key, TABLES, Top, variable};
+use keys::{Key, Keys, TABLES, Top, variable};
 use layer::warn_of_variables;
 use std::ffi::OsString;
 use trust::Project;
 
 /// What an option is, and who said so.
-struct Setting {
-    key: &'static Key,
+struct Setting<'k> {
+    key: &'k Key,
     /// As whoever said so names it.
     name: String,
     values: Vec<String>,
+    /// Options without which it means nothing.
+    needs: Vec<String>,
     origin: String,
     /// Not the user's own.
     is_of_file: bool,
@@ -41,7 +42,7 @@ struct Setting {
     refused: Option<&'static str>,
 }
 
-impl Setting {
+impl Setting<'_> {
     /// `env = HOME`, as it is read on one line.
     fn shown(&self) -> String {
         format!("{} = {}", self.name, self.values.join(" "))
@@ -55,6 +56,7 @@ impl Setting {
 /// If a file cannot be read, a value in it not be understood, or it sets what it is not trusted to. What is wrong with the command line itself ends the process, as
 /// clap does.
 pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
+    keys: &Keys,
     args: Vec<OsString>,
     subcommands: &[&str],
     manifest: impl FnOnce(&C) -> Result<Layer>,
@@ -73,37 +75,43 @@ pub(crate) fn parse<C: CommandFactory + FromArgMatches>(
     let Some(command) = command.find_subcommand(name) else {
         return Ok(cli);
     };
-    warn_of_variables()?;
+    warn_of_variables(keys)?;
     let file = ConfigFile {
         path: sub.get_one("config").cloned(),
         trust_config: sub.get_flag("trust_config"),
     };
-    let environment = Layer::from_environment(command).map_err(error::of_settings)?;
+    let environment = Layer::from_environment(keys, command).map_err(error::of_settings)?;
     let config = Config::find(&file)?;
-    let (manifest, layer) = (manifest(&cli)?, config.layer().map_err(error::of_settings)?);
-    let settings = settings(command, Some(sub), &[&environment, &manifest, &layer]);
+    let (manifest, layer) = (
+        manifest(&cli)?,
+        config.layer(keys).map_err(error::of_settings)?,
+    );
+    let settings = settings(keys, command, Some(sub), &[&environment, &manifest, &layer]);
     let settings = settings.map_err(error::of_settings)?;
     if !file.trust_config {
         trusted(&settings)?;
     }
-    let verbose = |setting: &Setting| setting.key.name == "verbose" && setting.values == ["true"];
+    let verbose =
+        |setting: &Setting<'_>| setting.key.name == "verbose" && setting.values == ["true"];
     let verbose = sub.get_flag("verbose") || settings.iter().any(verbose);
     // Then nobody would be told what else a file makes silent.
-    let quiet = |setting: &Setting| {
+    let quiet = |setting: &Setting<'_>| {
         setting.key.name == "quiet" && setting.is_of_file && setting.values == ["true"]
     };
     let quiet = !file.trust_config && settings.iter().any(quiet);
     for (layer, besides) in [(&manifest, Vec::new()), (&layer, config.besides())] {
-        let known = |setting: &Setting| {
+        let known = |setting: &Setting<'_>| {
             let names = ["suppressions", "baseline"];
-            setting.origin == layer.origin && names.contains(&setting.key.name)
+            setting.origin == layer.origin && names.contains(&&*setting.key.name)
         };
         let hides = !besides.is_empty() || settings.iter().any(known);
         say_what_is_set(layer, &settings, besides, verbose || quiet && hides)?;
     }
+    config.warn_of_unknown(keys)?;
     let mut inserted = settings
         .iter()
-        .flat_map(|setting| options(command, setting))
+        .filter_map(|setting| Some((argument(command, &setting.key.name)?, setting)))
+        .flat_map(|(argument, setting)| options(argument, &setting.values))
         .peekable();
     if inserted.peek().is_none() {
         return Ok(cli);
@@ -149,7 +157,7 @@ fn parsed<C: CommandFactory>(args: Vec<OsString>) -> Result<ArgMatches> {
 
 /// # Errors
 /// If one of the settings takes trust: all that do.
-fn trusted(settings: &[Setting]) -> Result<()> {
+fn trusted(settings: &[Setting<'_>]) -> Result<()> {
     let refused = settings.iter().filter_map(|setting| {
         let reason = setting.refused?;
         let (origin, shown) = (&setting.origin, setting.shown());
@@ -166,7 +174,7 @@ fn trusted(settings: &[Setting]) -> Result<()> {
 /// Says what a file has set, if somebody wants to know, or if it is from above the repository, where others may have put it.
 fn say_what_is_set(
     layer: &Layer,
-    settings: &[Setting],
+    settings: &[Setting<'_>],
     besides: Vec<String>,
     verbose: bool,
 ) -> Result<()> {
@@ -191,11 +199,12 @@ fn say_what_is_set(
 }
 
 /// What the layers set for a subcommand and the command line does not, the first layer before the next.
-fn settings(
+fn settings<'k>(
+    keys: &'k Keys,
     command: &Command,
     given: Option<&ArgMatches>,
     layers: &[&Layer],
-) -> Result<Vec<Setting>> {
+) -> Result<Vec<Setting<'k>>> {
     let on_command_line = |name: &str| {
         let id = argument(command, name).map(Arg::get_id);
         let source = given
@@ -204,14 +213,19 @@ fn settings(
         source == Some(ValueSource::CommandLine)
     };
     let project = Project::here().ok();
-    let mut settings: Vec<Setting> = Vec::new();
+    let mut settings: Vec<Setting<'_>> = Vec::new();
     for layer in layers {
         // Within one layer, what excludes each other is an error of clap's.
-        let earlier: Vec<&str> = settings.iter().map(|setting| setting.key.name).collect();
+        let earlier: Vec<&str> = settings.iter().map(|setting| &*setting.key.name).collect();
         let is_set = |name: &str| on_command_line(name) || earlier.contains(&name);
+        // The table of the subcommand is closer than the top of the file.
+        let in_table = |other: &Key| {
+            let set = layer.get(other, command.get_name());
+            set.is_some_and(|(name, _)| name != other.name)
+        };
         let mut found = Vec::new();
-        for key in KEYS {
-            let Some(argument) = argument(command, key.name) else {
+        for key in keys.iter() {
+            let Some(argument) = argument(command, &key.name) else {
                 continue;
             };
             let Some((name, values)) = layer.get(key, command.get_name()) else {
@@ -222,39 +236,44 @@ fn settings(
                 other => other.to_owned(),
             };
             check(command, argument, &name, values, &layer.origin)?;
-            // The table of the subcommand is closer than the top of the file.
-            let in_table = |other: &str| {
-                let mut keys = KEYS.iter().filter(|key| key.name == other);
-                let set = keys.find_map(|key| layer.get(key, command.get_name()));
-                set.is_some_and(|(name, _)| name != other)
-            };
-            let gives_way = |other: &&str| is_set(other) || (name == key.name && in_table(other));
-            if !is_set(key.name) && !key.excludes.iter().any(gives_way) {
-                let guard = key.guard.filter(|_| layer.file.is_some());
-                let refused = guard.and_then(|guard| match &project {
-                    Some(project) => values
-                        .iter()
-                        .find_map(|value| guard.refuses(value, project)),
-                    None => Some("the current directory is not known"),
-                });
-                found.push(Setting {
-                    key,
-                    name,
-                    values: values.clone(),
-                    origin,
-                    is_of_file: layer.file.is_some(),
-                    refused,
-                });
+            let at_top = name == key.name;
+            let gives_way = excluded(keys, command, argument)
+                .any(|other| is_set(&other.name) || at_top && in_table(other));
+            if is_set(&key.name) || gives_way {
+                continue;
             }
+            let guard = key.guard.filter(|_| layer.file.is_some());
+            let refused = guard.and_then(|guard| match &project {
+                Some(project) => values
+                    .iter()
+                    .find_map(|value| guard.refuses(value, project)),
+                None => Some("the current directory is not known"),
+            });
+            found.push(Setting {
+                key,
+                name,
+                values: values.clone(),
+                needs: needed(command, &options(argument, values)),
+                origin,
+                is_of_file: layer.file.is_some(),
+                refused,
+            });
         }
         settings.extend(found);
     }
-    let names: Vec<&str> = settings.iter().map(|setting| setting.key.name).collect();
+    let names: Vec<&str> = settings.iter().map(|setting| &*setting.key.name).collect();
     settings.retain(|setting| {
-        let needed = setting.key.needs;
-        needed.is_none_or(|other| on_command_line(other) || names.contains(&other))
+        let mut needed = setting.needs.iter().map(String::as_str);
+        needed.all(|other| on_command_line(other) || names.contains(&other))
     });
     Ok(settings)
+}
+
+/// The keys that this option cannot be together with: of two, the one set closer to the command line stays.
+fn excluded<'k>(keys: &'k Keys, command: &Command, option: &Arg) -> impl Iterator<Item = &'k Key> {
+    keys.iter().filter(move |key| {
+        argument(command, &key.name).is_some_and(|other| exclude(command, option, other))
+    })
 }
 
 /// # Errors
@@ -277,8 +296,7 @@ fn check(
     if !is_list(argument) && values.len() != 1 {
         bail!("{origin}: {name}: expected one value");
     }
-    let flag = argument.get_long().unwrap_or_default();
-    let words = values.iter().map(|value| format!("--{flag}={value}"));
+    let words = options(argument, values);
     // That there is no module, and the like, is of no interest here.
     let alone = command
         .clone()
@@ -302,15 +320,14 @@ fn check(
     }
 }
 
-/// The words on the command line that are this setting.
-fn options(command: &Command, setting: &Setting) -> Vec<String> {
-    let name = setting.key.name;
-    if argument(command, name).is_some_and(is_flag) {
-        let is_on = setting.values.iter().any(|value| value == "true");
+/// The words on the command line that give an option these values.
+fn options(argument: &Arg, values: &[String]) -> Vec<String> {
+    let name = argument.get_long().unwrap_or_default();
+    if is_flag(argument) {
+        let is_on = values.iter().any(|value| value == "true");
         return is_on.then(|| format!("--{name}")).into_iter().collect();
     }
-    setting
-        .values
+    values
         .iter()
         .map(|value| format!("--{name}={value}"))
         .collect()
@@ -321,18 +338,23 @@ fn options(command: &Command, setting: &Setting) -> Vec<String> {
 ///
 /// # Errors
 /// As `parse`.
-pub(crate) fn shown(root: &Command, file: &ConfigFile, manifest: &Layer) -> Result<String> {
-    warn_of_variables()?;
-    let trusts = file.trust_config;
-    let file = Config::find(file)?.layer()?;
+pub(crate) fn shown(
+    keys: &Keys,
+    root: &Command,
+    file: &Config,
+    trusts: bool,
+    manifest: &Layer,
+) -> Result<String> {
+    warn_of_variables(keys)?;
+    let file = file.layer(keys)?;
     let mut rows: Vec<(String, String, String)> = Vec::new();
     for subcommand in ["run"].iter().chain(TABLES) {
         let command = root
             .find_subcommand(subcommand)
             .with_context(|| format!("`{subcommand}` is gone"))?;
-        let environment = Layer::from_environment(command)?;
-        let settings = settings(command, None, &[&environment, manifest, &file])?;
-        for key in KEYS {
+        let environment = Layer::from_environment(keys, command)?;
+        let settings = settings(keys, command, None, &[&environment, manifest, &file])?;
+        for key in keys.iter() {
             let Some(first) = key.names(subcommand).next() else {
                 continue;
             };
@@ -341,7 +363,7 @@ pub(crate) fn shown(root: &Command, file: &ConfigFile, manifest: &Layer) -> Resu
             }
             let setting = settings.iter().find(|setting| setting.key.name == key.name);
             // What is shared has its row already, and another only where it is another.
-            let is_own = |setting: &&Setting| setting.name == first;
+            let is_own = |setting: &&Setting<'_>| setting.name == first;
             if first != key.name && key.top == Top::All && setting.filter(is_own).is_none() {
                 continue;
             }
@@ -354,7 +376,7 @@ pub(crate) fn shown(root: &Command, file: &ConfigFile, manifest: &Layer) -> Resu
                     };
                     (first, setting.values.join(" "), origin)
                 }
-                None => (first, default(command, key.name), "default".to_owned()),
+                None => (first, default(command, &key.name), "default".to_owned()),
             });
         }
     }
@@ -384,17 +406,17 @@ fn default(command: &Command, name: &str) -> String {
 
 /// The table of the guide.
 #[cfg(test)]
-pub(crate) fn documentation(root: &Command) -> String {
+pub(crate) fn documentation(keys: &Keys, root: &Command) -> String {
     let code = |names: &mut dyn Iterator<Item = String>| {
         names
             .map(|name| format!("`{name}`"))
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let rows = KEYS.iter().map(|key| {
+    let rows = keys.iter().map(|key| {
         let argument = (keys::SUBCOMMANDS.iter())
             .filter(|name| key.names(name).next().is_some())
-            .find_map(|name| argument(root.find_subcommand(name)?, key.name))
+            .find_map(|name| argument(root.find_subcommand(name)?, &key.name))
             .expect("a key is an option of a subcommand");
         let help = argument
             .get_help()
@@ -407,7 +429,7 @@ pub(crate) fn documentation(root: &Command) -> String {
         };
         let mut variables = match key.top {
             Top::Nobody => key.all_names().collect(),
-            _ => vec![key.name.to_owned()],
+            _ => vec![key.name.clone()],
         }
         .into_iter()
         .map(|name| variable(&name));

@@ -50,3 +50,28 @@ pub enum LimitReached {
     /// A gibibyte of instances and their tables.
     Instances,
 }
+
+impl LimitReached {
+    /// A sentence for a report on a run with these limits.
+    #[must_use]
+    pub fn text(self, limits: &Limits) -> String {
+        match self {
+            LimitReached::Threads => format!(
+                "the guest wanted more than {} threads at once and was refused",
+                limits.threads
+            ),
+            LimitReached::Memory => format!(
+                "the guest wanted more than {} MiB of memory and was refused",
+                limits.memory >> 20
+            ),
+            LimitReached::Steps => "the limit on steps was reached".to_owned(),
+            LimitReached::Tables => format!(
+                "the guest wanted a table of more than {TABLE_ELEMENTS} elements and was refused"
+            ),
+            LimitReached::Instances => format!(
+                "the guest wanted more than {} MiB for the instances and tables of all threads and was refused",
+                INSTANCE_BYTES >> 20
+            ),
+        }
+    }
+}

@@ -13,7 +13,7 @@ pub enum ExitCode {
     Findings = 66,
     /// A trace ends before the run that it is of.
     Truncated = 67,
-    /// The run was ended by `--timeout` or `--max-steps`.
+    /// The run was ended by a limit on its time or its steps.
     Timeout = 124,
     /// grind itself failed.
     Failure = 125,
@@ -72,7 +72,7 @@ impl ExitCode {
             ExitCode::Diverged => "a run differs from its trace",
             ExitCode::Findings => "there are findings",
             ExitCode::Truncated => "a trace ends before the run that it is of",
-            ExitCode::Timeout => "the run was ended by --timeout or --max-steps",
+            ExitCode::Timeout => "the run was ended by a limit on its time or its steps",
             ExitCode::Failure => "grind itself failed",
             ExitCode::Unfit => {
                 "the module cannot be run, or another file is not what it is used as"

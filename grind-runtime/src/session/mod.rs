@@ -41,7 +41,6 @@ pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
 
 use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
 use crate::machine::{self, ActError, HostIo, Machine, MachineConfig, MachineError, RunStats};
-use crate::model::limits::{INSTANCE_BYTES, TABLE_ELEMENTS};
 use crate::model::sites::SiteTable;
 use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Schedule};
 use crate::predict::translate::Observed;
@@ -515,24 +514,8 @@ impl<Io> Outcome<Io> {
         report
             .notes
             .extend(notes::still_running(&self.analysis, sites, symbolizer));
-        let reached = self.limits_reached.iter().map(|limit| match limit {
-            LimitReached::Threads => format!(
-                "the guest wanted more than {} threads at once and was refused (--max-threads)",
-                options.spec.limits.threads
-            ),
-            LimitReached::Memory => format!(
-                "the guest wanted more than {} MiB of memory and was refused (--max-memory)",
-                options.spec.limits.memory >> 20
-            ),
-            LimitReached::Steps => "the limit on steps was reached (--max-steps)".to_owned(),
-            LimitReached::Tables => format!(
-                "the guest wanted a table of more than {TABLE_ELEMENTS} elements and was refused"
-            ),
-            LimitReached::Instances => format!(
-                "the guest wanted more than {} MiB for the instances and tables of all threads and was refused",
-                INSTANCE_BYTES >> 20
-            ),
-        });
+        let limits = &options.spec.limits;
+        let reached = self.limits_reached.iter().map(|limit| limit.text(limits));
         report.limits.extend(reached);
         report
             .limits

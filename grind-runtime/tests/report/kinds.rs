@@ -556,11 +556,12 @@ fn paths_change_in_every_kind_and_sources_are_found_under_their_old_names() {
 fn missing_sources_are_named_and_the_report_is_complete() {
     let options = Options {
         sources: Sources::on_disk("/nonexistent", Vec::new()),
+        sources_hint: Some("say where"),
         ..Options::default()
     };
     let human = Kind::Human.render(&short(), &options);
     assert!(
-        human.contains("note: sources not found: /src/race.rs; --source DIR"),
+        human.contains("note: sources not found: /src/race.rs; say where"),
         "{human}"
     );
     assert!(human.contains("--> /src/race.rs:14:9"), "{human}");

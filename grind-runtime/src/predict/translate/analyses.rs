@@ -239,9 +239,7 @@ pub enum OfflineError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// It has no accesses.
-    #[error(
-        "the trace has no accesses, which {0} needs: record with --trace=full, or replay with --trace=full"
-    )]
+    #[error("the trace has no accesses, which {0} needs")]
     Light(&'static str),
 }
 

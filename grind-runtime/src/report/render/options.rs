@@ -13,6 +13,8 @@ pub struct Options {
     pub verbose: bool,
     /// Where excerpts come from.
     pub sources: Sources,
+    /// How to say where sources are that were not found, if there is a way: what follows the note that names them.
+    pub sources_hint: Option<&'static str>,
 }
 
 impl Default for Options {
@@ -23,6 +25,7 @@ impl Default for Options {
             width: 100,
             verbose: false,
             sources: Sources::none(),
+            sources_hint: None,
         }
     }
 }
@@ -35,6 +38,7 @@ impl Options {
             width: 100,
             verbose: self.verbose,
             sources: self.sources.clone(),
+            sources_hint: self.sources_hint,
         }
     }
 }

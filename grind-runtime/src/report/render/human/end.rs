@@ -107,15 +107,16 @@ fn note_missing(page: &mut Page, missing: &[String], options: &Options) {
     if missing.len() > limit {
         files.push_str(&format!(" and {} more", missing.len() - limit));
     }
+    let hint = match options.sources_hint {
+        Some(hint) => format!("; {hint}"),
+        None => String::new(),
+    };
     page.line(
         0,
         6,
         &[
             (Ink::Note, "note".into()),
-            (
-                Ink::Plain,
-                format!(": sources not found: {files}; --source DIR says where they are"),
-            ),
+            (Ink::Plain, format!(": sources not found: {files}{hint}")),
         ],
     );
 }
