@@ -284,7 +284,7 @@ mod tests {
     fn roots_match_the_longest_tail() {
         let root = env!("CARGO_MANIFEST_DIR").into();
         let sources = Sources::on_disk("/nonexistent", vec![root]);
-        let text = sources.get("/build/elsewhere/src/report/source.rs");
+        let text = sources.get("/build/elsewhere/src/report/render/source.rs");
         assert!(text.is_some_and(|source| source.text().contains("fn roots_match")));
         assert!(sources.get("/build/src/report/nothing.rs").is_none());
     }
