@@ -194,7 +194,7 @@ impl Finding {
     }
 
     /// Whether `other` is the same defect, so that a report should count instead of repeating it. See
-    /// [`identity`](crate::report::finding::identity).
+    /// [`identity`].
     #[must_use]
     pub fn is_same_as(&self, other: &Finding) -> bool {
         self.kind == other.kind

@@ -1,10 +1,10 @@
 //! The kinds of reports: one table, from which the command line, its help and the documentation come.
 
 use crate::report::finding::summary::Report;
-#[cfg(feature = "reports")]
-use crate::report::render::html;
 use crate::report::render::options::Options;
-use crate::report::render::{github, human, json, junit, markdown, sarif, tsan};
+use crate::report::render::{github, human, json, markdown, tsan};
+#[cfg(feature = "reports")]
+use crate::report::render::{html, junit, sarif};
 
 /// What a report is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
