@@ -2,7 +2,7 @@
 //! that runs its corpus.
 
 use grind_runtime::interop::{import, jsonl};
-use grind_runtime::offline::{self, Analysis, Bounds};
+use grind_runtime::predict::translate::{self, Analysis, Bounds};
 use grind_runtime::predict::{Extensions, RapidBinReader, StdReader};
 use grind_runtime::trace::TraceReader;
 use std::io::{self, Cursor};
@@ -26,8 +26,8 @@ pub(crate) fn read_trace(bytes: &[u8]) -> usize {
             memory: Some(MEMORY),
             ..Bounds::default()
         };
-        ways += usize::from(offline::observe(open, &bounds, go_on).is_ok());
-        ways += usize::from(offline::analyze(open, &Analysis::ALL, &bounds, go_on).is_ok());
+        ways += usize::from(translate::observe(open, &bounds, go_on).is_ok());
+        ways += usize::from(translate::analyze(open, &Analysis::ALL, &bounds, go_on).is_ok());
     }
     for extensions in [Extensions::Off, Extensions::On] {
         let mut out = Vec::new();

@@ -13,7 +13,7 @@ mod recording;
 
 use cpu_time::CpuTime;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use grind_runtime::offline::{self, Analysis, Bounds};
+use grind_runtime::predict::translate::{self, Analysis, Bounds};
 use grind_runtime::predict::{
     DeadlockPrediction, Discipline, Event, HappensBefore, LockGraph, Lockset, Op, Osr,
     RaceAnalysis, Shb, SyncPreserving, Wcp,
@@ -164,7 +164,7 @@ fn recorded(criterion: &mut Criterion<CpuTime>) {
     let bytes = record();
     let analyze = |analysis: Analysis| {
         let open = || TraceReader::open(&bytes[..]);
-        offline::analyze(open, &[analysis], &Bounds::default(), |_| {
+        translate::analyze(open, &[analysis], &Bounds::default(), |_| {
             ControlFlow::Continue(())
         })
         .expect("a good trace")

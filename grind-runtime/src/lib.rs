@@ -4,9 +4,7 @@
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use grind_runtime::session::{RunOptions, self};
-//! use grind_runtime::machine::BufferIo;
-//! use grind_runtime::program::Program;
+//! use grind_runtime::{BufferIo, Program, RunOptions, run};
 //!
 //! // Two threads write the same word.
 //! let wasm = wat::parse_str(r#"(module
@@ -21,7 +19,7 @@
 //!         (drop (call $join (i32.load (i32.const 0))))))"#)?;
 //! let program = Program::new(&wasm)?;
 //! let found = (0..10).any(|seed| {
-//!     let outcome = session::run(&program, RunOptions::seeded(seed), BufferIo::default());
+//!     let outcome = run(&program, RunOptions::seeded(seed), BufferIo::default());
 //!     outcome.is_ok_and(|outcome| !outcome.analysis.diagnoses.is_empty())
 //! });
 //! assert!(found);
@@ -29,28 +27,68 @@
 //! # }
 //! ```
 //!
+//! | to | begin with |
+//! |---|---|
+//! | find what is wrong in a run | [`Program`], [`run`], [`Outcome::report`] |
+//! | try many schedules | [`explore`], [`Seeds`] or an [`Explorer`] of your own |
+//! | give the guest functions | [`HostImport::wrap`] |
+//! | drive a run: threads, time, what waits outside | [`drive`], [`Machine`] |
+//! | decide who runs | [`Scheduler`] |
+//! | record, and run again | [`record`], [`TraceWriter`], [`replay`] |
+//! | predict from a trace | [`analyze`] |
+//!
 //! | feature | what it adds | by default |
 //! |---|---|---|
-//! | `files` | directories of the host for guests ([`session::Preopen`]) | yes |
+//! | `files` | directories of the host for guests ([`Preopen`]) | yes |
 //! | `reports` | reports as HTML, JUnit and SARIF | yes |
 //! | `zstd` | traces are compressed, by the C library; without it, they are written as they are, and any can be read | yes |
-//! | `parquet` | traces as tables ([`interop`]) | no |
+//! | `parquet` | traces as tables | no |
 //!
 //! Without these, it builds for `wasm32-unknown-unknown`.
 //!
-//! See `docs/ARCHITECTURE.md` for the map and the invariants.
+//! What is documented here is the interface. Everything below the modules that are not listed is for grind's own command line and tests,
+//! and may change with any version. See `docs/ARCHITECTURE.md` for the map and the invariants.
 
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
 pub mod detect;
+#[doc(hidden)]
 pub mod explore;
+#[doc(hidden)]
 pub mod interop;
+#[doc(hidden)]
 pub mod machine;
+#[doc(hidden)]
 pub mod model;
-pub use predict::translate as offline;
+#[doc(hidden)]
 pub mod predict;
+#[doc(hidden)]
 pub mod program;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod schedule;
+#[doc(hidden)]
 pub mod session;
+#[doc(hidden)]
 pub mod trace;
+
+pub use detect::{AnalysisOptions, Diagnosed, Diagnosis, FindingKind};
+pub use explore::{Explorer, RunFeedback, Seeds, explore};
+pub use machine::io::{BufferIo, HostIo, NullIo};
+pub use machine::{ActError, Machine, MachineConfig, MachineError, Pause, RunStats, Trap, Value};
+pub use model::{
+    Control, Driven, Ending, Entry, Event, EventKind, EventSink, Flow, Limits, Operation, RunSpec,
+    Schedule, Slice, SpawnPath, Strategy, ThreadId, Unfinished,
+};
+pub use predict::translate::{Bounds, analyze};
+pub use program::embedder::{Guest, HostError, HostImport, Reply, Wake};
+pub use program::symbols::Symbolizer;
+pub use program::{ModuleInfo, Program, ProgramError, ProgramOptions};
+pub use report::{Finding, Kind, Report};
+pub use schedule::{Point, Scheduler};
+#[cfg(feature = "files")]
+pub use session::Preopen;
+pub use session::{ExitCode, Outcome, RunOptions, drive, record, replay, run};
+pub use trace::{TraceError, TraceReader, TraceWriter};

@@ -570,6 +570,44 @@ fn what_is_reserved_is_named_where_it_may_be() {
     assert_eq!(unused, BTreeSet::new(), "exceptions that nothing needs");
 }
 
+/// Names that the library documents, at most.
+const PUBLIC_NAMES: usize = 64;
+
+#[test]
+fn what_the_library_documents_is_a_list_of_names() {
+    fn leaves(tree: &UseTree) -> usize {
+        match tree {
+            UseTree::Path(path) => leaves(&path.tree),
+            UseTree::Group(group) => group.items.iter().map(leaves).sum(),
+            UseTree::Name(_) | UseTree::Rename(_) => 1,
+            UseTree::Glob(_) => usize::MAX / 2,
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let syntax = syn::parse_file(&fs::read_to_string(file).unwrap()).unwrap();
+    let is_public = |vis: &syn::Visibility| matches!(vis, syn::Visibility::Public(_));
+    let mut names = 0;
+    for item in &syntax.items {
+        match item {
+            Item::Use(item) if is_public(&item.vis) => names += leaves(&item.tree),
+            Item::Mod(item) => {
+                let hidden = |attribute: &syn::Attribute| {
+                    attribute.path().is_ident("doc")
+                        && (attribute.parse_args::<syn::Path>())
+                            .is_ok_and(|path| path.is_ident("hidden"))
+                };
+                assert!(
+                    item.attrs.iter().any(hidden),
+                    "{} is documented",
+                    item.ident
+                );
+            }
+            _ => panic!("lib.rs has nothing but modules and names"),
+        }
+    }
+    assert!((40..=PUBLIC_NAMES).contains(&names), "{names} names");
+}
+
 #[test]
 fn what_an_event_means_is_said_in_one_place() {
     let mut wrong = Vec::new();

@@ -11,7 +11,7 @@ use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::NullIo;
 use grind_runtime::model::sites::SiteKind;
 use grind_runtime::model::{Event, EventKind, ThreadId};
-use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Predicted};
+use grind_runtime::predict::translate::{self, Analysis, Analyzed, Bounds, Predicted};
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, ReplayOptions, RunOptions, TraceOutput};
 use grind_runtime::trace::{Detail, Entry, TraceWriter};
@@ -36,7 +36,7 @@ fn quiet_run(program: &Program, detail: Detail) -> Vec<u8> {
 
 fn analyze(bytes: &[u8], wanted: &[Analysis]) -> Analyzed {
     let go_on = |_| ControlFlow::Continue(());
-    offline::analyze(|| open(bytes), wanted, &Bounds::default(), go_on).unwrap()
+    translate::analyze(|| open(bytes), wanted, &Bounds::default(), go_on).unwrap()
 }
 
 /// Which of the predictions happened; the traces of those show them again.
@@ -391,7 +391,7 @@ fn a_thread_beyond_all_numbers_is_refused() {
         )
         .unwrap();
     let bytes = file.bytes();
-    let analyzed = offline::analyze(
+    let analyzed = translate::analyze(
         || open(&bytes),
         &[Analysis::Shb],
         &Bounds::default(),
@@ -411,7 +411,7 @@ fn a_budget_ends_the_reading() {
     // Before the second reading nothing is known.
     for (reading, found) in [(1, 0), (2, 1)] {
         let mut asked = 0;
-        let analyzed = offline::analyze(
+        let analyzed = translate::analyze(
             || open(&bytes),
             &[Analysis::Shb],
             &Bounds::default(),

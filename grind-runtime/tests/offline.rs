@@ -7,7 +7,7 @@ mod recording;
 
 use grind_runtime::detect::{AccessKind, AnalysisOptions, Detect, Diagnosed, Diagnosis};
 use grind_runtime::model::Ending;
-use grind_runtime::offline::{self, Analysis, Analyzed, Bounds, Observed};
+use grind_runtime::predict::translate::{self, Analysis, Analyzed, Bounds, Observed};
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, RunOptions, TraceOutput};
 use grind_runtime::trace::Detail;
@@ -64,12 +64,12 @@ fn seeded(seed: u64) -> RunOptions {
 
 fn analyze(bytes: &[u8], wanted: &[Analysis]) -> Analyzed {
     let go_on = |_| ControlFlow::Continue(());
-    offline::analyze(|| open(bytes), wanted, &Bounds::default(), go_on).unwrap()
+    translate::analyze(|| open(bytes), wanted, &Bounds::default(), go_on).unwrap()
 }
 
 fn observe(bytes: &[u8]) -> Observed {
     let go_on = |_| ControlFlow::Continue(());
-    offline::observe(|| open(bytes), &Bounds::default(), go_on).unwrap()
+    translate::observe(|| open(bytes), &Bounds::default(), go_on).unwrap()
 }
 
 /// Full traces of runs in which nothing was found.
@@ -192,19 +192,19 @@ fn whoever_stops_it_gets_what_there_is() {
     let bounds = Bounds::default();
     let go_on = |_| ControlFlow::Continue(());
     bounds.control.request_stop();
-    let analyzed = offline::analyze(|| open(&bytes), &Analysis::ALL, &bounds, go_on).unwrap();
+    let analyzed = translate::analyze(|| open(&bytes), &Analysis::ALL, &bounds, go_on).unwrap();
     assert!(analyzed.stopped && analyzed.predicted.is_empty());
-    let observed = offline::observe(|| open(&bytes), &bounds, go_on).unwrap();
+    let observed = translate::observe(|| open(&bytes), &bounds, go_on).unwrap();
     assert!(observed.until.is_some());
     // In the second reading, what was found until then is there.
     let bounds = Bounds::default();
-    let stop = |progress: offline::Progress| {
+    let stop = |progress: translate::Progress| {
         if progress.reading == 2 {
             bounds.control.request_stop();
         }
         ControlFlow::Continue(())
     };
-    let analyzed = offline::analyze(|| open(&bytes), &[Analysis::Hb], &bounds, stop).unwrap();
+    let analyzed = translate::analyze(|| open(&bytes), &[Analysis::Hb], &bounds, stop).unwrap();
     assert!(analyzed.stopped && !analyzed.predicted.is_empty());
     let all = analyze(&bytes, &[Analysis::Hb]);
     assert!(analyzed.totals[0].1.events < all.totals[0].1.events);
@@ -235,7 +235,7 @@ fn memory_bounds_what_is_remembered() {
             ..Bounds::default()
         };
         let go_on = |_| ControlFlow::Continue(());
-        offline::analyze(|| open(&bytes), wanted, &bounds, go_on).unwrap()
+        translate::analyze(|| open(&bytes), wanted, &bounds, go_on).unwrap()
     };
     let sound = [Analysis::Hb, Analysis::Syncp, Analysis::Osr];
     let all = within(1 << 30, &sound);

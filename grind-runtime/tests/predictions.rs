@@ -12,7 +12,7 @@ mod recording;
 
 use grind_runtime::detect::{Access, Diagnosis};
 use grind_runtime::machine::NullIo;
-use grind_runtime::offline::{self, Analysis, Bounds, Predicted};
+use grind_runtime::predict::translate::{self, Analysis, Bounds, Predicted};
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, TraceOutput};
 use grind_runtime::trace::Detail;
@@ -214,7 +214,7 @@ fn what_is_predicted_can_happen() {
             let (outcome, bytes) = recording::record(&program, &seeded(seed), Detail::Full)
                 .map_err(|error| TestCaseError::fail(error.to_string()))?;
             let open = || recording::open(&bytes);
-            let analyzed = offline::analyze(open, &wanted, &Bounds::default(), |_| {
+            let analyzed = translate::analyze(open, &wanted, &Bounds::default(), |_| {
                 ControlFlow::Continue(())
             })
             .map_err(|error| TestCaseError::fail(error.to_string()))?;

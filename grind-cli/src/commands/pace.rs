@@ -5,7 +5,7 @@
 
 use crate::process::watch;
 use grind_runtime::model::Control;
-use grind_runtime::offline::Progress;
+use grind_runtime::predict::translate::Progress;
 use indicatif::ProgressBar;
 use std::ops::ControlFlow;
 use std::sync::Arc;

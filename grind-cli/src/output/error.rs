@@ -3,8 +3,8 @@
 use crate::output::say::Shown as _;
 use grind_runtime::interop::InteropError;
 use grind_runtime::machine::MachineError;
-use grind_runtime::offline::OfflineError;
 use grind_runtime::predict::event::ReadError;
+use grind_runtime::predict::translate::OfflineError;
 use grind_runtime::program::ProgramError;
 use grind_runtime::report::baseline::BaselineError;
 use grind_runtime::report::json::JsonError;

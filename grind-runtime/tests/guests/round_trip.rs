@@ -8,7 +8,7 @@ use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::{BufferIo, NullIo};
 use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::SiteId;
-use grind_runtime::offline::{self, Analysis, Bounds};
+use grind_runtime::predict::translate::{self, Analysis, Bounds};
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, Outcome, ReplayOptions, RunOptions};
 use grind_runtime::trace::Detail;
@@ -56,7 +56,7 @@ fn is_observed(trace: &[u8], outcome: &Outcome<BufferIo>, detail: Detail) -> Res
     }
     let go_on = |_| ControlFlow::Continue(());
     let open = || recording::open(trace);
-    let mut observed = offline::observe(open, &Bounds::default(), go_on)?;
+    let mut observed = translate::observe(open, &Bounds::default(), go_on)?;
     if observed.analysis != outcome.analysis {
         let (said, of_run) = (&observed.analysis, &outcome.analysis);
         return Err(format!("the trace says {said:#?} of a run with {of_run:#?}").into());
@@ -68,7 +68,7 @@ fn is_observed(trace: &[u8], outcome: &Outcome<BufferIo>, detail: Detail) -> Res
         return Ok(());
     }
     let wanted = [Analysis::Hb];
-    let mut analyzed = offline::analyze(open, &wanted, &Bounds::default(), go_on)?;
+    let mut analyzed = translate::analyze(open, &wanted, &Bounds::default(), go_on)?;
     let found: BTreeSet<_> = (analyzed.predicted.iter())
         .filter_map(|one| later(&one.diagnosis))
         .collect();
@@ -113,7 +113,7 @@ fn predicts_nothing(trace: &[u8], detail: Detail) -> Result<(), Failed> {
         .filter(|one| one.is_sound() && (detail == Detail::Full || *one == Analysis::Deadlock))
         .collect();
     let go_on = |_| ControlFlow::Continue(());
-    let analyzed = offline::analyze(
+    let analyzed = translate::analyze(
         || recording::open(trace),
         &wanted,
         &Bounds::default(),

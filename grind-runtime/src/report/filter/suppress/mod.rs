@@ -1,7 +1,7 @@
 //! Suppressions: findings that are known and not to be reported.
 //!
 //! Two forms mean the same: lines as in ThreadSanitizer's suppression files ([`parse_tsan`]), and entries with a
-//! reason and an optional expiry ([`Entry`], for `grind.toml`). A small set is built in ([`builtin`]).
+//! reason and an optional expiry ([`Entry`], for `grind.toml`). A small set is built in (`builtin`).
 //!
 //! A suppression has a kind, which says what findings it is about, and a pattern, which has to match
 //! something in the finding. Every one counts what it hid, so that the unused can be found and removed.
