@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::machine::{self, MachineConfig, MachineError, NullIo};
-use grind_runtime::model::{Ending, NullSink, RunSpec, Slice, Strategy, ThreadId};
+use grind_runtime::machine::{self, Machine, MachineConfig, MachineError, NullIo};
+use grind_runtime::model::{Driven, Ending, NullSink, RunSpec, Slice, Strategy, ThreadId};
 use grind_runtime::program::Program;
 use grind_runtime::schedule::{Point, Scheduler};
 use grind_runtime::session::{self, Preopen, RunOptions};
@@ -119,5 +119,34 @@ fn directories_are_those_that_the_run_names() {
     ] {
         let error = run(options).unwrap_err();
         assert!(matches!(error, MachineError::Directories { .. }), "{error}");
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_an_error_that_says_so() {
+    let spec = |function: Option<&str>, after_start| {
+        let mut spec = RunSpec::default();
+        spec.entry.function = function.map(str::to_owned);
+        spec.entry.after_start = after_start;
+        spec
+    };
+    let mut small = spec(None, false);
+    small.initial_memory = Some(65_536);
+    small.limits.memory = 1;
+    let cases = [
+        (spec(None, true), Driven::ByNobody, "names none"),
+        (
+            spec(Some("thread_start"), false),
+            Driven::AsMainThread,
+            "the driver is the main thread",
+        ),
+        (small, Driven::ByNobody, "more than the limit of 1"),
+    ];
+    for (spec, driven, said) in cases {
+        let scheduler = Strategy::Random.scheduler(0);
+        let mut config = MachineConfig::new(scheduler, Box::new(NullSink), Box::new(NullIo));
+        config.spec = spec;
+        let error = Machine::new(&program(), config.driven(driven)).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
     }
 }

@@ -5,8 +5,8 @@ use super::decisive::{self, DECISIVE};
 use super::policy::PolicyArgs;
 use super::report::ReportArgs;
 use super::trace::TraceArgs;
-use super::values::{duration, size};
-use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use super::values::{duration, size, strategies};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use grind_runtime::explore::SeedRange;
 use grind_runtime::model::Strategy;
 use std::ffi::OsString;
@@ -42,8 +42,9 @@ pub(crate) struct RunFlags {
     #[arg(long, requires = "seeds")]
     pub(crate) fail_fast: bool,
     /// How the schedule is made
-    #[arg(long, group = DECISIVE, value_name = "NAME", default_value = "random")]
-    pub(crate) scheduler: SchedulerName,
+    #[arg(long, group = DECISIVE, value_name = "NAME", default_value = "random",
+        value_parser = strategies())]
+    pub(crate) scheduler: Strategy,
     #[command(flatten)]
     pub(crate) trace: TraceArgs,
     /// Exported function to run [default: _start, else main]
@@ -148,23 +149,6 @@ impl RunArgs {
         match &self.command[1..] {
             [first, rest @ ..] if first == "--" => rest,
             all => all,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchedulerName {
-    /// Threads take turns
-    RoundRobin,
-    /// Random preemption
-    Random,
-}
-
-impl From<SchedulerName> for Strategy {
-    fn from(name: SchedulerName) -> Strategy {
-        match name {
-            SchedulerName::RoundRobin => Strategy::RoundRobin,
-            SchedulerName::Random => Strategy::Random,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use anstream::ColorChoice;
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use grind_runtime::model::Strategy;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,6 +26,14 @@ impl Color {
         }
         .write_global();
     }
+}
+
+/// The strategies by their names.
+pub(crate) fn strategies() -> impl TypedValueParser<Value = Strategy> {
+    let rows = Strategy::ALL.iter();
+    let values = rows.map(|(_, name, about)| PossibleValue::new(*name).help(*about));
+    PossibleValuesParser::new(values)
+        .try_map(|name| Strategy::from_name(&name).ok_or("no strategy has this name"))
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -199,7 +199,7 @@ fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
         preopens: Vec::new(),
         schedule: Schedule {
             seed: args.flags.seed,
-            strategy: args.flags.scheduler.into(),
+            strategy: args.flags.scheduler,
         },
         entry: Entry {
             function: args.flags.invoke.clone(),

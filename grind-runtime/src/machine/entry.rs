@@ -6,8 +6,18 @@ use crate::program::Program;
 
 /// The functions the main thread runs, one after the other: none where the embedder decides.
 pub(super) fn functions(program: &Program, wanted: &Entry) -> Result<Vec<String>, MachineError> {
+    if wanted.after_start && wanted.function.is_none() {
+        return Err(MachineError::Contradiction(
+            "it runs `_start` before another function, and names none",
+        ));
+    }
     if program.driver().is_some() {
-        return Ok(Vec::new());
+        return match wanted.function {
+            Some(_) => Err(MachineError::Contradiction(
+                "it names a function to run, and the program's driver decides what runs",
+            )),
+            None => Ok(Vec::new()),
+        };
     }
     const START: &str = "_start";
     const INITIALIZE: &str = "_initialize";

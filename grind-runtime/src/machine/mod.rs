@@ -110,6 +110,9 @@ pub enum MachineError {
         /// The module's exported functions.
         exports: Vec<String>,
     },
+    /// Two things that the run is said to be cannot be together.
+    #[error("the run is said to be two things at once: {0}")]
+    Contradiction(&'static str),
     /// The initial memory that was asked for is beyond the module's own maximum.
     #[error(
         "{wanted} bytes of memory to begin with are more than the module's maximum of {maximum}"

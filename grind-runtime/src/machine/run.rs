@@ -169,6 +169,11 @@ impl Machine {
     pub fn new(program: &Program, config: MachineConfig) -> Result<Machine, MachineError> {
         let as_main = config.driven == Driven::AsMainThread;
         let functions = match as_main {
+            true if config.spec.entry.function.is_some() => {
+                return Err(MachineError::Contradiction(
+                    "it names a function to run, and the driver is the main thread",
+                ));
+            }
             true => Vec::new(),
             false => entry::functions(program, &config.spec.entry)?,
         };

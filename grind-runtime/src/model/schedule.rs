@@ -26,13 +26,26 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    /// All of them, with their names on the command line and what they are in a few words.
+    pub const ALL: &[(Strategy, &str, &str)] = &[
+        (Strategy::RoundRobin, "round-robin", "Threads take turns"),
+        (Strategy::Random, "random", "Random preemption"),
+    ];
+
     /// Its name on the command line.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Strategy::RoundRobin => "round-robin",
-            Strategy::Random => "random",
-        }
+    pub fn name(self) -> &'static str {
+        let row = Strategy::ALL
+            .iter()
+            .find(|(strategy, ..)| *strategy == self);
+        row.map_or("", |(_, name, _)| name)
+    }
+
+    /// The strategy of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Strategy> {
+        let row = Strategy::ALL.iter().find(|(_, known, _)| *known == name);
+        row.map(|(strategy, ..)| *strategy)
     }
 }
 

@@ -191,7 +191,7 @@ mod tests {
             }
             all
         };
-        for strategy in [Strategy::Random, Strategy::RoundRobin] {
+        for &(strategy, ..) in Strategy::ALL {
             let mut logged = Logged::new(strategy.scheduler(5));
             let first = ask(&mut logged);
             let decisions = logged.into_decisions();

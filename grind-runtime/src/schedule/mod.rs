@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_slice_names_a_runnable_thread_and_is_never_empty() {
-        for strategy in [Strategy::RoundRobin, Strategy::Random] {
+        for &(strategy, name, _) in Strategy::ALL {
+            assert_eq!(Strategy::from_name(name), Some(strategy));
             let mut scheduler = strategy.scheduler(7);
             let runnable = [ThreadId(1), ThreadId(4), ThreadId(9)];
             for kind in [
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_runnable_thread_gets_its_turn() {
-        for strategy in [Strategy::RoundRobin, Strategy::Random] {
+        for &(strategy, ..) in Strategy::ALL {
             let mut scheduler = strategy.scheduler(3);
             let runnable: Vec<ThreadId> = (0..5).map(ThreadId).collect();
             let mut current = ThreadId(0);
