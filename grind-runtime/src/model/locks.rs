@@ -224,6 +224,11 @@ impl LockState {
         Some(Change::Left { held, index })
     }
 
+    /// What it has, which nobody will release: it is done, and may still be inside of something hidden.
+    pub(crate) fn abandon(&mut self) -> Vec<Held> {
+        std::mem::take(&mut self.held)
+    }
+
     /// The thread ended. Its locks are held still.
     pub(crate) fn end_thread(&mut self) {
         self.hooks = Vec::new();

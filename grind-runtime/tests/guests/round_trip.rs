@@ -1,14 +1,18 @@
 //! Every run is recorded, and its trace run again: it has to be the same run. Of a guest in which there is nothing to find,
 //! its trace predicts nothing, either.
+//!
+//! **Live detection against offline `hb`**, on each full trace: every race that the one finds the other finds, and in a run
+//! without races, `hb` finds none. Compared is the later access of a race ([`agree`]). Not compared is with which earlier access it
+//! races, for there can be several and each names one of them, how often, and traces without accesses.
 
 #[path = "../support/recording.rs"]
 mod recording;
 
-use grind_runtime::detect::Diagnosis;
+use grind_runtime::detect::{Access, Diagnosed, Diagnosis, Misuse};
 use grind_runtime::machine::{BufferIo, NullIo};
 use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::SiteId;
-use grind_runtime::predict::translate::{self, Analysis, Bounds};
+use grind_runtime::predict::translate::{self, Analysis, Bounds, Predicted};
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, Outcome, ReplayOptions, RunOptions};
 use grind_runtime::trace::Detail;
@@ -48,8 +52,7 @@ pub(crate) fn run(
     Ok(outcome)
 }
 
-/// What live detection said of the run is what is said of its trace, if it has accesses; and happens-before finds that the later
-/// access of each of its races races. With which earlier one it says, for there can be several, is its own choice.
+/// What live detection said of the run is what is said of its trace, if it has accesses, and what happens-before says of it.
 fn is_observed(trace: &[u8], outcome: &Outcome<BufferIo>, detail: Detail) -> Result<(), Failed> {
     if detail == Detail::Light {
         return Ok(());
@@ -61,20 +64,9 @@ fn is_observed(trace: &[u8], outcome: &Outcome<BufferIo>, detail: Detail) -> Res
         let (said, of_run) = (&observed.analysis, &outcome.analysis);
         return Err(format!("the trace says {said:#?} of a run with {of_run:#?}").into());
     }
-    let races: BTreeSet<_> = (outcome.analysis.diagnoses.iter())
-        .filter_map(|one| later(&one.diagnosis))
-        .collect();
-    if races.is_empty() {
-        return Ok(());
-    }
     let wanted = [Analysis::Hb];
     let mut analyzed = translate::analyze(open, &wanted, &Bounds::default(), go_on)?;
-    let found: BTreeSet<_> = (analyzed.predicted.iter())
-        .filter_map(|one| later(&one.diagnosis))
-        .collect();
-    if let Some(race) = races.difference(&found).next() {
-        return Err(format!("hb misses a race of {race:?}, it finds those of {found:?}").into());
-    }
+    agree(&outcome.analysis.diagnoses, &analyzed.predicted)?;
     // What is observed is predicted no more.
     observed.claim(&mut analyzed);
     let pairs = |diagnoses: &mut dyn Iterator<Item = &Diagnosis>| -> BTreeSet<_> {
@@ -86,6 +78,48 @@ fn is_observed(trace: &[u8], outcome: &Outcome<BufferIo>, detail: Detail) -> Res
         None => Ok(()),
         Some(pair) => Err(format!("{pair:?} is observed and predicted").into()),
     }
+}
+
+/// Whether live detection and `hb` find the same races.
+///
+/// **Compared** is the later access of each: its instruction, its thread, and whether it writes. All that one finds the other
+/// has to find, with two exceptions, for live detection says some things once:
+/// - an access that repeats one of the same thread, which races, is no further race;
+/// - the destruction of an object that a thread waits at is told as that, and as no race.
+fn agree(live: &[Diagnosed], offline: &[Predicted]) -> Result<(), Failed> {
+    let of_live: BTreeSet<_> = (live.iter())
+        .filter_map(|one| later(&one.diagnosis))
+        .collect();
+    let of_hb: BTreeSet<_> = (offline.iter())
+        .filter_map(|one| later(&one.diagnosis))
+        .collect();
+    if let Some(race) = of_live.difference(&of_hb).next() {
+        return Err(format!("hb misses a race of {race:?}, it finds those of {of_hb:?}").into());
+    }
+    let told = |found: &Access| {
+        live.iter().any(|one| match &one.diagnosis {
+            Diagnosis::DataRace { second, .. } => {
+                second.thread == found.thread
+                    && second.addr < found.addr + found.len
+                    && found.addr < second.addr + second.len
+            }
+            Diagnosis::LockMisuse {
+                misuse: Misuse::DestroyInUse,
+                stack,
+                ..
+            } => stack.first() == found.stack.first(),
+            _ => false,
+        })
+    };
+    for one in offline {
+        if let Diagnosis::DataRace { second, .. } = &one.diagnosis
+            && !later(&one.diagnosis).is_some_and(|race| of_live.contains(&race))
+            && !told(second)
+        {
+            return Err(format!("live detection misses {one:?}, it finds {of_live:?}").into());
+        }
+    }
+    Ok(())
 }
 
 /// The two instructions of a race.

@@ -382,6 +382,11 @@ impl Tracker {
         }
         if !self.only_moves_a_lock(event) {
             self.own(event, hidden, &mut steps, take);
+            if let Some(Acquire::Join(child)) = event.kind.acquires()
+                && child != thread
+            {
+                self.abandon(child, take);
+            }
             self.order(event, hidden, &mut steps);
         }
         for step in steps {
@@ -567,6 +572,16 @@ impl Tracker {
         let steps = [self.lock_access(held), Some(release)];
         let is_step = self.is_step(held);
         steps.into_iter().flatten().filter(move |_| is_step)
+    }
+
+    /// A thread is joined: what it has, nobody will release. It may have to go through its library's own end still, so that the
+    /// event of its end comes later.
+    fn abandon(&mut self, joined: ThreadId, take: &mut impl FnMut(At<'_>, Step)) {
+        for held in self.thread(joined).locks.abandon().iter().rev() {
+            for step in self.release(held) {
+                take(self.at(joined, None, None), step);
+            }
+        }
     }
 
     /// Nobody has this lock any more, whatever they did.
