@@ -3,6 +3,7 @@
 //! Writes what happens to an [`EventSink`]; knows nothing of detectors.
 
 mod abi;
+mod acts;
 mod atomics;
 mod calls;
 mod clock;
@@ -22,6 +23,7 @@ mod lock_words;
 mod names;
 mod ops;
 mod pending;
+mod ring;
 mod run;
 mod scopes;
 mod state;
@@ -32,9 +34,10 @@ mod value;
 mod waiters;
 mod waits;
 
+pub use acts::ActError;
 pub use calls::Session;
 pub use io::{BufferIo, DriverAct, HostIo, NullIo};
-pub use run::{ActError, Machine, Pause};
+pub use run::{Machine, Pause};
 pub use trap::Trap;
 pub use value::Value;
 

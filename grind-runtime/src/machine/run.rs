@@ -8,12 +8,12 @@
 //! [`HostIo::driven`](super::HostIo::driven) with the tick, and a repeated run is given it at the same one
 //! ([`HostIo::next_act`](super::HostIo::next_act)). So a run that was driven is a function of its log, as any other.
 
+use super::acts::MAIN;
 use super::engine::{self, Engine, Enter, Exit, Instance};
 use super::instances::too_large;
-use super::io::DriverAct;
 use super::ops::Op;
 use super::state::{State, Verdict};
-use super::thread::{Status, ThreadEntry, TlsLayout};
+use super::thread::{Status, TlsLayout};
 use super::{MachineConfig, MachineError, RunResult, RunStats, Trap, Value, embedded, entry};
 use crate::model::{Driven, Ending, EventKind, LimitReached, ThreadId};
 use crate::program::{Program, WasmType, hooks};
@@ -22,9 +22,6 @@ use std::collections::VecDeque;
 
 /// Bytes of a page of memory.
 const PAGE: u64 = 65_536;
-
-/// The main thread, which stands for the driver where there is one.
-const MAIN: ThreadId = ThreadId(0);
 
 /// Why a machine came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,53 +41,6 @@ pub enum Pause {
     Interrupted,
 }
 
-/// Why an act of a driver was refused. Nothing has happened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ActError {
-    /// The main thread runs code of the guest, so that it is not the driver's to act as.
-    #[error(
-        "the main thread of this machine runs the guest's entry; make it `Driven::AsMainThread`"
-    )]
-    NotDriven,
-    /// The driver said that it does nothing any more.
-    #[error("the driver has ended")]
-    Over,
-    /// There is no such function.
-    #[error("there is no exported function `{0}`")]
-    NoFunction(String),
-    /// A function takes something else.
-    #[error("the export `{export}` takes {takes}, and not {given} numbers")]
-    Arguments {
-        /// Which.
-        export: String,
-        /// Its parameters.
-        takes: String,
-        /// How many arguments there were.
-        given: usize,
-    },
-    /// There are too many threads, or too many instances.
-    #[error("too many threads")]
-    TooManyThreads,
-    /// There is no such thread, or it is the main one.
-    #[error("there is no {0} that the driver could act on")]
-    NoThread(ThreadId),
-    /// The thread has not ended, or was joined.
-    #[error("{0} cannot be joined: it has not ended, or was joined before")]
-    NotJoinable(ThreadId),
-    /// Not in memory.
-    #[error("{len} bytes at 0x{addr:x} are not all in memory")]
-    OutOfBounds {
-        /// First byte.
-        addr: u32,
-        /// How many.
-        len: usize,
-    },
-    /// No thread waits for a deadline, or one can go on without.
-    #[error("no thread waits for time to pass")]
-    NoDeadline,
-}
-
 /// A call that a thread makes.
 #[derive(Debug)]
 pub(super) struct Invocation {
@@ -105,7 +55,7 @@ pub(super) struct Activation {
     /// Calls to make when the present one has returned.
     pub(super) queue: VecDeque<Invocation>,
     /// What the last call returned, where somebody may ask.
-    results: Vec<Value>,
+    pub(super) results: Vec<Value>,
 }
 
 /// A run of a program; see the module.
@@ -136,9 +86,9 @@ pub(super) struct Activation {
 /// # }
 /// ```
 pub struct Machine {
-    program: Program,
+    pub(super) program: Program,
     pub(super) engine: Box<dyn Engine>,
-    threads: Vec<Activation>,
+    pub(super) threads: Vec<Activation>,
     /// Instances of finished threads.
     spare: Vec<Instance>,
     instances: u32,
@@ -149,7 +99,7 @@ pub struct Machine {
     returned: Vec<u64>,
     /// The main thread is in such a call.
     in_call: bool,
-    driven: Driven,
+    pub(super) driven: Driven,
 }
 
 impl std::fmt::Debug for Machine {
@@ -326,201 +276,6 @@ impl Machine {
             sink: state.sink,
             io: state.io,
         }
-    }
-
-    // ---- acts of the driver --------------------------------------------------------------------
-
-    /// Creates a thread that calls these exported functions one after the other, the last with these numbers as arguments, as bits.
-    ///
-    /// # Errors
-    /// [`ActError`]
-    pub fn spawn(
-        &mut self,
-        exports: impl IntoIterator<Item = impl Into<String>>,
-        args: impl IntoIterator<Item = u64>,
-    ) -> Result<ThreadId, ActError> {
-        let exports = exports.into_iter().map(Into::into).collect();
-        let args = args.into_iter().collect();
-        self.act(DriverAct::Spawn { exports, args })?;
-        Ok(ThreadId(self.engine.state().threads.len() as u32 - 1))
-    }
-
-    /// Takes note of the end of a thread that the driver created: all that it did happens before what the driver does from then on.
-    /// Returns what its last function returned; nothing if it trapped or was aborted.
-    ///
-    /// # Errors
-    /// [`ActError`]
-    pub fn join(&mut self, thread: ThreadId) -> Result<Vec<Value>, ActError> {
-        self.act(DriverAct::Join { thread })?;
-        let activation = self.threads.get_mut(thread.0 as usize);
-        Ok(activation.map_or_else(Vec::new, |one| std::mem::take(&mut one.results)))
-    }
-
-    /// Lets threads go on that wait for a key in a function of the embedder ([`Reply::Block`](crate::program::embedder::Reply)),
-    /// `count` at most. It orders nothing: who is outside of the guest has done nothing in it.
-    ///
-    /// # Errors
-    /// [`ActError::Over`]
-    pub fn wake(&mut self, key: u64, count: u32) -> Result<(), ActError> {
-        self.act(DriverAct::Wake { key, count })
-    }
-
-    /// Ends a thread where it is, whatever it does. Locks that it holds stay taken.
-    ///
-    /// # Errors
-    /// [`ActError::NoThread`] if it has ended, or is the main one.
-    pub fn abort(&mut self, thread: ThreadId) -> Result<(), ActError> {
-        self.act(DriverAct::Abort { thread })
-    }
-
-    /// Reads the guest's memory, as an access of the main thread.
-    ///
-    /// # Errors
-    /// [`ActError`]
-    pub fn read(&mut self, addr: u32, len: u32) -> Result<Vec<u8>, ActError> {
-        self.act(DriverAct::Read { addr, len })?;
-        let start = addr as usize;
-        Ok(self.engine.memory()[start..start + len as usize].to_vec())
-    }
-
-    /// Writes to the guest's memory, as an access of the main thread.
-    ///
-    /// # Errors
-    /// [`ActError`]
-    pub fn write(&mut self, addr: u32, bytes: &[u8]) -> Result<(), ActError> {
-        let bytes = bytes.to_vec();
-        self.act(DriverAct::Write { addr, bytes })
-    }
-
-    /// Lets virtual time pass to the next deadline, where no thread can go on before.
-    ///
-    /// # Errors
-    /// [`ActError::NoDeadline`]
-    pub fn elapse(&mut self) -> Result<(), ActError> {
-        self.act(DriverAct::Elapse)
-    }
-
-    /// The driver does nothing any more: the main thread returns, if it stands for the driver, and what still waits for the driver waits
-    /// for ever.
-    ///
-    /// # Errors
-    /// [`ActError::Over`]
-    pub fn end(&mut self) -> Result<(), ActError> {
-        self.act(DriverAct::End)
-    }
-
-    /// The guest's memory, as somebody sees it who takes no part.
-    #[must_use]
-    pub fn memory(&self) -> &[u8] {
-        self.engine.memory()
-    }
-
-    /// Does something for the driver, and says so to whoever records.
-    fn act(&mut self, act: DriverAct) -> Result<(), ActError> {
-        self.check(&act)?;
-        let state = self.engine.state_mut();
-        let tick = state.tick;
-        state.io.driven(tick, &act);
-        let (memory, state) = self.engine.memory_and_state();
-        match act {
-            DriverAct::Spawn { exports, args } => {
-                state.as_main(|state| {
-                    let entry = ThreadEntry {
-                        exports,
-                        args,
-                        stack: None,
-                    };
-                    let child = state.spawn(entry).map_err(|_| ActError::TooManyThreads)?;
-                    state.threads[child.0 as usize].of_driver = true;
-                    Ok(())
-                })?;
-            }
-            DriverAct::Join { thread } => state.as_main(|state| {
-                state.threads[thread.0 as usize].detached = true;
-                state.emit(EventKind::ThreadJoin { child: thread });
-            }),
-            DriverAct::Wake { key, count } => embedded::wake(state, key, count, None),
-            DriverAct::Abort { thread } => {
-                state.abort(thread);
-                self.engine.forget(thread);
-                self.recycle(thread);
-            }
-            DriverAct::Read { addr, len } => {
-                state.as_main(|state| embedded::access(state, addr, len, false));
-            }
-            DriverAct::Write { addr, bytes } => {
-                state.as_main(|state| embedded::write(state, memory, addr, &bytes));
-            }
-            DriverAct::Elapse => {
-                state.clock.jump();
-            }
-            DriverAct::End => state.driver_ends(),
-        }
-        Ok(())
-    }
-
-    /// Whether the driver can do this now.
-    fn check(&self, act: &DriverAct) -> Result<(), ActError> {
-        let state = self.engine.state();
-        if state.ending.is_some() || !state.outside() {
-            return Err(ActError::Over);
-        }
-        let as_main = !matches!(
-            act,
-            DriverAct::Wake { .. } | DriverAct::Abort { .. } | DriverAct::Elapse | DriverAct::End
-        );
-        if as_main && self.driven != Driven::AsMainThread {
-            return Err(ActError::NotDriven);
-        }
-        let in_memory = |addr: u32, len: usize| match (addr as usize).checked_add(len) {
-            Some(end) if end <= self.engine.memory().len() => Ok(()),
-            _ => Err(ActError::OutOfBounds { addr, len }),
-        };
-        match act {
-            DriverAct::Spawn { exports, args } => self.check_exports(exports, args.len()),
-            DriverAct::Join { thread } => {
-                let known = state.get(*thread).filter(|known| known.of_driver);
-                let known = known.ok_or(ActError::NoThread(*thread))?;
-                match known.ended() && !known.detached {
-                    true => Ok(()),
-                    false => Err(ActError::NotJoinable(*thread)),
-                }
-            }
-            DriverAct::Abort { thread } => {
-                let alive = state.get(*thread).is_some_and(|known| !known.ended());
-                match alive && *thread != MAIN {
-                    true => Ok(()),
-                    false => Err(ActError::NoThread(*thread)),
-                }
-            }
-            DriverAct::Read { addr, len } => in_memory(*addr, *len as usize),
-            DriverAct::Write { addr, bytes } => in_memory(*addr, bytes.len()),
-            DriverAct::Elapse if !state.idle || state.clock.next().is_none() => {
-                Err(ActError::NoDeadline)
-            }
-            DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
-        }
-    }
-
-    fn check_exports(&self, exports: &[String], given: usize) -> Result<(), ActError> {
-        let Some((last, first)) = exports.split_last() else {
-            return Err(ActError::NoFunction(String::new()));
-        };
-        for (export, given) in (first.iter().map(|name| (name, 0))).chain([(last, given)]) {
-            let Some(params) = self.program.info().params_of_export(export) else {
-                return Err(ActError::NoFunction(export.clone()));
-            };
-            let numbers = (params.iter()).all(|&ty| Value::number(0, ty).is_some());
-            if params.len() != given || !numbers {
-                let names: Vec<String> = params.iter().map(ToString::to_string).collect();
-                return Err(ActError::Arguments {
-                    export: export.clone(),
-                    takes: format!("({})", names.join(", ")),
-                    given,
-                });
-            }
-        }
-        Ok(())
     }
 
     // ---- threads -------------------------------------------------------------------------------
@@ -785,7 +540,7 @@ impl Machine {
     }
 
     /// The instance of a thread that has ended may serve another one.
-    fn recycle(&mut self, thread: ThreadId) {
+    pub(super) fn recycle(&mut self, thread: ThreadId) {
         let activation = self.activation(thread);
         activation.queue = VecDeque::new();
         let instance = activation.instance.take();

@@ -9,21 +9,22 @@ use super::io::HostIo;
 use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
 use super::pending::View;
+use super::ring::RING_WORDS;
 use super::scopes::Scopes;
 use super::thread::{Block, Stack, Status, Thread, ThreadEntry, TlsLayout, Woken};
 use super::waiters::Waiters;
 use super::waits::{self, Waits};
-use super::{MachineConfig, MachineError, Trap, TrapReport, stdio};
+use super::{MachineConfig, MachineError, Trap, TrapReport};
 use crate::model::limits::TOTAL_THREADS;
-use crate::model::sites::{HEADER, SiteId, SiteKind, SiteTable};
+use crate::model::sites::{SiteId, SiteKind, SiteTable};
 use crate::model::{
     AFTERWARDS, Control, Driven, Ending, Event, EventKind, EventSink, Flow, LimitReached, Limits,
     RangeOrigin, Record, Records, SINGLE, Slice, ThreadEnd, ThreadId, Unfinished, WORK_AFTERWARDS,
-    WaitOutcome, region,
+    WaitOutcome,
 };
 use crate::program::embedder::HostImport;
 use crate::program::imports::ThreadAbi;
-use crate::program::{Program, RING_END, WasmType};
+use crate::program::{Program, WasmType};
 use crate::schedule::{Point, PointKind, Scheduler};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -31,9 +32,6 @@ use threadlink::abi::Errno;
 
 /// Bytes of a range of memory that the detectors get at a time: a few tenths of a second at most.
 const PIECE: u32 = 16 << 20;
-
-/// Words of the ring.
-const RING_WORDS: u32 = RING_END / 4;
 
 /// Everything of a run but the engine.
 pub(super) struct State {
@@ -58,7 +56,7 @@ pub(super) struct State {
     pub(super) clock: Clock,
     pub(super) scheduler: Box<dyn Scheduler>,
     /// Words of records left of the current slice.
-    remaining: u32,
+    pub(super) remaining: u32,
     pub(super) sink: Box<dyn EventSink>,
     pub(super) io: Box<dyn HostIo>,
     pub(super) descriptors: Descriptors,
@@ -69,7 +67,7 @@ pub(super) struct State {
     pub(super) instances: Instances,
     pub(super) shared_memory: bool,
     /// What the end of the main thread means to the others.
-    unfinished: Unfinished,
+    pub(super) unfinished: Unfinished,
     /// The run has come to its end, and threads that have not are looked at.
     observed: Option<Observed>,
     /// A trap in any thread ends the run (wasi-threads).
@@ -79,7 +77,7 @@ pub(super) struct State {
     pub(super) traps: Vec<TrapReport>,
     pub(super) ending: Option<Ending>,
     /// The driver may still act.
-    outside: bool,
+    pub(super) outside: bool,
     /// Places so far at which it can.
     pub(super) tick: u64,
     /// The next at which it does, for all that is known.
@@ -94,7 +92,7 @@ pub(super) struct State {
     pub(super) wrong_decision: Option<MachineError>,
     pub(super) control: Arc<Control>,
     /// Words taken out of the ring, not yet delivered.
-    batch: Vec<u32>,
+    pub(super) batch: Vec<u32>,
     /// Words delivered.
     pub(super) delivered: u64,
     pub(super) events: u64,
@@ -110,15 +108,6 @@ struct Observed {
     work: u64,
     /// The operation at hand wants the host.
     asks_host: bool,
-}
-
-/// Where a drain stops.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Filled {
-    /// At this address.
-    UpTo(u32),
-    /// Unknown: a free word is zero.
-    Scan,
 }
 
 /// What the engine does after it asked for an operation.
@@ -272,7 +261,7 @@ impl State {
     }
 
     /// The run has come to its end. The threads that have not may go on for a while.
-    fn finish(&mut self, ending: Ending) {
+    pub(super) fn finish(&mut self, ending: Ending) {
         // Who called exit is still alive, and who returned is not.
         let others = self.alive - u32::from(!self.thread().ended());
         if self.unfinished == Unfinished::End || self.observed.is_some() || others == 0 {
@@ -315,7 +304,7 @@ impl State {
     }
 
     /// The same, from outside: not what the guest, its inputs and the scheduler make of it, so the sink is told.
-    fn stop(&mut self, ending: Ending) {
+    pub(super) fn stop(&mut self, ending: Ending) {
         if self.ending.is_none() {
             self.end(ending);
             let words = self.delivered;
@@ -332,71 +321,6 @@ impl State {
             self.end(Ending::Returned);
         }
         self.ending.is_some()
-    }
-
-    // ---- the ring ------------------------------------------------------------------------------
-
-    /// Hands the current thread its next words of the ring; returns the address of the first.
-    pub(super) fn next_slot(&mut self) -> u32 {
-        let words = self.remaining.clamp(SINGLE, RING_WORDS);
-        let slot = RING_END - 4 * words;
-        self.thread_mut().slot = slot;
-        slot
-    }
-
-    /// Takes the current thread's records, leaves their words zero.
-    pub(super) fn drain(&mut self, ring: &mut [u8], filled: Filled) {
-        let from = self.thread().slot;
-        self.batch.clear();
-        let unread = &mut ring[from as usize..RING_END as usize];
-        let limit = match filled {
-            Filled::UpTo(slot) => {
-                debug_assert!((from..=RING_END).contains(&slot), "a thread's own slot");
-                slot.saturating_sub(from) as usize
-            }
-            Filled::Scan => unread.len(),
-        };
-        let words = unread[..limit].as_chunks::<4>().0;
-        self.batch
-            .extend(words.iter().map(|bytes| u32::from_le_bytes(*bytes)));
-        if let Filled::Scan = filled {
-            let mut used = 0;
-            while self
-                .batch
-                .get(used + HEADER)
-                .is_some_and(|&header| header != 0)
-            {
-                let region = region(&self.batch[used..], &self.sites);
-                used += region.map_or(0, |region| region.words.len());
-            }
-            self.batch.truncate(used);
-        }
-        let used = self.batch.len() as u32;
-        if used == 0 {
-            return;
-        }
-        unread[..4 * used as usize].fill(0);
-        self.thread_mut().slot = from + 4 * used;
-        self.remaining = self.remaining.saturating_sub(used);
-        self.clock.recorded(u64::from(used));
-        self.control.count_words(u64::from(used));
-    }
-
-    /// Hands the drained records to the sink.
-    pub(super) fn deliver(&mut self) {
-        if !self.batch.is_empty() {
-            let records = Records::new(&self.batch, &self.sites);
-            let counts = &mut self.threads[self.current.0 as usize].counts;
-            if !counts.is_empty() {
-                stdio::follow(counts, records, &self.sites);
-            }
-            self.delivered += self.batch.len() as u64;
-            let flow = self.sink.records(self.current, records);
-            self.batch.clear();
-            if flow == Flow::Halt {
-                self.stop(Ending::Halted);
-            }
-        }
     }
 
     // ---- scheduling ----------------------------------------------------------------------------
@@ -685,7 +609,7 @@ impl State {
         }
     }
 
-    fn not_runnable(&mut self, thread: ThreadId) {
+    pub(super) fn not_runnable(&mut self, thread: ThreadId) {
         if let Ok(at) = self.runnable.binary_search(&thread) {
             self.runnable.remove(at);
         }
@@ -834,13 +758,13 @@ impl State {
     }
 
     /// Where the main thread's return does not end the run, that of the last thread does.
-    fn end_with_the_last(&mut self) {
+    pub(super) fn end_with_the_last(&mut self) {
         if self.alive == 0 {
             self.end(Ending::Returned);
         }
     }
 
-    fn ended(&mut self, thread: ThreadId, status: Status) {
+    pub(super) fn ended(&mut self, thread: ThreadId, status: Status) {
         let ended = &mut self.threads[thread.0 as usize];
         ended.end(status);
         let (of_driver, joiners) = (ended.of_driver, std::mem::take(&mut ended.joiners));
@@ -853,84 +777,6 @@ impl State {
         }
         for joiner in joiners {
             self.make_ready(joiner, Op::Joined { child: thread });
-        }
-    }
-
-    // ---- the driver ----------------------------------------------------------------------------
-
-    /// Whether the driver can still act.
-    pub(super) fn outside(&self) -> bool {
-        self.outside
-    }
-
-    /// Learns when the driver acts next.
-    pub(super) fn expect_act(&mut self) {
-        self.pause_at = self.io.next_act().map_or(u64::MAX, |(tick, _)| tick);
-        self.paused |= self.tick >= self.pause_at;
-    }
-
-    /// The main thread begins, and runs nothing: the driver acts as it.
-    pub(super) fn main_is_the_driver(&mut self) {
-        self.emit(EventKind::ThreadStart);
-        self.thread_mut().status = Status::Blocked {
-            on: Block::Driver,
-            deadline: None,
-        };
-        self.not_runnable(ThreadId(0));
-        self.idle = true;
-    }
-
-    /// Lets the main thread do something, whoever has the turn.
-    pub(super) fn as_main<R>(&mut self, act: impl FnOnce(&mut State) -> R) -> R {
-        let current = std::mem::replace(&mut self.current, ThreadId(0));
-        let done = act(self);
-        self.current = current;
-        done
-    }
-
-    /// The driver does nothing any more.
-    pub(super) fn driver_ends(&mut self) {
-        self.outside = false;
-        let is_main = matches!(
-            self.threads[0].status,
-            Status::Blocked {
-                on: Block::Driver,
-                ..
-            }
-        );
-        if is_main {
-            let current = std::mem::replace(&mut self.current, ThreadId(0));
-            self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
-            self.ended(ThreadId(0), Status::Returned);
-            if self.unfinished != Unfinished::Wait {
-                self.finish(Ending::Returned);
-            }
-            self.end_with_the_last();
-            self.current = current;
-        }
-    }
-
-    /// A thread ends where it is. It is alive, and not the main one.
-    pub(super) fn abort(&mut self, thread: ThreadId) {
-        if let Status::Blocked { on, deadline } = self.threads[thread.0 as usize].status {
-            if let Some(deadline) = deadline {
-                self.clock.disarm(deadline, thread);
-            }
-            match on {
-                Block::Futex { addr, .. } => self.futexes.forget(addr, thread),
-                Block::Key { key } => self.keys.forget(key, thread),
-                Block::Input => self.input.forget(thread),
-                Block::Join { thread: child } => {
-                    (self.threads[child.0 as usize].joiners).retain(|&joiner| joiner != thread);
-                }
-                Block::Sleep | Block::Driver | Block::Exited => {}
-            }
-        }
-        self.emit_for(thread, EventKind::ThreadExit(ThreadEnd::Cancelled));
-        self.ended(thread, Status::Aborted);
-        self.end_with_the_last();
-        if thread == self.current {
-            self.reschedule();
         }
     }
 

@@ -3,7 +3,8 @@
 use super::from_engine;
 use crate::machine::hooks::{self as machine, Import};
 use crate::machine::ops::{self, Op};
-use crate::machine::state::{Filled, State, Verdict};
+use crate::machine::ring::Filled;
+use crate::machine::state::{State, Verdict};
 use crate::model::EventKind;
 use crate::program::{Hook, Program, hooks};
 use ::wasmi::{

@@ -1,0 +1,331 @@
+//! What the driver of a machine does between two turns of its threads. See [`Machine`].
+
+use super::io::DriverAct;
+use super::run::Machine;
+use super::state::State;
+use super::thread::{Block, Status, ThreadEntry};
+use super::{Value, embedded};
+use crate::model::{Driven, Ending, EventKind, ThreadEnd, ThreadId, Unfinished};
+
+/// The main thread, which stands for the driver where there is one.
+pub(super) const MAIN: ThreadId = ThreadId(0);
+
+/// Why an act of a driver was refused. Nothing has happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActError {
+    /// The main thread runs code of the guest, so that it is not the driver's to act as.
+    #[error(
+        "the main thread of this machine runs the guest's entry; make it `Driven::AsMainThread`"
+    )]
+    NotDriven,
+    /// The driver said that it does nothing any more.
+    #[error("the driver has ended")]
+    Over,
+    /// There is no such function.
+    #[error("there is no exported function `{0}`")]
+    NoFunction(String),
+    /// A function takes something else.
+    #[error("the export `{export}` takes {takes}, and not {given} numbers")]
+    Arguments {
+        /// Which.
+        export: String,
+        /// Its parameters.
+        takes: String,
+        /// How many arguments there were.
+        given: usize,
+    },
+    /// There are too many threads, or too many instances.
+    #[error("too many threads")]
+    TooManyThreads,
+    /// There is no such thread, or it is the main one.
+    #[error("there is no {0} that the driver could act on")]
+    NoThread(ThreadId),
+    /// The thread has not ended, or was joined.
+    #[error("{0} cannot be joined: it has not ended, or was joined before")]
+    NotJoinable(ThreadId),
+    /// Not in memory.
+    #[error("{len} bytes at 0x{addr:x} are not all in memory")]
+    OutOfBounds {
+        /// First byte.
+        addr: u32,
+        /// How many.
+        len: usize,
+    },
+    /// No thread waits for a deadline, or one can go on without.
+    #[error("no thread waits for time to pass")]
+    NoDeadline,
+}
+
+impl Machine {
+    /// Creates a thread that calls these exported functions one after the other, the last with these numbers as arguments, as bits.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn spawn(
+        &mut self,
+        exports: impl IntoIterator<Item = impl Into<String>>,
+        args: impl IntoIterator<Item = u64>,
+    ) -> Result<ThreadId, ActError> {
+        let exports = exports.into_iter().map(Into::into).collect();
+        let args = args.into_iter().collect();
+        self.act(DriverAct::Spawn { exports, args })?;
+        Ok(ThreadId(self.engine.state().threads.len() as u32 - 1))
+    }
+
+    /// Takes note of the end of a thread that the driver created: all that it did happens before what the driver does from then on.
+    /// Returns what its last function returned; nothing if it trapped or was aborted.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn join(&mut self, thread: ThreadId) -> Result<Vec<Value>, ActError> {
+        self.act(DriverAct::Join { thread })?;
+        let activation = self.threads.get_mut(thread.0 as usize);
+        Ok(activation.map_or_else(Vec::new, |one| std::mem::take(&mut one.results)))
+    }
+
+    /// Lets threads go on that wait for a key in a function of the embedder ([`Reply::Block`](crate::program::embedder::Reply)),
+    /// `count` at most. It orders nothing: who is outside of the guest has done nothing in it.
+    ///
+    /// # Errors
+    /// [`ActError::Over`]
+    pub fn wake(&mut self, key: u64, count: u32) -> Result<(), ActError> {
+        self.act(DriverAct::Wake { key, count })
+    }
+
+    /// Ends a thread where it is, whatever it does. Locks that it holds stay taken.
+    ///
+    /// # Errors
+    /// [`ActError::NoThread`] if it has ended, or is the main one.
+    pub fn abort(&mut self, thread: ThreadId) -> Result<(), ActError> {
+        self.act(DriverAct::Abort { thread })
+    }
+
+    /// Reads the guest's memory, as an access of the main thread.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn read(&mut self, addr: u32, len: u32) -> Result<Vec<u8>, ActError> {
+        self.act(DriverAct::Read { addr, len })?;
+        let start = addr as usize;
+        Ok(self.engine.memory()[start..start + len as usize].to_vec())
+    }
+
+    /// Writes to the guest's memory, as an access of the main thread.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn write(&mut self, addr: u32, bytes: &[u8]) -> Result<(), ActError> {
+        let bytes = bytes.to_vec();
+        self.act(DriverAct::Write { addr, bytes })
+    }
+
+    /// Lets virtual time pass to the next deadline, where no thread can go on before.
+    ///
+    /// # Errors
+    /// [`ActError::NoDeadline`]
+    pub fn elapse(&mut self) -> Result<(), ActError> {
+        self.act(DriverAct::Elapse)
+    }
+
+    /// The driver does nothing any more: the main thread returns, if it stands for the driver, and what still waits for the driver waits
+    /// for ever.
+    ///
+    /// # Errors
+    /// [`ActError::Over`]
+    pub fn end(&mut self) -> Result<(), ActError> {
+        self.act(DriverAct::End)
+    }
+
+    /// The guest's memory, as somebody sees it who takes no part.
+    #[must_use]
+    pub fn memory(&self) -> &[u8] {
+        self.engine.memory()
+    }
+
+    /// Does something for the driver, and says so to whoever records.
+    pub(super) fn act(&mut self, act: DriverAct) -> Result<(), ActError> {
+        self.check(&act)?;
+        let state = self.engine.state_mut();
+        let tick = state.tick;
+        state.io.driven(tick, &act);
+        let (memory, state) = self.engine.memory_and_state();
+        match act {
+            DriverAct::Spawn { exports, args } => {
+                state.as_main(|state| {
+                    let entry = ThreadEntry {
+                        exports,
+                        args,
+                        stack: None,
+                    };
+                    let child = state.spawn(entry).map_err(|_| ActError::TooManyThreads)?;
+                    state.threads[child.0 as usize].of_driver = true;
+                    Ok(())
+                })?;
+            }
+            DriverAct::Join { thread } => state.as_main(|state| {
+                state.threads[thread.0 as usize].detached = true;
+                state.emit(EventKind::ThreadJoin { child: thread });
+            }),
+            DriverAct::Wake { key, count } => embedded::wake(state, key, count, None),
+            DriverAct::Abort { thread } => {
+                state.abort(thread);
+                self.engine.forget(thread);
+                self.recycle(thread);
+            }
+            DriverAct::Read { addr, len } => {
+                state.as_main(|state| embedded::access(state, addr, len, false));
+            }
+            DriverAct::Write { addr, bytes } => {
+                state.as_main(|state| embedded::write(state, memory, addr, &bytes));
+            }
+            DriverAct::Elapse => {
+                state.clock.jump();
+            }
+            DriverAct::End => state.driver_ends(),
+        }
+        Ok(())
+    }
+
+    /// Whether the driver can do this now.
+    fn check(&self, act: &DriverAct) -> Result<(), ActError> {
+        let state = self.engine.state();
+        if state.ending.is_some() || !state.outside() {
+            return Err(ActError::Over);
+        }
+        let as_main = !matches!(
+            act,
+            DriverAct::Wake { .. } | DriverAct::Abort { .. } | DriverAct::Elapse | DriverAct::End
+        );
+        if as_main && self.driven != Driven::AsMainThread {
+            return Err(ActError::NotDriven);
+        }
+        let in_memory = |addr: u32, len: usize| match (addr as usize).checked_add(len) {
+            Some(end) if end <= self.engine.memory().len() => Ok(()),
+            _ => Err(ActError::OutOfBounds { addr, len }),
+        };
+        match act {
+            DriverAct::Spawn { exports, args } => self.check_exports(exports, args.len()),
+            DriverAct::Join { thread } => {
+                let known = state.get(*thread).filter(|known| known.of_driver);
+                let known = known.ok_or(ActError::NoThread(*thread))?;
+                match known.ended() && !known.detached {
+                    true => Ok(()),
+                    false => Err(ActError::NotJoinable(*thread)),
+                }
+            }
+            DriverAct::Abort { thread } => {
+                let alive = state.get(*thread).is_some_and(|known| !known.ended());
+                match alive && *thread != MAIN {
+                    true => Ok(()),
+                    false => Err(ActError::NoThread(*thread)),
+                }
+            }
+            DriverAct::Read { addr, len } => in_memory(*addr, *len as usize),
+            DriverAct::Write { addr, bytes } => in_memory(*addr, bytes.len()),
+            DriverAct::Elapse if !state.idle || state.clock.next().is_none() => {
+                Err(ActError::NoDeadline)
+            }
+            DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
+        }
+    }
+
+    fn check_exports(&self, exports: &[String], given: usize) -> Result<(), ActError> {
+        let Some((last, first)) = exports.split_last() else {
+            return Err(ActError::NoFunction(String::new()));
+        };
+        for (export, given) in (first.iter().map(|name| (name, 0))).chain([(last, given)]) {
+            let Some(params) = self.program.info().params_of_export(export) else {
+                return Err(ActError::NoFunction(export.clone()));
+            };
+            let numbers = (params.iter()).all(|&ty| Value::number(0, ty).is_some());
+            if params.len() != given || !numbers {
+                let names: Vec<String> = params.iter().map(ToString::to_string).collect();
+                return Err(ActError::Arguments {
+                    export: export.clone(),
+                    takes: format!("({})", names.join(", ")),
+                    given,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Whether the driver can still act.
+    pub(super) fn outside(&self) -> bool {
+        self.outside
+    }
+
+    /// Learns when the driver acts next.
+    pub(super) fn expect_act(&mut self) {
+        self.pause_at = self.io.next_act().map_or(u64::MAX, |(tick, _)| tick);
+        self.paused |= self.tick >= self.pause_at;
+    }
+
+    /// The main thread begins, and runs nothing: the driver acts as it.
+    pub(super) fn main_is_the_driver(&mut self) {
+        self.emit(EventKind::ThreadStart);
+        self.thread_mut().status = Status::Blocked {
+            on: Block::Driver,
+            deadline: None,
+        };
+        self.not_runnable(ThreadId(0));
+        self.idle = true;
+    }
+
+    /// Lets the main thread do something, whoever has the turn.
+    pub(super) fn as_main<R>(&mut self, act: impl FnOnce(&mut State) -> R) -> R {
+        let current = std::mem::replace(&mut self.current, ThreadId(0));
+        let done = act(self);
+        self.current = current;
+        done
+    }
+
+    /// The driver does nothing any more.
+    pub(super) fn driver_ends(&mut self) {
+        self.outside = false;
+        let is_main = matches!(
+            self.threads[0].status,
+            Status::Blocked {
+                on: Block::Driver,
+                ..
+            }
+        );
+        if is_main {
+            let current = std::mem::replace(&mut self.current, ThreadId(0));
+            self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
+            self.ended(ThreadId(0), Status::Returned);
+            if self.unfinished != Unfinished::Wait {
+                self.finish(Ending::Returned);
+            }
+            self.end_with_the_last();
+            self.current = current;
+        }
+    }
+
+    /// A thread ends where it is. It is alive, and not the main one.
+    pub(super) fn abort(&mut self, thread: ThreadId) {
+        if let Status::Blocked { on, deadline } = self.threads[thread.0 as usize].status {
+            if let Some(deadline) = deadline {
+                self.clock.disarm(deadline, thread);
+            }
+            match on {
+                Block::Futex { addr, .. } => self.futexes.forget(addr, thread),
+                Block::Key { key } => self.keys.forget(key, thread),
+                Block::Input => self.input.forget(thread),
+                Block::Join { thread: child } => {
+                    (self.threads[child.0 as usize].joiners).retain(|&joiner| joiner != thread);
+                }
+                Block::Sleep | Block::Driver | Block::Exited => {}
+            }
+        }
+        self.emit_for(thread, EventKind::ThreadExit(ThreadEnd::Cancelled));
+        self.ended(thread, Status::Aborted);
+        self.end_with_the_last();
+        if thread == self.current {
+            self.reschedule();
+        }
+    }
+}
