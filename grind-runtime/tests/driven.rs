@@ -8,9 +8,11 @@ mod recording;
 
 use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::{
-    ActError, Machine, MachineConfig, MachineError, NullIo, Pause, Value,
+    ActError, DriverAct, Machine, MachineConfig, MachineError, NullIo, Pause, Value,
 };
-use grind_runtime::model::{Control, Driven, Ending, NullSink, Strategy, ThreadId, Unfinished};
+use grind_runtime::model::{
+    Control, Driven, Ending, Event, EventKind, NullSink, Strategy, ThreadId, Unfinished,
+};
 use grind_runtime::program::embedder::{HostImport, Reply, Wake};
 use grind_runtime::program::{Program, ProgramOptions};
 use grind_runtime::session::{self, DriveError, ReplayOptions, RunOptions};
@@ -385,4 +387,70 @@ fn a_trace_of_a_driven_run_replays_without_its_driver() {
         assert_eq!(again.outcome.stats, live.stats);
         assert_eq!(again.outcome.analysis.diagnoses, live.analysis.diagnoses);
     }
+}
+
+/// The trace of a driven run in which the driver did this, and nothing else happened.
+fn trace_of(program: &Program, driven: Driven, act: Vec<u8>) -> Vec<u8> {
+    let mut header = recording::header(program, &RunOptions::default(), Detail::Light);
+    header.driven = driven;
+    let file = Memory::default();
+    let out: session::TraceOutput = Box::new(file.clone());
+    let mut writer = TraceWriter::create(out, &header, program.sites(), None).unwrap();
+    let start = Event {
+        thread: ThreadId(0),
+        kind: EventKind::ThreadStart,
+    };
+    writer.event(&start, &[]);
+    writer.act(0, act);
+    drop(writer.finish_truncated().unwrap());
+    file.bytes()
+}
+
+#[test]
+fn a_log_of_another_run_is_an_error_that_says_what_could_not_be_done() {
+    let program = program(None);
+    let bytes = |act: &DriverAct| postcard::to_stdvec(act).unwrap();
+    let gone = ThreadId(9);
+    let acts = [
+        (
+            bytes(&DriverAct::Join { thread: gone }),
+            "no T9 that the driver could act on",
+        ),
+        (
+            bytes(&DriverAct::Abort { thread: gone }),
+            "no T9 that the driver could act on",
+        ),
+        (
+            bytes(&DriverAct::Elapse),
+            "no thread waits for time to pass",
+        ),
+        (
+            bytes(&DriverAct::Spawn {
+                exports: vec!["gone".to_owned()],
+                args: Vec::new(),
+            }),
+            "no exported function `gone`",
+        ),
+        (
+            bytes(&DriverAct::Read {
+                addr: 65_530,
+                len: 7,
+            }),
+            "are not all in memory",
+        ),
+        (vec![200, 1, 2], "an act that this grind does not know"),
+    ];
+    for (act, said) in acts {
+        let trace = trace_of(&program, Driven::AsMainThread, act);
+        let open =
+            || TraceReader::open(Box::new(Cursor::new(trace.clone())) as session::TraceInput);
+        let replayed = session::replay(&program, open, ReplayOptions::default(), Box::new(NullIo));
+        let error = replayed.err().unwrap().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    // In a run that nobody drives.
+    let trace = trace_of(&program, Driven::ByNobody, bytes(&DriverAct::End));
+    let open = || TraceReader::open(Box::new(Cursor::new(trace.clone())) as session::TraceInput);
+    let replayed = session::replay(&program, open, ReplayOptions::default(), Box::new(NullIo));
+    assert!(replayed.is_err());
 }
