@@ -519,8 +519,10 @@ impl EventSink for LiveAnalysis {
                 hidden: followed.hidden,
                 position,
             };
-            for detector in &mut self.detectors {
-                detector.event(&at);
+            if !event.kind.is_atomic_access() {
+                for detector in &mut self.detectors {
+                    detector.event(&at);
+                }
             }
             self.notifications
                 .follow(&self.contexts, event, followed.hidden);

@@ -217,6 +217,12 @@ impl EventKind {
         })
     }
 
+    /// Whether it is an atomic access and nothing else: most events of most programs.
+    #[inline]
+    pub(crate) fn is_atomic_access(&self) -> bool {
+        matches!(self, EventKind::Atomic { .. })
+    }
+
     /// What it acquires.
     #[inline]
     pub(crate) fn acquires(&self) -> Option<Acquire> {

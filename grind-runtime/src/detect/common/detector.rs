@@ -42,7 +42,7 @@ pub(in crate::detect) struct Told {
 
 /// Finds one kind of thing in the first pass over a stream.
 pub(in crate::detect) trait Detector: std::fmt::Debug + Send {
-    /// One event.
+    /// One event; atomic accesses are left out, for they are many and mean nothing but order, which is not theirs.
     fn event(&mut self, at: &At<'_>);
 
     /// The run ended in this deadlock, which may explain what was found.
