@@ -47,6 +47,8 @@ const GUEST: &str = r#"(module
     (import "env" "wait" (func $wait (param i32) (result i32)))
     (import "env" "wake" (func $wake (param i32 i32)))
     (import "env" "interrupt" (func $interrupt))
+    (import "threadlink" "start_lock" (func $start_lock (param i32)))
+    (import "threadlink" "finish_lock" (func $finish_lock (param i32)))
     (memory 1 1 shared)
     (func (export "_start"))
     (func (export "write") (param i32) (i32.store (i32.const 64) (local.get 0)))
@@ -63,6 +65,13 @@ const GUEST: &str = r#"(module
         (i32.store (i32.const 64) (i32.const 3))
         (call $interrupt)
         (br $for_ever)))
+    (func (export "lock_and_sleep") (param $lock i32)
+        (call $start_lock (local.get $lock))
+        (call $finish_lock (local.get $lock))
+        (drop (memory.atomic.wait32 (i32.const 128) (i32.const 0) (i64.const -1))))
+    (func (export "ask_for") (param $lock i32)
+        (call $start_lock (local.get $lock))
+        (drop (memory.atomic.wait32 (local.get $lock) (i32.const 0) (i64.const -1))))
     (func (export "sleep")
         (drop (memory.atomic.wait32 (i32.const 128) (i32.const 0) (i64.const -1)))))"#;
 
@@ -372,7 +381,7 @@ fn a_trace_of_a_driven_run_replays_without_its_driver() {
         let out: session::TraceOutput = Box::new(file.clone());
         let writer = TraceWriter::create(out, &header, program.sites(), None).unwrap();
         let (live, writer) =
-            session::drive_and_record(&program, options, NullIo, (driven, writer), busy).unwrap();
+            session::drive_and_record(&program, options, NullIo, driven, writer, busy).unwrap();
         assert!(!live.analysis.diagnoses.is_empty(), "the writes race");
         assert_eq!(
             live.analysis.stats.unresolved, 0,
@@ -453,4 +462,64 @@ fn a_log_of_another_run_is_an_error_that_says_what_could_not_be_done() {
     let open = || TraceReader::open(Box::new(Cursor::new(trace.clone())) as session::TraceInput);
     let replayed = session::replay(&program, open, ReplayOptions::default(), Box::new(NullIo));
     assert!(replayed.is_err());
+}
+
+#[test]
+fn what_waits_for_a_lock_of_an_aborted_thread_is_told_at_the_end_of_the_run() {
+    for (taken, stuck) in [(256, true), (512, false)] {
+        let driven = Driven::AsMainThread;
+        let outcome = session::drive(
+            &program(None),
+            RunOptions::default(),
+            NullIo,
+            driven,
+            |machine| {
+                let holder = machine.spawn(["lock_and_sleep"], [taken])?;
+                run_on(machine)?;
+                machine.abort(holder)?;
+                machine.spawn(["ask_for"], [256])?;
+                run_on(machine)?;
+                Ok::<_, DriveError>(())
+            },
+        );
+        let diagnoses = outcome.unwrap().analysis.diagnoses;
+        let deadlocks = diagnoses
+            .iter()
+            .filter(|one| matches!(one.diagnosis, Diagnosis::Deadlock { .. }));
+        assert_eq!(deadlocks.count() == 1, stuck, "{diagnoses:?}");
+        assert_eq!(diagnoses.is_empty(), !stuck, "{diagnoses:?}");
+    }
+}
+
+#[test]
+fn a_thread_for_which_there_is_no_room_is_refused_again_when_the_run_is_repeated() {
+    let program = program(None);
+    let mut options = RunOptions::seeded(4);
+    options.spec.limits.threads = 2;
+    let driven = Driven::AsMainThread;
+    let mut header = recording::header(&program, &options, Detail::Full);
+    header.driven = driven;
+    let file = Memory::default();
+    let out: session::TraceOutput = Box::new(file.clone());
+    let writer = TraceWriter::create(out, &header, program.sites(), None).unwrap();
+    let drive = |machine: &mut Machine| {
+        machine.spawn(["write"], [1])?;
+        let refused = machine.spawn(["write"], [2]);
+        assert_eq!(refused, Err(ActError::TooManyThreads));
+        run_on(machine)?;
+        // It races with the write of who was not joined.
+        machine.read(64, 4)?;
+        Ok::<_, DriveError>(())
+    };
+    let (live, writer) =
+        session::drive_and_record(&program, options, NullIo, driven, writer, drive).unwrap();
+    assert_eq!(live.analysis.diagnoses.len(), 1);
+    assert_eq!(live.analysis.stats.unresolved, 0);
+    assert_eq!(live.limits_reached.len(), 1);
+    writer.finish(&live.footer(0, 0)).unwrap();
+    let open = || TraceReader::open(Box::new(Cursor::new(file.bytes())) as session::TraceInput);
+    let again =
+        session::replay(&program, open, ReplayOptions::default(), Box::new(NullIo)).unwrap();
+    assert_eq!(again.outcome.limits_reached, live.limits_reached);
+    assert_eq!(again.outcome.analysis.diagnoses, live.analysis.diagnoses);
 }

@@ -5,12 +5,14 @@ use super::run::Machine;
 use super::state::State;
 use super::thread::{Block, Status, ThreadEntry};
 use super::{Value, embedded};
-use crate::model::{Driven, Ending, EventKind, ThreadEnd, ThreadId, Unfinished};
+use crate::model::{Driven, EventKind, ThreadEnd, ThreadId};
+use crate::program::embedder::ValType;
+use crate::program::{Program, WasmType};
 
 /// The main thread, which stands for the driver where there is one.
 pub(super) const MAIN: ThreadId = ThreadId(0);
 
-/// Why an act of a driver was refused. Nothing has happened.
+/// Why an act of a driver was refused. Nothing has happened, but that the run's limits tell of [`ActError::TooManyThreads`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActError {
@@ -80,8 +82,7 @@ impl Machine {
     /// [`ActError`]
     pub fn join(&mut self, thread: ThreadId) -> Result<Vec<Value>, ActError> {
         self.act(DriverAct::Join { thread })?;
-        let activation = self.threads.get_mut(thread.0 as usize);
-        Ok(activation.map_or_else(Vec::new, |one| std::mem::take(&mut one.results)))
+        Ok(self.take_results(thread))
     }
 
     /// Lets threads go on that wait for a key in a function of the embedder ([`Reply::Block`](crate::program::embedder::Reply)),
@@ -205,7 +206,10 @@ impl Machine {
             _ => Err(ActError::OutOfBounds { addr, len }),
         };
         match act {
-            DriverAct::Spawn { exports, args } => self.check_exports(exports, args.len()),
+            DriverAct::Spawn { exports, args } => {
+                let is_number = |ty| ValType::of(ty).is_some();
+                exports_take(&state.program, exports, args.len(), is_number)
+            }
             DriverAct::Join { thread } => {
                 let known = state.get(*thread).filter(|known| known.of_driver);
                 let known = known.ok_or(ActError::NoThread(*thread))?;
@@ -229,27 +233,32 @@ impl Machine {
             DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
         }
     }
+}
 
-    fn check_exports(&self, exports: &[String], given: usize) -> Result<(), ActError> {
-        let Some((last, first)) = exports.split_last() else {
-            return Err(ActError::NoFunction(String::new()));
+/// Whether a thread can call these exported functions one after the other, the last with so many arguments, of types that fit.
+pub(super) fn exports_take(
+    program: &Program,
+    exports: &[String],
+    given: usize,
+    fits: impl Fn(WasmType) -> bool,
+) -> Result<(), ActError> {
+    let Some((last, first)) = exports.split_last() else {
+        return Err(ActError::NoFunction(String::new()));
+    };
+    for (export, given) in (first.iter().map(|name| (name, 0))).chain([(last, given)]) {
+        let Some(params) = program.info().params_of_export(export) else {
+            return Err(ActError::NoFunction(export.clone()));
         };
-        for (export, given) in (first.iter().map(|name| (name, 0))).chain([(last, given)]) {
-            let Some(params) = self.program.info().params_of_export(export) else {
-                return Err(ActError::NoFunction(export.clone()));
-            };
-            let numbers = (params.iter()).all(|&ty| Value::number(0, ty).is_some());
-            if params.len() != given || !numbers {
-                let names: Vec<String> = params.iter().map(ToString::to_string).collect();
-                return Err(ActError::Arguments {
-                    export: export.clone(),
-                    takes: format!("({})", names.join(", ")),
-                    given,
-                });
-            }
+        if params.len() != given || !params.iter().copied().all(&fits) {
+            let names: Vec<String> = params.iter().map(ToString::to_string).collect();
+            return Err(ActError::Arguments {
+                export: export.clone(),
+                takes: format!("({})", names.join(", ")),
+                given,
+            });
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl State {
@@ -271,13 +280,13 @@ impl State {
             on: Block::Driver,
             deadline: None,
         };
-        self.not_runnable(ThreadId(0));
+        self.not_runnable(MAIN);
         self.idle = true;
     }
 
     /// Lets the main thread do something, whoever has the turn.
     pub(super) fn as_main<R>(&mut self, act: impl FnOnce(&mut State) -> R) -> R {
-        let current = std::mem::replace(&mut self.current, ThreadId(0));
+        let current = std::mem::replace(&mut self.current, MAIN);
         let done = act(self);
         self.current = current;
         done
@@ -294,14 +303,7 @@ impl State {
             }
         );
         if is_main {
-            let current = std::mem::replace(&mut self.current, ThreadId(0));
-            self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
-            self.ended(ThreadId(0), Status::Returned);
-            if self.unfinished != Unfinished::Wait {
-                self.finish(Ending::Returned);
-            }
-            self.end_with_the_last();
-            self.current = current;
+            self.as_main(State::ends_by_return);
         }
     }
 
@@ -321,7 +323,7 @@ impl State {
                 Block::Sleep | Block::Driver | Block::Exited => {}
             }
         }
-        self.emit_for(thread, EventKind::ThreadExit(ThreadEnd::Cancelled));
+        self.emit_for(thread, EventKind::ThreadExit(ThreadEnd::Aborted));
         self.ended(thread, Status::Aborted);
         self.end_with_the_last();
         if thread == self.current {

@@ -11,7 +11,6 @@ use crate::program::{Program, hooks};
 #[derive(Debug)]
 pub struct Session {
     machine: Machine,
-    program: Program,
     instance: Instance,
 }
 
@@ -28,11 +27,7 @@ impl Session {
         config.spec.entry.unfinished = Unfinished::End;
         let mut machine = Machine::bare(program, config, Vec::new())?;
         let instance = machine.instantiate()?;
-        let mut session = Session {
-            machine,
-            program: program.clone(),
-            instance,
-        };
+        let mut session = Session { machine, instance };
         if program.info().start.is_some()
             && let Err(trap) = session.call(hooks::START, Vec::new())?
         {
@@ -51,8 +46,9 @@ impl Session {
         export: &str,
         args: &[Value],
     ) -> Result<Result<Vec<Value>, Trap>, MachineError> {
-        let error = |problem: String| Err(entry::error(&self.program, problem));
-        let Some(params) = self.program.info().params_of_export(export) else {
+        let program = &self.machine.engine.state().program;
+        let error = |problem: String| Err(entry::error(program, problem));
+        let Some(params) = program.info().params_of_export(export) else {
             return error(format!("there is no exported function `{export}`"));
         };
         let fits = params.len() == args.len()

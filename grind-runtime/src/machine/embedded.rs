@@ -1,15 +1,17 @@
 //! What functions of the embedder, its [`Driver`], and the driver of a machine do to a guest.
 
 use super::Trap;
+use super::acts::{self, ActError};
 use super::ops::{Op, Reply};
 use super::state::State;
 use super::thread::{Block, ThreadEntry, Woken};
 use crate::model::{EventKind, RangeOrigin, ThreadId};
+use crate::program::WasmType;
 use crate::program::embedder::{Call, Driver, Touch, Wake};
 
 /// Does what a function of the embedder does, or did when the run was recorded.
 pub(super) fn call(state: &mut State, memory: &mut [u8], import: u32, args: Vec<u64>) -> Reply {
-    let function = state.embedder[import as usize].clone();
+    let function = state.program.embedder()[import as usize].clone();
     if state.host().is_none() {
         return Reply::Block(Block::Exited, None);
     }
@@ -116,17 +118,18 @@ pub(super) fn wake(state: &mut State, key: u64, count: u32, by: Option<ThreadId>
 
 /// A function of the embedder created a thread that calls these exports.
 fn spawn_exports(state: &mut State, exports: Vec<String>, args: Vec<u32>) -> Result<(), String> {
-    let Some((last, first)) = exports.split_last() else {
-        return Err("a thread without a function".to_owned());
-    };
-    let wanted = (first.iter().map(|name| (name, 0))).chain([(last, args.len())]);
-    for (name, given) in wanted {
-        match state.entries.get(name) {
-            Some(&params) if params == Some(given) => {}
-            Some(_) => return Err(format!("the export `{name}` does not take {given} `i32`")),
-            None => return Err(format!("there is no exported function `{name}`")),
-        }
-    }
+    let fits = |ty| ty == WasmType::I32;
+    acts::exports_take(&state.program, &exports, args.len(), fits).map_err(
+        |error| match error {
+            ActError::NoFunction(name) if name.is_empty() && exports.is_empty() => {
+                "a thread without a function".to_owned()
+            }
+            ActError::Arguments { export, given, .. } => {
+                format!("the export `{export}` does not take {given} `i32`")
+            }
+            error => error.to_string(),
+        },
+    )?;
     let entry = ThreadEntry {
         exports,
         args: args.into_iter().map(u64::from).collect(),

@@ -8,7 +8,7 @@
 //! [`HostIo::driven`](super::HostIo::driven) with the tick, and a repeated run is given it at the same one
 //! ([`HostIo::next_act`](super::HostIo::next_act)). So a run that was driven is a function of its log, as any other.
 
-use super::acts::MAIN;
+use super::acts::{ActError, MAIN};
 use super::engine::{self, Engine, Enter, Exit, Instance};
 use super::instances::too_large;
 use super::ops::Op;
@@ -55,7 +55,7 @@ pub(super) struct Activation {
     /// Calls to make when the present one has returned.
     pub(super) queue: VecDeque<Invocation>,
     /// What the last call returned, where somebody may ask.
-    pub(super) results: Vec<Value>,
+    results: Vec<Value>,
 }
 
 /// A run of a program; see the module.
@@ -86,9 +86,8 @@ pub(super) struct Activation {
 /// # }
 /// ```
 pub struct Machine {
-    pub(super) program: Program,
     pub(super) engine: Box<dyn Engine>,
-    pub(super) threads: Vec<Activation>,
+    threads: Vec<Activation>,
     /// Instances of finished threads.
     spare: Vec<Instance>,
     instances: u32,
@@ -155,7 +154,6 @@ impl Machine {
         let mut engine = (engine.start)(program, state, pages)?;
         write_data(program, engine.memory_and_state().0)?;
         Ok(Machine {
-            program: program.clone(),
             engine,
             threads: Vec::new(),
             spare: Vec::new(),
@@ -237,8 +235,11 @@ impl Machine {
             if tick > self.engine.state().tick {
                 break;
             }
-            self.act(act)
-                .map_err(|why| MachineError::Act { tick, why })?;
+            match self.act(act) {
+                // What found no room then finds none now, and is told of as it was.
+                Ok(()) | Err(ActError::TooManyThreads) => {}
+                Err(why) => return Err(MachineError::Act { tick, why }),
+            }
         }
         self.engine.state_mut().expect_act();
         Ok(interrupted && !repeated)
@@ -251,8 +252,7 @@ impl Machine {
         state.end(Ending::Halted);
         state.cancel_all();
         let memory = self.engine.memory().len() as u64;
-        let main = self.threads.first().and_then(|main| main.results.first());
-        let code = main.copied();
+        let code = self.take_results(MAIN).first().copied();
         let state = self.engine.into_state();
         let ending = match (state.ending, code) {
             (Some(Ending::Returned), Some(Value::I32(code))) => Ending::Exited(code),
@@ -382,7 +382,7 @@ impl Machine {
             for name in first {
                 add(&*self.engine, name, Vec::new());
             }
-            let params = self.program.info().params_of_export(last);
+            let params = self.engine.state().program.info().params_of_export(last);
             let args = (params.unwrap_or_default().iter().enumerate()).map(|(index, &ty)| {
                 let bits = entry.args.get(index).copied().unwrap_or(0);
                 Value::number(bits, ty).unwrap_or(Value::NullFunc)
@@ -441,7 +441,7 @@ impl Machine {
 
     /// What the program's driver wants the main thread to call, if there is one.
     fn next_driven(&mut self) -> Result<Option<Invocation>, Trap> {
-        let Some(driver) = self.program.driver().cloned() else {
+        let Some(driver) = self.engine.state().program.driver().cloned() else {
             return Ok(None);
         };
         let results = self.take_results(MAIN);
@@ -454,7 +454,7 @@ impl Machine {
             return Ok(None);
         };
         let (export, given) = (call.export(), call.args());
-        let Some(params) = self.program.info().params_of_export(export) else {
+        let Some(params) = self.engine.state().program.info().params_of_export(export) else {
             return Err(Trap::Embedder(format!(
                 "there is no exported function `{export}`"
             )));
@@ -544,7 +544,7 @@ impl Machine {
         let activation = self.activation(thread);
         activation.queue = VecDeque::new();
         let instance = activation.instance.take();
-        if self.program.instances_recyclable()
+        if self.engine.state().program.instances_recyclable()
             && let Some(instance) = instance
         {
             self.spare.push(instance);

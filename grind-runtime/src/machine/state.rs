@@ -22,11 +22,10 @@ use crate::model::{
     RangeOrigin, Record, Records, SINGLE, Slice, ThreadEnd, ThreadId, Unfinished, WORK_AFTERWARDS,
     WaitOutcome,
 };
-use crate::program::embedder::HostImport;
+use crate::program::Program;
 use crate::program::imports::ThreadAbi;
-use crate::program::{Program, WasmType};
 use crate::schedule::{Point, PointKind, Scheduler};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use threadlink::abi::Errno;
 
@@ -35,16 +34,13 @@ const PIECE: u32 = 16 << 20;
 
 /// Everything of a run but the engine.
 pub(super) struct State {
+    pub(super) program: Program,
     pub(super) sites: Arc<SiteTable>,
     pub(super) threads: Vec<Thread>,
     pub(super) intercepts: Intercepts,
     pub(super) lock_words: LockWords,
     pub(super) scopes: Scopes,
     pub(super) waits: Waits,
-    /// Functions of the embedder.
-    pub(super) embedder: Vec<HostImport>,
-    /// Exported functions that these may make threads of, and how many `i32` each takes if it takes nothing else.
-    pub(super) entries: BTreeMap<String, Option<usize>>,
     pub(super) current: ThreadId,
     /// Ascending.
     runnable: Vec<ThreadId>,
@@ -67,7 +63,7 @@ pub(super) struct State {
     pub(super) instances: Instances,
     pub(super) shared_memory: bool,
     /// What the end of the main thread means to the others.
-    pub(super) unfinished: Unfinished,
+    unfinished: Unfinished,
     /// The run has come to its end, and threads that have not are looked at.
     observed: Option<Observed>,
     /// A trap in any thread ends the run (wasi-threads).
@@ -132,25 +128,11 @@ pub(super) enum Verdict {
     Stop,
 }
 
-/// See [`State::entries`].
-fn entries(program: &Program) -> BTreeMap<String, Option<usize>> {
-    let info = program.info();
-    let params = |name| {
-        let params = info.params_of_export(name)?;
-        let i32s = params.iter().all(|ty| *ty == WasmType::I32);
-        i32s.then_some(params.len())
-    };
-    // Nobody else asks.
-    let wanted = !program.embedder().is_empty() || program.driver().is_some();
-    (info.exported_functions().filter(|_| wanted))
-        .map(|name| (name.to_owned(), params(name)))
-        .collect()
-}
-
 impl State {
     pub(super) fn new(program: &Program, config: MachineConfig, entry: Vec<String>) -> State {
         let spec = config.spec;
         State {
+            program: program.clone(),
             sites: Arc::clone(program.sites()),
             threads: vec![Thread::new(ThreadEntry {
                 exports: entry,
@@ -161,8 +143,6 @@ impl State {
             lock_words: LockWords::new(Arc::clone(program.lock_sites())),
             scopes: Scopes::default(),
             waits: Waits::default(),
-            embedder: program.embedder().to_vec(),
-            entries: entries(program),
             current: ThreadId(0),
             runnable: vec![ThreadId(0)],
             alive: 1,
@@ -261,7 +241,7 @@ impl State {
     }
 
     /// The run has come to its end. The threads that have not may go on for a while.
-    pub(super) fn finish(&mut self, ending: Ending) {
+    fn finish(&mut self, ending: Ending) {
         // Who called exit is still alive, and who returned is not.
         let others = self.alive - u32::from(!self.thread().ended());
         if self.unfinished == Unfinished::End || self.observed.is_some() || others == 0 {
@@ -447,7 +427,7 @@ impl State {
                 threads: &self.threads,
                 current: current.zip(op),
                 sites: &self.sites,
-                embedder: &self.embedder,
+                embedder: self.program.embedder(),
             },
         });
         let runnable = self.runnable.binary_search(&slice.thread).is_ok();
@@ -689,13 +669,18 @@ impl State {
 
     /// The current thread's entry returned.
     pub(super) fn returned(&mut self) {
+        self.ends_by_return();
+        self.reschedule();
+    }
+
+    /// The same, and nobody is chosen to go on.
+    pub(super) fn ends_by_return(&mut self) {
         self.emit(EventKind::ThreadExit(ThreadEnd::Returned));
         self.ended(self.current, Status::Returned);
         if self.current == ThreadId(0) && self.unfinished != Unfinished::Wait {
             self.finish(Ending::Returned);
         }
         self.end_with_the_last();
-        self.reschedule();
     }
 
     /// The current thread trapped.

@@ -100,6 +100,7 @@ impl Display for EventKind {
             | EventKind::ProcessEnd => Ok(()),
             EventKind::ThreadExit(ThreadEnd::Returned) => f.write_str(" returned"),
             EventKind::ThreadExit(ThreadEnd::Cancelled) => f.write_str(" cancelled"),
+            EventKind::ThreadExit(ThreadEnd::Aborted) => f.write_str(" aborted"),
             EventKind::ThreadExit(ThreadEnd::Trapped { reason, .. }) => {
                 write!(f, " trapped: {reason}")
             }

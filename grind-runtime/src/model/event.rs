@@ -121,6 +121,8 @@ pub enum ThreadEnd {
     },
     /// The run ended while it was alive.
     Cancelled,
+    /// The driver of the machine ended it. Locks that it had stay taken.
+    Aborted,
 }
 
 /// What a blocked thread waits for.

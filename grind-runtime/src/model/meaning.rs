@@ -372,13 +372,21 @@ impl EventKind {
         }
     }
 
-    /// The word in memory that it is about, if that is all that it is about: an atomic access, a wait or a notification.
-    pub(crate) fn word(&self) -> Option<(u32, u8)> {
+    /// The address of the word in memory that it is about, if that is all that it is about: an atomic access, a wait or a notification.
+    pub(crate) fn word(&self) -> Option<u32> {
         match *self {
-            EventKind::Atomic { addr, width, .. }
-            | EventKind::WaitBegin { addr, width, .. }
-            | EventKind::WaitEnd { addr, width, .. } => Some((addr, width)),
-            EventKind::Notify { addr, .. } => Some((addr, OBJECT_BYTES as u8)),
+            EventKind::Atomic { addr, .. }
+            | EventKind::WaitBegin { addr, .. }
+            | EventKind::WaitEnd { addr, .. }
+            | EventKind::Notify { addr, .. } => Some(addr),
+            _ => None,
+        }
+    }
+
+    /// The bytes that a wait which ends had compared.
+    pub(crate) fn waited_at(&self) -> Option<(u32, u8)> {
+        match *self {
+            EventKind::WaitEnd { addr, width, .. } => Some((addr, width)),
             _ => None,
         }
     }

@@ -183,7 +183,8 @@ pub fn drive_and_record<Io: HostIo, E: From<MachineError>>(
     program: &Program,
     options: RunOptions,
     io: Io,
-    (driven, trace): (Driven, TraceWriter<TraceOutput>),
+    driven: Driven,
+    trace: TraceWriter<TraceOutput>,
     drive: impl FnOnce(&mut Machine) -> Result<(), E>,
 ) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), E> {
     let tape = Tape::new(trace);

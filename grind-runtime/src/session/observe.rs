@@ -3,7 +3,6 @@
 //!
 //! **Limits**: the first 100,000 observations are kept, the others counted.
 
-use crate::model::meaning::WaitStep;
 use crate::model::sites::{SiteId, SiteKind, SiteTable};
 use crate::model::{Event, EventKind, EventSink, Flow, Records, ThreadId};
 use std::ops::Range;
@@ -117,10 +116,7 @@ impl Observer {
         match *kind {
             EventKind::Alloc { addr, size } => Some((addr, size)),
             // The end of a wait accesses nothing, but belongs to its beginning.
-            _ if matches!(kind.waits(), Some(WaitStep::End { .. })) => {
-                kind.word().map(|(addr, width)| (addr, width.into()))
-            }
-            _ => None,
+            _ => (kind.waited_at()).map(|(addr, width)| (addr, width.into())),
         }
     }
 }

@@ -44,6 +44,10 @@ impl Detector for ThreadLeaks {
                 self.joinable.remove(&child);
                 self.ended.remove(&child);
             }
+            // Whoever ended it has to do with it, and not the guest.
+            EventKind::ThreadExit(ThreadEnd::Aborted) => {
+                self.joinable.remove(&event.thread);
+            }
             EventKind::ThreadExit(_) if event.thread == ThreadId(0) => self.main_ended = true,
             EventKind::ProcessEnd => self.main_ended = true,
             // What ends a thread after that is the end of the process.

@@ -81,7 +81,7 @@ pub(super) enum Enter<'a> {
 pub(super) enum Exit {
     /// The call returned.
     Returned(Vec<Value>),
-    /// A hook or import left the guest. After [`Verdict::Suspend`], [`Verdict::Call`] and [`Verdict::Stop`] it can be gone on with.
+    /// A hook or import left the guest. Unless the thread is over, it can be gone on with.
     Left(Verdict),
     /// The fuel ended; it can be gone on with. Records up to here were handed over.
     OutOfFuel,

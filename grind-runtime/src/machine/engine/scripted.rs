@@ -11,7 +11,6 @@ use crate::program::{AtomicOp, Program};
 
 /// A program set up in it.
 struct Scripted {
-    program: Program,
     state: State,
     memory: Vec<u8>,
     instances: u32,
@@ -21,12 +20,11 @@ struct Scripted {
 
 /// See [`Row::start`](super::Row::start).
 pub(super) fn start(
-    program: &Program,
+    _: &Program,
     state: State,
     pages: u32,
 ) -> Result<Box<dyn Engine>, MachineError> {
     Ok(Box::new(Scripted {
-        program: program.clone(),
         state,
         memory: vec![0; pages as usize * 65_536],
         instances: 0,
@@ -111,7 +109,11 @@ impl Engine for Scripted {
     }
 
     fn exports_function(&self, _: Instance, export: &str) -> bool {
-        self.program.info().exported_function(export).is_some()
+        self.state
+            .program
+            .info()
+            .exported_function(export)
+            .is_some()
     }
 
     fn global(&self, _: Instance, _: &str) -> Option<Value> {

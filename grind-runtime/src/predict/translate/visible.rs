@@ -516,7 +516,7 @@ impl Tracker {
 
     /// Whether the event is of the inside of a lock.
     fn only_moves_a_lock(&self, event: &Event) -> bool {
-        let Some((addr, _)) = event.kind.word() else {
+        let Some(addr) = event.kind.word() else {
             return false;
         };
         matches!(&self.locks, Known::Learned(locks) if locks.word(addr).is_some())

@@ -47,7 +47,6 @@ enum Suspended {
 
 /// A program set up in wasmi.
 struct Wasmi {
-    program: Program,
     module: Arc<Module>,
     linker: Linker<State>,
     store: Store<State>,
@@ -76,7 +75,6 @@ pub(super) fn start(
     };
     let linker = link::link(program, &module, &mut store, shared).map_err(engine_error)?;
     Ok(Box::new(Wasmi {
-        program: program.clone(),
         module,
         linker,
         store,
@@ -190,7 +188,8 @@ impl Wasmi {
     /// A function was called with another type than it has: which, where a library calls back.
     fn bad_signature(&self) -> Trap {
         let element = intercepts::called_back(self.store.data());
-        let callee = element.and_then(|element| self.program.info().describe_element(element));
+        let callee =
+            element.and_then(|element| self.state().program.info().describe_element(element));
         match callee {
             Some(callee) => Trap::CalleeType { callee },
             None => Trap::Engine(TrapCode::BadSignature.trap_message().to_owned()),
@@ -235,7 +234,7 @@ impl Engine for Wasmi {
             .linker
             .instantiate_and_start(&mut self.store, &self.module)
             .map_err(instantiation_error)?;
-        let info = self.program.info();
+        let info = self.state().program.info();
         let exported = |index: u32| {
             instance.get_global(&self.store, &format!("{}{index}", hooks::GLOBAL_PREFIX))
         };
