@@ -7,10 +7,10 @@
 use grind_runtime::machine::{self, FUEL, MachineConfig, NullIo};
 use grind_runtime::model::sites::SiteKind;
 use grind_runtime::model::{
-    AtomicKind, Ending, Event, EventKind, EventSink, Flow, Limits, Records, Strategy, ThreadId,
+    AtomicKind, Ending, Event, EventKind, EventSink, Flow, Limits, Records, ThreadId,
 };
 use grind_runtime::program::Program;
-use grind_runtime::schedule::Scheduler;
+use grind_runtime::schedule::{RoundRobin, STRATEGIES, Scheduler};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -261,18 +261,18 @@ pub(crate) fn compare(bytes: &[u8]) {
     let text = generate(bytes);
     let wasm = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let program = Arc::new(Program::new(&wasm).expect("a generated program is accepted"));
-    let plenty = run(&program, Strategy::RoundRobin.scheduler(0), FUEL);
+    let plenty = run(&program, Box::new(RoundRobin::new(0)), FUEL);
     let seed = bytes
         .iter()
         .fold(0_u64, |seed, &byte| seed.rotate_left(7) ^ u64::from(byte));
     for fuel in [1, 2 + seed % 30, 200] {
-        for strategy in [Strategy::Random, Strategy::RoundRobin] {
+        for strategy in STRATEGIES {
             let little = run(&program, strategy.scheduler(seed), fuel);
             for (thread, steps) in &plenty {
                 assert!(
                     little.get(thread) == Some(steps),
                     "{thread} with {} and fuel for {fuel}, seed {seed}:\n{:?}\nwith plenty:\n{steps:?}\n{text}",
-                    strategy.name(),
+                    strategy.name,
                     little.get(thread),
                 );
             }

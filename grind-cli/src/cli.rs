@@ -44,7 +44,7 @@ static EXIT_CODES: LazyLock<String> = LazyLock::new(|| {
 pub(crate) enum Command {
     /// Run a module under the detectors
     #[command(after_help = run::EXAMPLES)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Run a trace again, and compare
     #[command(after_help = replay::EXAMPLES)]
     Replay(ReplayArgs),

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::detect::{Group, Severity};
-use grind_runtime::report::{FindingKind, Kind, json};
+use grind_runtime::model::{Schedule, ScheduleName};
+use grind_runtime::report::{Finding, FindingKind, Kind, json};
 use snapbox::cmd::{Command, OutputAssert};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -319,10 +320,7 @@ fn what_is_no_stored_report_is_one_clear_error() {
     // Nothing found is something to say, here.
     let clean = work.result("c.json", "wasm/norace_counter.wasm", &[]);
     let said = stdout(&grind(&["report", &clean]).assert().code(0));
-    assert_eq!(
-        said,
-        "grind: no findings · seed 0 · random scheduler · guest exit code 0\n"
-    );
+    assert_eq!(said, "grind: no findings · seed 0 · guest exit code 0\n");
 }
 
 #[test]
@@ -408,7 +406,7 @@ fn traps_are_findings_with_an_exit_code_of_their_own() {
     let seeds = ["run", "--seeds", "0..4", &guest];
     let said = stderr(&grind(&seeds).assert().code(134));
     assert_eq!(
-        said.matches("by 4 seeds, first by seed 0").count(),
+        said.matches("by 4 schedules, first by seed 0").count(),
         2,
         "{said}"
     );
@@ -597,21 +595,23 @@ fn many_seeds_are_merged_and_do_not_depend_on_the_cores() {
     let one = of("1");
     assert_eq!(one, of("4"));
     let report = json::from_str(&one).unwrap();
-    let seeds = report.seeds.unwrap();
-    assert_eq!((seeds.first, seeds.last, seeds.run), (3, 10, 8));
-    assert_eq!(report.seed, None);
-    let first = report
-        .findings
-        .iter()
-        .filter_map(|f| f.seeds)
-        .map(|s| s.first)
-        .min()
+    let schedules = report.schedules.unwrap();
+    let ends = (schedules.first, schedules.last, schedules.run);
+    assert_eq!(ends, (named(3), named(10), 8));
+    assert_eq!(report.schedule, None);
+    let shows = |finding: &Finding, seed| {
+        let shown = finding.schedules.as_ref();
+        shown.is_some_and(|shown| shown.first == named(seed))
+    };
+    let first = (3..11)
+        .find(|&seed| report.findings.iter().any(|f| shows(f, seed)))
         .unwrap();
     let command = format!("grind run --seed {first} wasm/race_publish.wasm");
     assert_eq!(report.reproduce, Some(command));
     for finding in &report.findings {
-        let seeds = finding.seeds.unwrap();
-        assert!((1..=8).contains(&seeds.shown) && (3..11).contains(&seeds.first));
+        assert!((3..11).any(|seed| shows(finding, seed)));
+        let shown = finding.schedules.as_ref().unwrap().shown;
+        assert!((1..=8).contains(&shown));
     }
     // What a seed shows alone, it has shown here.
     let alone = [
@@ -627,13 +627,18 @@ fn many_seeds_are_merged_and_do_not_depend_on_the_cores() {
     assert!(alone.findings.iter().all(|f| all.contains(&f.fingerprint)));
 }
 
+/// What a schedule of the usual strategy is called.
+fn named(seed: u64) -> ScheduleName {
+    Schedule::from(seed).name()
+}
+
 #[test]
 fn many_seeds_say_how_many_showed_it() {
     let run = ["run", "--seeds", "0..=4", "wasm/race_counter.wasm"];
     let said = stderr(&grind(&run).assert().code(66));
-    assert!(said.contains("by 5 seeds, first by seed 0"), "{said}");
+    assert!(said.contains("by 5 schedules, first by seed 0"), "{said}");
     assert!(
-        said.contains("· seeds 0 to 4, 5 of 5 with findings ·"),
+        said.contains("· seed 0 to seed 4, 5 of 5 with findings ·"),
         "{said}"
     );
     assert!(
@@ -661,8 +666,9 @@ fn many_seeds_say_how_many_showed_it() {
         "wasm/race_counter.wasm",
     ];
     let report = json::from_str(&stderr(&grind(&quick).assert().code(66))).unwrap();
-    let seeds = report.seeds.unwrap();
-    assert_eq!((seeds.first, seeds.last, seeds.run), (2, 2, 1));
+    let schedules = report.schedules.unwrap();
+    let ends = (schedules.first, schedules.last, schedules.run);
+    assert_eq!(ends, (named(2), named(2), 1));
 }
 
 #[test]

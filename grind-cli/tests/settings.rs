@@ -88,13 +88,13 @@ fn the_command_line_counts_before_the_environment_before_the_file() {
 #[test]
 fn of_options_that_exclude_each_other_the_closer_one_counts() {
     let project = Project::new("seeds = \"0..3\"\nfail-fast = true\njobs = 1\n");
-    assert!(project.run(&[], &[]).contains("seeds 0 to 2"));
+    assert!(project.run(&[], &[]).contains("seed 0 to seed 2"));
     assert!(project.run(&[], &["--seed", "5"]).contains("seed 5"));
     assert!(project.run(&[("GRIND_SEED", "6")], &[]).contains("seed 6"));
     assert!(
         project
             .run(&[("GRIND_SEED", "6")], &["--seeds", "0..2"])
-            .contains("seeds 0 to 1")
+            .contains("seed 0 to seed 1")
     );
     let both = Project::new("seeds = \"0..3\"\nseed = 1\n");
     assert_eq!(both.grind(&[], &["run", "guest.wat"]).0, Some(2));
@@ -102,7 +102,7 @@ fn of_options_that_exclude_each_other_the_closer_one_counts() {
     assert!(
         project
             .run(&[], &["guest.wat", "--seed"])
-            .contains("seeds 0 to 2")
+            .contains("seed 0 to seed 2")
     );
     let (code, _) = project.grind(&[], &["doctor", "guest.wat"]);
     assert_eq!(code, Some(0));

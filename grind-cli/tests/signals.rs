@@ -274,7 +274,7 @@ fn time_outs_of_seeds_are_counted() {
     let (code, said) = place.says(&seeds);
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.contains("seeds 0 to 2") && !said.contains("timed out"),
+        said.contains("seed 0 to seed 2") && !said.contains("timed out"),
         "{said}"
     );
 }

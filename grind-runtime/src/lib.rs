@@ -79,8 +79,8 @@ pub use explore::{Explorer, RunFeedback, Seeds, explore};
 pub use machine::io::{BufferIo, HostIo, NullIo};
 pub use machine::{ActError, Machine, MachineConfig, MachineError, Pause, RunStats, Trap, Value};
 pub use model::{
-    Control, Driven, Ending, Entry, Event, EventKind, EventSink, Flow, Limits, Operation, RunSpec,
-    Schedule, Slice, SpawnPath, Strategy, ThreadId, Unfinished,
+    Control, Decisions, Driven, Ending, Entry, Event, EventKind, EventSink, Flow, Limits,
+    Operation, RunSpec, Schedule, ScheduleName, Slice, SpawnPath, Strategy, ThreadId, Unfinished,
 };
 pub use predict::translate::{Bounds, analyze};
 pub use program::embedder::{Guest, HostError, HostImport, Reply, Wake};

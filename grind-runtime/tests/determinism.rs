@@ -1,8 +1,9 @@
 //! The same module, inputs and seed give the same events, bit for bit: every guest there is, twice.
 
 use grind_runtime::machine::{self, BufferIo, MachineConfig, RunResult, RunStats};
-use grind_runtime::model::{Ending, EventHash, Limits, RunSpec, Strategy};
+use grind_runtime::model::{Ending, EventHash, Limits, RunSpec};
 use grind_runtime::program::Program;
+use grind_runtime::schedule::{Random, STRATEGIES, Scheduler};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ struct Seen {
     stderr: Vec<u8>,
 }
 
-fn run(program: &Program, strategy: Strategy, seed: u64) -> Seen {
+fn run(program: &Program, scheduler: Box<dyn Scheduler>) -> Seen {
     let result = machine::run(
         program,
         MachineConfig {
@@ -38,7 +39,7 @@ fn run(program: &Program, strategy: Strategy, seed: u64) -> Seen {
                 ..RunSpec::default()
             },
             ..MachineConfig::new(
-                strategy.scheduler(seed),
+                scheduler,
                 Box::new(EventHash::default()),
                 Box::new(BufferIo::default()),
             )
@@ -94,16 +95,17 @@ fn the_same_seed_gives_the_same_events() {
     let check = |paths: &[PathBuf]| {
         for path in paths {
             let program = load(path);
-            for strategy in [Strategy::Random, Strategy::RoundRobin] {
+            for strategy in STRATEGIES {
                 for seed in [1, 0x00de_adbe_efca_fe00] {
-                    let first = run(&program, strategy, seed);
+                    let first = run(&program, strategy.scheduler(seed));
                     // Loaded anew: lowering must not differ either.
-                    let second = run(&load(path), strategy, seed);
+                    let second = run(&load(path), strategy.scheduler(seed));
                     assert_eq!(
                         first,
                         second,
-                        "{}, {strategy:?}, seed {seed}",
-                        path.display()
+                        "{}, {}, seed {seed}",
+                        path.display(),
+                        strategy.name
                     );
                     assert!(first.hash.events_seen() > 0, "{}", path.display());
                 }
@@ -125,12 +127,12 @@ fn runs_at_once_do_not_know_of_each_other() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs/wasm/clean_nested_spawn.wasm");
     let program = load(&path);
     let seeds = [1, 2, 3, 4, 1];
-    let alone = seeds.map(|seed| run(&program, Strategy::Random, seed));
+    let alone = seeds.map(|seed| run(&program, Box::new(Random::new(seed))));
     let at_once = std::thread::scope(|scope| {
         let group = |seed| {
             scope.spawn({
                 let program = &program;
-                move || run(program, Strategy::Random, seed)
+                move || run(program, Box::new(Random::new(seed)))
             })
         };
         seeds
@@ -163,7 +165,7 @@ fn another_seed_gives_other_events() {
     let program = Program::new(&wasm.expect("valid text")).expect("a valid module");
     let mut hashes = BTreeMap::new();
     for seed in 0..20 {
-        let seen = run(&program, Strategy::Random, seed);
+        let seen = run(&program, Box::new(Random::new(seed)));
         assert_eq!(seen.ending, Ending::Returned);
         hashes
             .entry(seen.hash.value())

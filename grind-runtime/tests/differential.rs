@@ -7,8 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::machine::{MachineConfig, NullIo, Session, Trap, Value};
-use grind_runtime::model::{NullSink, Strategy};
+use grind_runtime::model::NullSink;
 use grind_runtime::program::Program;
+use grind_runtime::schedule::RoundRobin;
 use std::fmt::Write;
 
 /// Generated calls.
@@ -234,7 +235,7 @@ fn atomics_do_what_they_do_on_wasmtime() {
     let wasm = module(&functions);
     let program = Program::new(&wasm).unwrap();
     let config = MachineConfig::new(
-        Strategy::RoundRobin.scheduler(0),
+        Box::new(RoundRobin::new(0)),
         Box::new(NullSink),
         Box::new(NullIo),
     );

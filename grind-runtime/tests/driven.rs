@@ -11,10 +11,11 @@ use grind_runtime::machine::{
     ActError, DriverAct, Machine, MachineConfig, MachineError, NullIo, Pause, Value,
 };
 use grind_runtime::model::{
-    Control, Driven, Ending, Event, EventKind, NullSink, Strategy, ThreadId, Unfinished,
+    Control, Driven, Ending, Event, EventKind, NullSink, ThreadId, Unfinished,
 };
 use grind_runtime::program::embedder::{HostImport, Reply, Wake};
 use grind_runtime::program::{Program, ProgramOptions};
+use grind_runtime::schedule::Random;
 use grind_runtime::session::{self, DriveError, ReplayOptions, RunOptions};
 use grind_runtime::trace::{Detail, TraceReader, TraceWriter};
 use recording::Memory;
@@ -94,7 +95,7 @@ fn program_of(timeout: Option<Duration>, control: &Arc<Control>) -> Program {
 }
 
 fn machine(program: &Program, driven: Driven) -> Machine {
-    let scheduler = Strategy::default().scheduler(3);
+    let scheduler = Box::new(Random::new(3));
     let mut config = MachineConfig::new(scheduler, Box::new(NullSink), Box::new(NullIo));
     config.spec.entry.unfinished = Unfinished::End;
     Machine::new(program, config.driven(driven)).unwrap()
@@ -244,7 +245,7 @@ fn a_thread_can_be_aborted_wherever_it_is() {
         ("wait_and_read", &[1]),
         ("read", &[]),
     ] {
-        let scheduler = Strategy::default().scheduler(3);
+        let scheduler = Box::new(Random::new(3));
         let mut config = MachineConfig::new(scheduler, Box::new(NullSink), Box::new(NullIo));
         config.fuel = 1000;
         let control = Arc::clone(&config.control);
@@ -335,7 +336,7 @@ fn an_act_that_cannot_be_is_refused_and_nothing_happens() {
 
 #[test]
 fn an_engine_that_is_not_there_is_named() {
-    let scheduler = Strategy::default().scheduler(3);
+    let scheduler = Box::new(Random::new(3));
     let mut config = MachineConfig::new(scheduler, Box::new(NullSink), Box::new(NullIo));
     config.engine = Some("v8".to_owned());
     let error = Machine::new(&program(None), config)

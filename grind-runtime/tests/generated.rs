@@ -10,8 +10,9 @@
 
 use arbitrary::Unstructured;
 use grind_runtime::machine::{MachineConfig, MachineError, NullIo, Session, Trap, Value};
-use grind_runtime::model::{NullSink, Strategy};
+use grind_runtime::model::NullSink;
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
+use grind_runtime::schedule::RoundRobin;
 use std::collections::BTreeMap;
 use wasmparser::{Operator, Parser, Payload};
 use wasmtime::{ExternType, Val, ValType};
@@ -252,7 +253,7 @@ fn ours(wasm: &[u8], instrumentation: Instrumentation, exports: &Exports) -> Opt
     };
     let program = Program::with_options(wasm, options).unwrap();
     let config = MachineConfig::new(
-        Strategy::RoundRobin.scheduler(0),
+        Box::new(RoundRobin::new(0)),
         Box::new(NullSink),
         Box::new(NullIo),
     );

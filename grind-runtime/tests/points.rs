@@ -4,10 +4,10 @@
 
 use grind_runtime::machine::{self, MachineConfig, NullIo};
 use grind_runtime::model::{
-    AtomicKind, Event, EventKind, EventSink, Flow, Operation, Records, Slice, Strategy, ThreadId,
+    AtomicKind, Event, EventKind, EventSink, Flow, Operation, Records, Slice, ThreadId,
 };
 use grind_runtime::program::Program;
-use grind_runtime::schedule::{Point, Scheduler};
+use grind_runtime::schedule::{Point, Random, STRATEGIES, Scheduler};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -134,10 +134,10 @@ impl EventSink for Check {
     }
 }
 
-fn watch(strategy: Strategy, seed: u64) -> Seen {
+fn watch(strategy: Box<dyn Scheduler>) -> Seen {
     let seen = Arc::<Mutex<Seen>>::default();
     let scheduler = Watching {
-        scheduler: strategy.scheduler(seed),
+        scheduler: strategy,
         seen: Arc::clone(&seen),
     };
     let sink = Box::new(Check(Arc::clone(&seen)));
@@ -151,8 +151,8 @@ fn watch(strategy: Strategy, seed: u64) -> Seen {
 fn what_is_pending_is_what_comes() {
     let mut matched = BTreeSet::new();
     for seed in 0..50 {
-        for strategy in [Strategy::Random, Strategy::RoundRobin] {
-            matched.extend(watch(strategy, seed).matched);
+        for strategy in STRATEGIES {
+            matched.extend(watch(strategy.scheduler(seed)).matched);
         }
     }
     let all = [
@@ -166,7 +166,7 @@ fn a_path_is_the_same_thread_in_every_schedule() {
     let mut orders = BTreeSet::new();
     let expected = BTreeSet::from(["main", "main.0", "main.1", "main.0.0", "main.1.0"]);
     for seed in 0..50 {
-        let paths = watch(Strategy::Random, seed).paths;
+        let paths = watch(Box::new(Random::new(seed))).paths;
         let paths: Vec<String> = paths.into_values().collect();
         let set: BTreeSet<&str> = paths.iter().map(String::as_str).collect();
         assert_eq!(set, expected);

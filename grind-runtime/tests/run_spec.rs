@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use grind_runtime::machine::{self, Machine, MachineConfig, MachineError, NullIo};
-use grind_runtime::model::{Driven, Ending, NullSink, RunSpec, Slice, Strategy, ThreadId};
+use grind_runtime::model::{Driven, Ending, NullSink, RunSpec, Slice, ThreadId};
 use grind_runtime::program::Program;
-use grind_runtime::schedule::{Point, Scheduler};
+use grind_runtime::schedule::{Point, Random, RoundRobin, Scheduler};
 use grind_runtime::session::{self, Preopen, RunOptions};
 
 /// Two threads that yield to each other.
@@ -50,7 +50,7 @@ impl Scheduler for Wrong {
 
 fn run(right: u32, then: fn(&Point<'_>) -> Slice) -> Result<Ending, MachineError> {
     let scheduler = Box::new(Wrong {
-        scheduler: Strategy::RoundRobin.scheduler(0),
+        scheduler: Box::new(RoundRobin::new(0)),
         right,
         then,
     });
@@ -143,7 +143,7 @@ fn what_contradicts_itself_is_an_error_that_says_so() {
         (small, Driven::ByNobody, "more than the limit of 1"),
     ];
     for (spec, driven, said) in cases {
-        let scheduler = Strategy::Random.scheduler(0);
+        let scheduler = Box::new(Random::new(0));
         let mut config = MachineConfig::new(scheduler, Box::new(NullSink), Box::new(NullIo));
         config.spec = spec;
         let error = Machine::new(&program(), config.driven(driven)).unwrap_err();

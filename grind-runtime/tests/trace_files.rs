@@ -10,7 +10,7 @@ mod recording;
 
 use grind_runtime::machine::{BufferIo, NullIo};
 use grind_runtime::model::{
-    Driven, Event, EventKind, Limits, LockMode, RunSpec, Schedule, Slice, Strategy, ThreadId,
+    Driven, Event, EventKind, Limits, LockMode, RunSpec, Schedule, Slice, ThreadId,
 };
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, ReplayError, ReplayOptions, RunOptions, TraceInput};
@@ -348,9 +348,9 @@ fn a_run_that_was_stopped_is_replayed_to_there() {
 fn a_replay_recorded_again_is_the_same_trace() {
     let program = program(GUEST);
     let options = RunOptions::from(RunSpec {
-        schedule: Schedule {
-            strategy: Strategy::RoundRobin,
-            ..Schedule::default()
+        schedule: Schedule::Strategy {
+            strategy: "round-robin".parse().unwrap(),
+            seed: 0,
         },
         ..RunSpec::default()
     });
@@ -470,12 +470,15 @@ fn the_corpus_reads_whole_and_cut() {
 /// `race_counter` of seed 3, recorded in full by the last grind of format 1.3.
 const FORMAT_1_3: &[u8] = include_bytes!("traces/format-1.3.trace");
 
+/// The same under round robin, by the last one of format 1.4.
+const FORMAT_1_4: &[u8] = include_bytes!("traces/format-1.4.trace");
+
 #[test]
-fn a_trace_of_the_version_before_is_read() {
+fn traces_of_the_versions_before_are_read() {
     let reader = open(FORMAT_1_3).unwrap();
     let header = reader.header();
     assert_eq!(header.module, b"wasm/race_counter.wasm");
-    assert_eq!(header.spec.schedule.seed, 3);
+    assert_eq!(header.spec.schedule, Schedule::from(3));
     assert_eq!(header.driven, Driven::ByNobody);
     let (entries, end) = read(FORMAT_1_3);
     let Ok(Some(TraceEnd::Complete(footer))) = end else {
@@ -484,4 +487,13 @@ fn a_trace_of_the_version_before_is_read() {
     let events = (entries.iter()).filter(|(entry, _)| matches!(entry, Entry::Event(_)));
     assert_eq!((events.count() as u64, footer.events), (170, 170));
     assert_eq!((footer.findings, footer.exit_code), (1, 66));
+
+    let reader = open(FORMAT_1_4).unwrap();
+    let schedule = Schedule::Strategy {
+        strategy: "round-robin".parse().unwrap(),
+        seed: 3,
+    };
+    assert_eq!(reader.header().spec.schedule, schedule);
+    let (_, end) = read(FORMAT_1_4);
+    assert!(matches!(end, Ok(Some(TraceEnd::Complete(_)))), "{end:?}");
 }

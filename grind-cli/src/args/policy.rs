@@ -1,6 +1,6 @@
 //! What makes the command fail: what the subcommands with findings have in common.
 
-use crate::input::report_file::read;
+use crate::input::stored::read;
 use crate::output::say::Shown as _;
 use anyhow::{Context, Result};
 use clap::Args;

@@ -5,13 +5,13 @@ use super::decisive::{self, DECISIVE};
 use super::policy::PolicyArgs;
 use super::report::ReportArgs;
 use super::trace::TraceArgs;
-use super::values::{duration, size, strategies};
+use super::values::{Strategies, duration, size};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use grind_runtime::explore::SeedRange;
 use grind_runtime::model::Strategy;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How to run: all but what.
@@ -42,9 +42,15 @@ pub(crate) struct RunFlags {
     #[arg(long, requires = "seeds")]
     pub(crate) fail_fast: bool,
     /// How the schedule is made
-    #[arg(long, group = DECISIVE, value_name = "NAME", default_value = "random",
-        value_parser = strategies())]
+    #[arg(long, group = DECISIVE, value_name = "NAME[:N]", default_value = "random",
+        value_parser = Strategies)]
     pub(crate) scheduler: Strategy,
+    /// Run under the schedule in this file, instead of a strategy's
+    #[arg(long, group = DECISIVE, value_name = "PATH", conflicts_with_all = ["seed", "seeds", "scheduler"])]
+    pub(crate) schedule: Option<PathBuf>,
+    /// Write the schedule of the run to a file, for --schedule
+    #[arg(long, value_name = "PATH", conflicts_with = "seeds")]
+    pub(crate) save_schedule: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) trace: TraceArgs,
     /// Exported function to run [default: _start, else main]

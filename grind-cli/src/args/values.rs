@@ -1,9 +1,11 @@
 //! How values of options are written.
 
 use anstream::ColorChoice;
-use clap::ValueEnum;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command, ValueEnum};
 use grind_runtime::model::Strategy;
+use grind_runtime::schedule::STRATEGIES;
+use std::ffi::OsStr;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,12 +30,28 @@ impl Color {
     }
 }
 
-/// The strategies by their names.
-pub(crate) fn strategies() -> impl TypedValueParser<Value = Strategy> {
-    let rows = Strategy::ALL.iter();
-    let values = rows.map(|(_, name, about)| PossibleValue::new(*name).help(*about));
-    PossibleValuesParser::new(values)
-        .try_map(|name| Strategy::from_name(&name).ok_or("no strategy has this name"))
+/// The strategies by their names, maybe with parameters.
+#[derive(Clone)]
+pub(crate) struct Strategies;
+
+impl TypedValueParser for Strategies {
+    type Value = Strategy;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Strategy, clap::Error> {
+        let parser = StringValueParser::new().try_map(|text| text.parse::<Strategy>());
+        parser.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values = STRATEGIES.iter();
+        let values = values.map(|row| PossibleValue::new(row.name).help(row.about));
+        Some(Box::new(values))
+    }
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

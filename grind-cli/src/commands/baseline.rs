@@ -1,6 +1,6 @@
 //! `grind baseline`
 
-use crate::input::report_file::read;
+use crate::input::stored::read;
 use crate::output::say;
 use crate::output::say::Shown as _;
 use crate::process::whole_file::Place;

@@ -9,6 +9,7 @@ pub(crate) mod pace;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod schedule;
 pub(crate) mod seeds;
 pub(crate) mod timeline;
 pub(crate) mod trace;

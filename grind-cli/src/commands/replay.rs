@@ -5,6 +5,7 @@ use crate::args::limits::name_options;
 use crate::args::policy::PolicyArgs;
 use crate::args::report::{Always, ReportArgs, Stream};
 use crate::args::trace::{self, TraceArgs};
+use crate::commands::schedule;
 use crate::commands::timeline::add_timeline;
 use crate::input::io::ProcessIo;
 use crate::input::trace_file::{self, TraceFile};
@@ -59,6 +60,9 @@ pub(crate) struct ReplayArgs {
     /// List the accesses to this address, or to so many bytes from it
     #[arg(long, value_name = "ADDR[+LEN]", value_parser = range)]
     watch: Option<Range<u64>>,
+    /// Write the schedule of the run to a file, for `grind run --schedule`
+    #[arg(long, value_name = "PATH")]
+    save_schedule: Option<PathBuf>,
     /// Do not fail because the end of the trace is missing
     #[arg(long)]
     allow_truncated: bool,
@@ -103,6 +107,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     let policy = args.policy.load()?;
     let read = trace_file::inputs(&args.file, args.module.as_deref());
     let outputs = args.report.open(Stream::Stderr, Always::Printed, &read)?;
+    let save = schedule::place(args.save_schedule.as_deref(), &read)?;
     let (file, reader) = TraceFile::open(&args.file, Bound::new(args.timeout))?;
     let program = trace_file::program(&reader, args.module.as_deref())?;
     let header = reader.header().clone();
@@ -144,6 +149,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     let replayed = session::replay(&program, || file.whole(), options, echo);
     drop(watch);
     let replayed = replayed.with_context(|| args.file.shown())?;
+    if let Some(place) = save {
+        schedule::save(place, &program, replayed.outcome.decisions.as_deref())?;
+    }
     if let Some(observer) = &replayed.observed {
         list(&program, observer)?;
     }

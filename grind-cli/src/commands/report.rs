@@ -3,7 +3,7 @@
 use crate::args::config::ConfigFile;
 use crate::args::report::ReportArgs;
 use crate::args::report::{Always, Stream};
-use crate::input::report_file::read;
+use crate::input::stored::read;
 use crate::output::say::Shown as _;
 use anyhow::{Context, Result};
 use clap::Args;

@@ -6,8 +6,8 @@ use crate::args::report::{Always, Stream};
 use crate::args::run::RunArgs;
 use crate::args::trace;
 use crate::args::trace::trace_with_a_blank;
-use crate::commands::seeds;
 use crate::commands::timeline::add_timeline;
+use crate::commands::{schedule, seeds};
 use crate::input::io::ProcessIo;
 use crate::output::error::{NotFound, Usage};
 use crate::output::quote;
@@ -16,6 +16,7 @@ use crate::process::bound::Bound;
 use crate::process::set_up::SetUp;
 use crate::process::signals;
 use crate::process::watch::Watch;
+use crate::process::whole_file::Place;
 use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use grind_runtime::detect::{AnalysisOptions, Detect};
@@ -31,6 +32,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -53,8 +55,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let config = Config::find(&args.flags.config.file)?;
     let mut suppressions = config.suppressions(&args.flags.config.suppressions)?;
     let policy = args.flags.policy.load()?;
-    let read = &[args.module()];
-    let outputs = (args.flags.report).open(Stream::Stderr, Always::Printed, read)?;
+    let read: Vec<&Path> = std::iter::once(args.module())
+        .chain(args.flags.schedule.as_deref())
+        .collect();
+    let outputs = (args.flags.report).open(Stream::Stderr, Always::Printed, &read)?;
+    let save = schedule::place(args.flags.save_schedule.as_deref(), &read)?;
     let control = Arc::default();
     let set_up = SetUp::within(args.flags.timeout, &control);
     let wasm = crate::input::module::read(args.module()).map_err(|error| meant(args, error))?;
@@ -62,13 +67,23 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
         interceptors: config.interceptors.clone(),
         ..ProgramOptions::default()
     };
-    let options = options(args, control)?;
-    let header = header(args, &wasm, &program_options, &options);
+    let mut options = options(args, control)?;
     let program =
         Program::with_options(&wasm, program_options).with_context(|| args.module().shown())?;
+    if let Some(path) = &args.flags.schedule {
+        options.spec.schedule = schedule::read(path, &program)?;
+    }
+    let header = header(args, &wasm, &config, &options);
     let _orderly = signals::orderly();
     let (mut report, code) = match args.flags.seeds {
-        None => once(args, header, &program, &options, &mut suppressions, &policy),
+        None => once(
+            args,
+            (header, save),
+            &program,
+            &options,
+            &mut suppressions,
+            &policy,
+        ),
         Some(seeds) => {
             // Each has a time of its own.
             drop(set_up);
@@ -109,7 +124,7 @@ fn meant(args: &RunArgs, error: anyhow::Error) -> anyhow::Error {
 /// Under one seed. What it showed, and the exit code.
 fn once(
     args: &RunArgs,
-    header: Header,
+    (header, save): (Header, Option<Place>),
     program: &Program,
     options: &RunOptions,
     suppressions: &mut Suppressions,
@@ -124,7 +139,12 @@ fn once(
         None => session::run(program, options.clone(), ProcessIo).map(|outcome| (outcome, None)),
     };
     drop(watch);
-    let (outcome, trace) = ran.with_context(|| args.module().shown())?;
+    let (outcome, trace) = ran
+        .map_err(|error| schedule::explain(args.flags.schedule.as_deref(), error))
+        .with_context(|| args.module().shown())?;
+    if let Some(place) = save {
+        schedule::save(place, program, outcome.decisions.as_deref())?;
+    }
 
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
     let mut report = report(args, program, &symbolizer, options, &outcome);
@@ -160,6 +180,7 @@ fn many(
         program,
         options,
         seeds,
+        strategy: args.flags.scheduler.clone(),
         jobs: args.flags.jobs.unwrap_or(usual),
         fail_fast: args.flags.fail_fast,
         timeout: args.flags.timeout,
@@ -197,9 +218,9 @@ fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
             .collect(),
         env: env.collect::<Result<_>>()?,
         preopens: Vec::new(),
-        schedule: Schedule {
+        schedule: Schedule::Strategy {
+            strategy: args.flags.scheduler.clone(),
             seed: args.flags.seed,
-            strategy: args.flags.scheduler,
         },
         entry: Entry {
             function: args.flags.invoke.clone(),
@@ -259,12 +280,7 @@ fn preopen(text: &str) -> Result<Preopen> {
 }
 
 /// What a trace says of the run.
-fn header(
-    args: &RunArgs,
-    wasm: &[u8],
-    program_options: &ProgramOptions,
-    options: &RunOptions,
-) -> Header {
+fn header(args: &RunArgs, wasm: &[u8], config: &Config, options: &RunOptions) -> Header {
     Header {
         grind: env!("CARGO_PKG_VERSION").to_owned(),
         module: args.module().as_os_str().as_encoded_bytes().to_vec(),
@@ -273,7 +289,7 @@ fn header(
         sites: 0,
         detail: Detail::default(),
         spec: options.spec.clone(),
-        interceptors: program_options.interceptors.clone(),
+        interceptors: config.interceptors.clone(),
         driven: Driven::ByNobody,
     }
 }
@@ -293,16 +309,18 @@ fn report<Io>(
         .iter()
         .map(|arg| arg.display().to_string())
         .collect();
-    report.reproduce = Some(reproduce(args, options.spec.schedule.seed));
+    report.reproduce = Some(reproduce(args, options.spec.schedule.seed()));
     report
 }
 
 /// The command that shows the same again.
-fn reproduce(args: &RunArgs, seed: u64) -> String {
-    let seed = seed.to_string();
-    let mut words: Vec<OsString> = ["grind", "run", "--seed", &seed]
-        .map(OsString::from)
-        .to_vec();
+fn reproduce(args: &RunArgs, seed: Option<u64>) -> String {
+    let mut words: Vec<OsString> = ["grind", "run"].map(OsString::from).to_vec();
+    // Without one it is the schedule of a file, which is among the options.
+    words.extend(
+        seed.into_iter()
+            .flat_map(|seed| ["--seed".into(), seed.to_string().into()]),
+    );
     words.extend(args.flags.again.0.iter().cloned());
     words.push(quote::path(args.module()));
     let guest = args.guest_args();

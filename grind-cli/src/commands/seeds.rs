@@ -7,7 +7,7 @@ use crate::process::watch::Watch;
 use anyhow::Result;
 use grind_runtime::explore::{RunFeedback, SeedRange, Seeds, Task, explore};
 use grind_runtime::machine::MachineError;
-use grind_runtime::model::Ending;
+use grind_runtime::model::{Ending, Strategy};
 use grind_runtime::program::Program;
 use grind_runtime::report::Report;
 use grind_runtime::report::merge::Merge;
@@ -22,9 +22,10 @@ use std::time::Duration;
 /// What to run, and how.
 pub(crate) struct Job<'a> {
     pub(crate) program: &'a Program,
-    /// The seed in it does not count.
+    /// The schedule in it does not count.
     pub(crate) options: &'a RunOptions,
     pub(crate) seeds: SeedRange,
+    pub(crate) strategy: Strategy,
     pub(crate) jobs: NonZeroUsize,
     /// End at the first finding that makes the command fail.
     pub(crate) fail_fast: bool,
@@ -58,7 +59,7 @@ pub(crate) fn run(
     let mut merge = Merge::new();
     let mut code = 0;
     let mut stopped = 0;
-    let mut seeds = Seeds::new(job.seeds, job.options.spec.schedule.strategy);
+    let mut seeds = Seeds::new(job.seeds, job.strategy.clone());
     let cancelled = || signals::came().is_some();
     let one = |task: Task| one(job, &input, &task);
     let run = explore(
@@ -70,7 +71,7 @@ pub(crate) fn run(
             let mut report = one.report;
             suppressions.apply(&mut report);
             let any = !report.findings.is_empty();
-            merge.add(schedule.seed, report);
+            merge.add(&schedule, report);
             code = worse(code, one.code);
             stopped += u64::from(one.stopped);
             bar.inc(1);
@@ -85,12 +86,12 @@ pub(crate) fn run(
     let run = run?;
     let mut report = merge.finish();
     report.warnings.extend(input.warning());
-    match (signals::came(), &mut report.seeds) {
+    match (signals::came(), &mut report.schedules) {
         (Some(_), _) => report.limits.push(format!(
             "{run} of {} seeds were run, {stopped} of them not to their ends",
             job.seeds.len()
         )),
-        (None, Some(seeds)) => seeds.timed_out = stopped,
+        (None, Some(schedules)) => schedules.timed_out = stopped,
         (None, None) => {}
     }
     Ok((report, code))
@@ -106,7 +107,7 @@ fn one(
         control: Arc::clone(&task.control),
         ..job.options.clone()
     };
-    options.spec.schedule = task.schedule;
+    options.spec.schedule = task.schedule.clone();
     let watch = Watch::start(Arc::clone(&task.control), job.timeout, false);
     let streams = input.streams(task.number == 0, Arc::clone(&task.control));
     let outcome = session::run(job.program, options.clone(), streams);
@@ -118,7 +119,7 @@ fn one(
         stopped: outcome.ending == Ending::TimedOut,
     };
     let feedback = RunFeedback {
-        schedule: task.schedule,
+        schedule: task.schedule.clone(),
         ending: outcome.ending,
         findings: outcome.analysis.diagnoses.len(),
     };

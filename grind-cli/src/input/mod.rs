@@ -2,7 +2,7 @@
 
 pub(crate) mod io;
 pub(crate) mod module;
-pub(crate) mod report_file;
 pub(crate) mod seed_io;
+pub(crate) mod stored;
 pub(crate) mod text;
 pub(crate) mod trace_file;

@@ -10,7 +10,7 @@ use grind_runtime::report::baseline::BaselineError;
 use grind_runtime::report::json::JsonError;
 use grind_runtime::report::log;
 use grind_runtime::session::{ConfirmError, ExitCode, ReplayError};
-use grind_runtime::trace::TraceError;
+use grind_runtime::trace::{ScheduleFileError, TraceError};
 use std::io;
 use std::path::Path;
 
@@ -139,6 +139,7 @@ fn is_unfit(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<ProgramError>()
         || cause.is::<wat::Error>()
         || cause.is::<JsonError>()
+        || cause.is::<ScheduleFileError>()
         || cause.is::<BaselineError>()
         || any(cause, machine)
         || any(cause, trace)

@@ -78,6 +78,7 @@ pub(crate) const GUARDS: &[(&str, Guard)] = &[
     ("fail-on", Guard::FailOn),
     ("baseline", Guard::Read),
     ("report", Guard::Report),
+    ("schedule", Guard::Read),
     ("source", Guard::Read),
     ("module", Guard::Read),
 ];

@@ -2,10 +2,9 @@
 
 use grind_runtime::detect::{AnalysisOptions, Detect, LiveAnalysis};
 use grind_runtime::machine::{self, MachineConfig, NullIo};
-use grind_runtime::model::{
-    Driven, Ending, Event, EventKind, EventSink, NullSink, Strategy, ThreadId,
-};
+use grind_runtime::model::{Driven, Ending, Event, EventKind, EventSink, NullSink, ThreadId};
 use grind_runtime::program::{Instrumentation, Program, ProgramOptions};
+use grind_runtime::schedule::Random;
 use grind_runtime::session::{self, RunOptions, TraceOutput};
 use grind_runtime::trace::{Detail, Header, ModuleHash, TraceWriter};
 use rustix::time::{ClockId, clock_gettime};
@@ -141,7 +140,7 @@ impl Kernel {
 /// Runs a kernel; returns the number of its records.
 pub(crate) fn run(program: &Program, kernel: &Kernel, mode: Mode) -> u64 {
     let on_machine = |sink: Box<dyn EventSink>| {
-        let config = MachineConfig::new(Strategy::default().scheduler(1), sink, Box::new(NullIo));
+        let config = MachineConfig::new(Box::new(Random::new(1)), sink, Box::new(NullIo));
         machine::run(program, config).expect("a kernel of ours")
     };
     let (ending, records) = match mode {

@@ -122,7 +122,7 @@ pub fn explore<T: Send, E: Send>(
             while let Some((feedback, result)) = waiting.remove(&next) {
                 merged += 1;
                 next += 1;
-                let schedule = feedback.schedule;
+                let schedule = feedback.schedule.clone();
                 queue.learn(feedback);
                 if merge(schedule, result).is_break() {
                     stop();
@@ -156,7 +156,7 @@ mod tests {
 
     fn came_of(task: &Task) -> RunFeedback {
         RunFeedback {
-            schedule: task.schedule,
+            schedule: task.schedule.clone(),
             ending: Ending::Returned,
             findings: 0,
         }
@@ -178,14 +178,11 @@ mod tests {
                 known,
                 "it depends on the speed of runs"
             );
-            (self.given <= 100).then(|| Schedule {
-                seed: self.given - 1,
-                ..Schedule::default()
-            })
+            (self.given <= 100).then(|| Schedule::from(self.given - 1))
         }
 
         fn learn(&mut self, feedback: &RunFeedback) {
-            self.told.push(feedback.schedule.seed);
+            self.told.extend(feedback.schedule.seed());
         }
 
         fn lookahead(&self) -> u64 {
@@ -208,7 +205,7 @@ mod tests {
             };
             let mut merged = Vec::new();
             let merge = |schedule: Schedule, number| {
-                assert_eq!(schedule.seed, number);
+                assert_eq!(schedule.seed(), Some(number));
                 merged.push(number);
                 ControlFlow::Continue(())
             };
@@ -222,7 +219,7 @@ mod tests {
     #[test]
     fn it_ends_where_it_is_told_to() {
         let mut seeds = Seeds::from("0..1000".parse::<SeedRange>().expect("a range"));
-        let run = |task: Task| Ok::<_, ()>((came_of(&task), task.schedule.seed));
+        let run = |task: Task| Ok::<_, ()>((came_of(&task), task.number));
         let merge = |_, seed| match seed {
             7 => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),

@@ -7,8 +7,8 @@
 use super::InteropError;
 use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
 use crate::model::{
-    Driven, Event, EventKind, LockMode, Record, RecordBuffer, RunSpec, Schedule, Strategy,
-    ThreadEnd, ThreadId,
+    Driven, Event, EventKind, LockMode, Record, RecordBuffer, RunSpec, Schedule, ThreadEnd,
+    ThreadId,
 };
 use crate::predict::algorithms::well_formed::WellFormed;
 use crate::predict::algorithms::{Event as Foreign, Op, Operand, Source};
@@ -118,10 +118,8 @@ fn header(from: &str) -> Header {
         sites: 0,
         detail: Detail::Full,
         spec: RunSpec {
-            schedule: Schedule {
-                strategy: Strategy::RoundRobin,
-                ..Schedule::default()
-            },
+            // Nobody will ask for the next: the trace has them all.
+            schedule: Schedule::Decisions(Arc::default()),
             ..RunSpec::default()
         },
         interceptors: Vec::new(),

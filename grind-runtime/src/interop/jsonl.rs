@@ -2,7 +2,7 @@
 
 use super::InteropError;
 use crate::model::sites::{SiteId, SiteKind, SiteTable};
-use crate::model::{Event, ThreadId};
+use crate::model::{Event, ScheduleName, ThreadId};
 use crate::trace::{Entry, TraceEnd, TraceReader};
 use serde::Serialize;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ enum Line<'a> {
         grind: &'a str,
         module: &'a str,
         module_sha256: String,
-        seed: u64,
+        schedule: ScheduleName,
         detail: crate::trace::Detail,
     },
     Slice {
@@ -76,7 +76,7 @@ pub fn write<R: Read>(mut trace: TraceReader<R>, mut out: impl Write) -> Result<
         grind: &header.grind,
         module: &String::from_utf8_lossy(&header.module),
         module_sha256: header.module_hash.to_string(),
-        seed: header.spec.schedule.seed,
+        schedule: header.spec.schedule.name(),
         detail: header.detail,
     })?;
     let sites = Arc::clone(trace.sites());

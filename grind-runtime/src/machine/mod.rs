@@ -44,7 +44,7 @@ pub use value::Value;
 use crate::model::sites::SiteId;
 use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Slice, ThreadId};
 use crate::program::Program;
-use crate::schedule::Scheduler;
+use crate::schedule::{Scheduler, StrategyError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -150,6 +150,9 @@ pub enum MachineError {
         /// How many are given.
         given: usize,
     },
+    /// Its schedule is of a strategy that there is not.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
     /// The scheduler decided for a thread that cannot run, or for no time at all.
     #[error(
         "the scheduler let {} run for {} words after {events} events; {}",

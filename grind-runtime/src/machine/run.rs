@@ -63,15 +63,16 @@ pub(super) struct Activation {
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use grind_runtime::machine::{Machine, MachineConfig, NullIo, Pause, Value};
-/// use grind_runtime::model::{Driven, NullSink, Strategy};
+/// use grind_runtime::model::{Driven, NullSink};
 /// use grind_runtime::program::Program;
+/// use grind_runtime::schedule::Random;
 ///
 /// let wasm = wat::parse_str(
 ///     r#"(module (func (export "double") (param i32) (result i32)
 ///         (i32.mul (local.get 0) (i32.const 2))))"#,
 /// )?;
 /// let program = Program::new(&wasm)?;
-/// let scheduler = Strategy::default().scheduler(1);
+/// let scheduler = Box::new(Random::new(1));
 /// let config = MachineConfig::new(scheduler, Box::new(NullSink), Box::new(NullIo));
 /// let config = config.driven(Driven::AsMainThread);
 /// let mut machine = Machine::new(&program, config)?;

@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 pub(crate) mod calls;
 mod control;
+mod decisions;
 mod describe;
 mod entry;
 pub mod event;
@@ -18,12 +19,13 @@ pub mod sites;
 mod waiting;
 
 pub use control::Control;
+pub use decisions::{Change, Decisions};
 pub use entry::{AFTERWARDS, Driven, Ending, Entry, Unfinished, WORK_AFTERWARDS};
 pub use event::*;
 pub use hash::EventHash;
 pub use limits::{LimitReached, Limits};
 pub(crate) use records::{MOST_SITES, Region, SINGLE, header, region};
 pub use records::{RecordBuffer, Records};
-pub use run_spec::{RunSpec, Schedule};
-pub use schedule::{Operation, Slice, SpawnPath, Strategy};
+pub use run_spec::RunSpec;
+pub use schedule::{Operation, Schedule, ScheduleName, Slice, SpawnPath, Strategy};
 pub use waiting::{WaitKind, Waiting};

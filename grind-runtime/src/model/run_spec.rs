@@ -1,6 +1,6 @@
 //! What a run is.
 
-use super::{Entry, Limits, Strategy};
+use super::{Entry, Limits, Schedule};
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides what happens in a run, but the module and what the world answers. The command line fills it, a trace
@@ -29,20 +29,8 @@ impl RunSpec {
     #[must_use]
     pub fn seeded(seed: u64) -> RunSpec {
         RunSpec {
-            schedule: Schedule {
-                seed,
-                ..Schedule::default()
-            },
+            schedule: Schedule::from(seed),
             ..RunSpec::default()
         }
     }
-}
-
-/// How it is decided who runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Schedule {
-    /// Seed of the strategy, and of the guest's randomness.
-    pub seed: u64,
-    /// Who chooses.
-    pub strategy: Strategy,
 }

@@ -1,8 +1,11 @@
 //! Schedules, as data: who ran, and how it was chosen.
 
 use super::sites::SiteId;
-use super::{AtomicKind, ThreadId};
+use super::{AtomicKind, Decisions, ThreadId};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 /// A decision: this thread runs, at most until its plain accesses and calls have filled so many words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,38 +17,119 @@ pub struct Slice {
     pub words: u32,
 }
 
-/// The strategies a user can name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// Threads take turns; the seed only feeds the guest's randomness.
-    RoundRobin,
-    /// Preempts at random points, in favour of a random thread.
-    #[default]
-    Random,
+/// How it is decided who runs. It names a run: the same schedule of a program with the same inputs is the same run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Schedule {
+    /// A strategy chooses.
+    Strategy {
+        /// Which.
+        strategy: Strategy,
+        /// Of its choices, and of the guest's randomness.
+        seed: u64,
+    },
+    /// As it was decided before. Behind the last decision the thread that runs goes on, and where it cannot, the first that can.
+    Decisions(Arc<Decisions>),
 }
 
-impl Strategy {
-    /// All of them, with their names on the command line and what they are in a few words.
-    pub const ALL: &[(Strategy, &str, &str)] = &[
-        (Strategy::RoundRobin, "round-robin", "Threads take turns"),
-        (Strategy::Random, "random", "Random preemption"),
-    ];
-
-    /// Its name on the command line.
+impl Schedule {
+    /// The seed, if there is one.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        let row = Strategy::ALL
-            .iter()
-            .find(|(strategy, ..)| *strategy == self);
-        row.map_or("", |(_, name, _)| name)
+    pub fn seed(&self) -> Option<u64> {
+        match self {
+            Schedule::Strategy { seed, .. } => Some(*seed),
+            Schedule::Decisions(_) => None,
+        }
     }
 
-    /// The strategy of this name.
+    /// What it is called.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Strategy> {
-        let row = Strategy::ALL.iter().find(|(_, known, _)| *known == name);
-        row.map(|(strategy, ..)| *strategy)
+    pub fn name(&self) -> ScheduleName {
+        match self {
+            Schedule::Strategy { strategy, seed } => ScheduleName::Strategy {
+                strategy: strategy.to_string(),
+                seed: *seed,
+            },
+            Schedule::Decisions(decisions) => ScheduleName::Decisions {
+                decisions: decisions.digest(),
+            },
+        }
+    }
+}
+
+impl From<u64> for Schedule {
+    /// The usual strategy with this seed.
+    fn from(seed: u64) -> Schedule {
+        let strategy = Strategy::default();
+        Schedule::Strategy { strategy, seed }
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Schedule {
+        Schedule::from(0)
+    }
+}
+
+/// What a schedule is called where it is not given as a whole: in reports, and in lists of what several showed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ScheduleName {
+    /// A strategy chose.
+    Strategy {
+        /// Its name, with its parameters.
+        strategy: String,
+        /// Of its choices.
+        seed: u64,
+    },
+    /// It was given as decisions.
+    Decisions {
+        /// Tells them from others: [`Decisions::digest`].
+        decisions: String,
+    },
+}
+
+impl fmt::Display for ScheduleName {
+    /// `seed 7`, which is the usual strategy's, `round-robin seed 7`, `schedule 0123456789abcdef`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ScheduleName::Strategy { strategy, seed } if strategy == USUAL => {
+                write!(f, "seed {seed}")
+            }
+            ScheduleName::Strategy { strategy, seed } => write!(f, "{strategy} seed {seed}"),
+            ScheduleName::Decisions { decisions } => write!(f, "schedule {decisions}"),
+        }
+    }
+}
+
+/// The strategy that is meant where none is named.
+const USUAL: &str = "random";
+
+/// Names a strategy, and gives its parameters: `random`, `pct:3`. It is written by [`FromStr`](std::str::FromStr), which knows the strategies
+/// that there are; one that comes from a file need not be among them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Strategy {
+    pub(crate) name: Cow<'static, str>,
+    /// All that it has, also those that nobody gave.
+    pub(crate) parameters: Vec<u32>,
+}
+
+impl Default for Strategy {
+    fn default() -> Strategy {
+        Strategy {
+            name: USUAL.into(),
+            parameters: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (nth, parameter) in self.parameters.iter().enumerate() {
+            let before = if nth == 0 { ':' } else { ',' };
+            write!(f, "{before}{parameter}")?;
+        }
+        Ok(())
     }
 }
 
@@ -126,8 +210,8 @@ impl Operation<'_> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SpawnPath(pub Vec<u32>);
 
-impl std::fmt::Display for SpawnPath {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for SpawnPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("main")?;
         self.0.iter().try_for_each(|number| write!(f, ".{number}"))
     }

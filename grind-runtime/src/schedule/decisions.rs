@@ -1,60 +1,18 @@
 //! What a scheduler decided, kept while a run goes, so that the run can be repeated whatever made the decisions.
 
 use super::{Point, Scheduler};
-use crate::model::bytes::{Bytes, put};
-use crate::model::{Slice, ThreadId};
-use std::vec;
+use crate::model::{Change, Decisions, Slice};
+use std::sync::Arc;
 
-/// Bytes of decisions that are kept. Most take three: a thread, its words, and how often it was let go on before.
+/// Bytes of decisions that are kept. Most changes take three.
 pub(crate) const KEPT: usize = 64 << 20;
-
-/// The decisions of a run, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Decisions {
-    /// Each change of who runs, or for how long, as three varints: how often the current thread kept its slice before, the
-    /// thread, its words.
-    slices: Vec<u8>,
-    /// Random bits for the guest.
-    random: Vec<u64>,
-    overflown: bool,
-}
-
-impl Decisions {
-    /// Whether all are there. Beyond 64 MiB none is kept, and the run cannot be repeated.
-    pub(crate) fn complete(&self) -> bool {
-        !self.overflown
-    }
-
-    fn slice(&mut self, kept: u64, slice: Slice) {
-        if self.has_room() {
-            for number in [kept, slice.thread.0.into(), slice.words.into()] {
-                put(&mut self.slices, number);
-            }
-        }
-    }
-
-    fn random(&mut self, bits: u64) {
-        if self.has_room() {
-            self.random.push(bits);
-        }
-    }
-
-    fn has_room(&mut self) -> bool {
-        if self.slices.len() + size_of::<u64>() * self.random.len() >= KEPT {
-            *self = Decisions {
-                overflown: true,
-                ..Decisions::default()
-            };
-        }
-        !self.overflown
-    }
-}
 
 /// Passes every question on, and keeps the answers.
 #[derive(Debug)]
 pub(crate) struct Logged {
     scheduler: Box<dyn Scheduler>,
-    decisions: Decisions,
+    /// None beyond the limit.
+    decisions: Option<Decisions>,
     /// Points since the last change at which the current thread kept its slice.
     kept: u64,
 }
@@ -63,13 +21,21 @@ impl Logged {
     pub(crate) fn new(scheduler: Box<dyn Scheduler>) -> Logged {
         Logged {
             scheduler,
-            decisions: Decisions::default(),
+            decisions: Some(Decisions::default()),
             kept: 0,
         }
     }
 
-    pub(crate) fn into_decisions(self) -> Decisions {
+    /// None if they take more than [`KEPT`], so that the run cannot be repeated.
+    pub(crate) fn into_decisions(self) -> Option<Decisions> {
         self.decisions
+    }
+
+    fn keep(&mut self, add: impl FnOnce(&mut Decisions)) {
+        match &mut self.decisions {
+            Some(decisions) if decisions.size() < KEPT => add(decisions),
+            decisions => *decisions = None,
+        }
     }
 }
 
@@ -79,35 +45,36 @@ impl Scheduler for Logged {
         if point.keeps(slice) {
             self.kept += 1;
         } else {
-            self.decisions.slice(std::mem::take(&mut self.kept), slice);
+            let kept = std::mem::take(&mut self.kept);
+            self.keep(|decisions| decisions.push(Change { kept, slice }));
         }
         slice
     }
 
     fn random(&mut self) -> u64 {
         let bits = self.scheduler.random();
-        self.decisions.random(bits);
+        self.keep(|decisions| decisions.push_random(bits));
         bits
     }
 }
 
-/// Decides as it was decided. Behind the last decision the current thread goes on.
+/// Decides as it was decided. Behind the last decision the current thread goes on, and where it cannot, the first that can.
 #[derive(Debug)]
 pub(crate) struct Replayed {
-    slices: Vec<u8>,
-    /// How many bytes of them were read.
-    read: usize,
-    random: vec::IntoIter<u64>,
-    /// The next change, and after how many points more.
-    next: Option<(u64, Slice)>,
+    decisions: Arc<Decisions>,
+    /// Where the change behind the next is.
+    at: usize,
+    /// How many random numbers were given.
+    randoms: usize,
+    next: Option<Change>,
 }
 
 impl Replayed {
-    pub(crate) fn new(decisions: Decisions) -> Replayed {
+    pub(crate) fn new(decisions: Arc<Decisions>) -> Replayed {
         let mut replayed = Replayed {
-            slices: decisions.slices,
-            read: 0,
-            random: decisions.random.into_iter(),
+            decisions,
+            at: 0,
+            randoms: 0,
             next: None,
         };
         replayed.advance();
@@ -115,34 +82,30 @@ impl Replayed {
     }
 
     fn advance(&mut self) {
-        let mut bytes = Bytes::new(&self.slices[self.read..]);
-        self.next = change(&mut bytes);
-        self.read = self.slices.len() - bytes.len();
+        self.next = self.decisions.change(self.at).map(|(change, next)| {
+            self.at = next;
+            change
+        });
     }
-}
-
-/// The next change, and how often the current thread keeps its slice before.
-fn change(bytes: &mut Bytes<'_>) -> Option<(u64, Slice)> {
-    let kept = bytes.varint()?;
-    let thread = ThreadId(bytes.u32()?);
-    let words = bytes.u32()?;
-    Some((kept, Slice { thread, words }))
 }
 
 impl Scheduler for Replayed {
     fn next(&mut self, point: &Point<'_>) -> Slice {
         match &mut self.next {
-            Some((0, slice)) => {
+            Some(Change { kept: 0, slice }) => {
                 let slice = *slice;
                 self.advance();
                 slice
             }
             next => {
-                if let Some((kept, _)) = next {
-                    *kept -= 1;
+                if let Some(change) = next {
+                    change.kept -= 1;
                 }
+                let current = point
+                    .current
+                    .filter(|thread| point.runnable.contains(thread));
                 Slice {
-                    thread: point.current.unwrap_or(point.runnable[0]),
+                    thread: current.unwrap_or(point.runnable[0]),
                     words: point.remaining.max(1),
                 }
             }
@@ -150,15 +113,17 @@ impl Scheduler for Replayed {
     }
 
     fn random(&mut self) -> u64 {
-        self.random.next().unwrap_or_default()
+        let bits = self.decisions.random().get(self.randoms);
+        self.randoms += 1;
+        bits.copied().unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Strategy;
-    use crate::schedule::{PointKind, Unknown};
+    use crate::model::ThreadId;
+    use crate::schedule::{PointKind, Random, STRATEGIES, Unknown};
 
     fn point(current: Option<u32>, remaining: u32, runnable: &[ThreadId]) -> Point<'_> {
         Point {
@@ -191,25 +156,37 @@ mod tests {
             }
             all
         };
-        for &(strategy, ..) in Strategy::ALL {
-            let mut logged = Logged::new(strategy.scheduler(5));
+        for row in STRATEGIES {
+            let mut logged = Logged::new(row.scheduler(5));
             let first = ask(&mut logged);
-            let decisions = logged.into_decisions();
-            assert!(decisions.complete());
-            assert_eq!(ask(&mut Replayed::new(decisions)), first, "{strategy:?}");
+            let decisions = logged.into_decisions().expect("few");
+            let again = ask(&mut Replayed::new(Arc::new(decisions)));
+            assert_eq!(again, first, "{}", row.name);
         }
     }
 
     #[test]
     fn beyond_the_limit_none_is_kept() {
-        let mut decisions = Decisions::default();
-        for bits in 0..KEPT as u64 / 8 {
-            decisions.random(bits);
+        let mut logged = Logged::new(Box::new(Random::new(0)));
+        for _ in 0..KEPT / 8 {
+            logged.random();
         }
-        assert!(decisions.complete());
-        decisions.random(1);
-        decisions.random(2);
-        assert!(!decisions.complete());
-        assert!(decisions.random.is_empty());
+        assert!(logged.decisions.is_some());
+        logged.random();
+        logged.random();
+        assert!(logged.into_decisions().is_none());
+    }
+
+    #[test]
+    fn behind_the_last_decision_somebody_goes_on() {
+        let mut replayed = Replayed::new(Arc::default());
+        let threads = [ThreadId(1), ThreadId(3)];
+        let mut who = |current| {
+            let slice = replayed.next(&point(current, 7, &threads));
+            (slice.thread.0, slice.words)
+        };
+        assert_eq!(who(Some(3)), (3, 7));
+        assert_eq!(who(Some(2)), (1, 7));
+        assert_eq!(who(None), (1, 7));
     }
 }

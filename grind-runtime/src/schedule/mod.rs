@@ -6,11 +6,14 @@
 pub(crate) mod decisions;
 mod random;
 mod round_robin;
+mod table;
 
+pub(crate) use decisions::Replayed;
 pub use random::Random;
 pub use round_robin::RoundRobin;
+pub use table::{Parameter, Row, STRATEGIES, StrategyError};
 
-use crate::model::{Operation, Slice, SpawnPath, Strategy, ThreadId};
+use crate::model::{Operation, Slice, SpawnPath, ThreadId};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 
@@ -82,17 +85,6 @@ pub trait Scheduler: std::fmt::Debug + Send + Any {
     fn random(&mut self) -> u64;
 }
 
-impl Strategy {
-    /// A scheduler of this strategy.
-    #[must_use]
-    pub fn scheduler(self, seed: u64) -> Box<dyn Scheduler> {
-        match self {
-            Strategy::RoundRobin => Box::new(RoundRobin::new(seed)),
-            Strategy::Random => Box::new(Random::new(seed)),
-        }
-    }
-}
-
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): its whole state is the seed, so that every seed, 0
 /// included, gives a stream of its own.
 #[derive(Clone, Debug)]
@@ -134,9 +126,8 @@ mod tests {
 
     #[test]
     fn a_slice_names_a_runnable_thread_and_is_never_empty() {
-        for &(strategy, name, _) in Strategy::ALL {
-            assert_eq!(Strategy::from_name(name), Some(strategy));
-            let mut scheduler = strategy.scheduler(7);
+        for row in STRATEGIES {
+            let (strategy, mut scheduler) = (row.name, row.scheduler(7));
             let runnable = [ThreadId(1), ThreadId(4), ThreadId(9)];
             for kind in [
                 PointKind::Expired,
@@ -162,8 +153,8 @@ mod tests {
 
     #[test]
     fn every_runnable_thread_gets_its_turn() {
-        for &(strategy, ..) in Strategy::ALL {
-            let mut scheduler = strategy.scheduler(3);
+        for row in STRATEGIES {
+            let (strategy, mut scheduler) = (row.name, row.scheduler(3));
             let runnable: Vec<ThreadId> = (0..5).map(ThreadId).collect();
             let mut current = ThreadId(0);
             let mut seen = [false; 5];

@@ -3,8 +3,15 @@
 //! Slice lengths are log-uniform, so that both long stretches and preemptions between two neighbouring
 //! accesses occur; at synchronisation, where most orders are decided, every fourth point switches.
 
-use super::{Point, PointKind, Scheduler, SplitMix64};
+use super::{Point, PointKind, Row, Scheduler, SplitMix64};
 use crate::model::Slice;
+
+pub(super) const ROW: Row = Row {
+    name: "random",
+    about: "Random preemption",
+    parameters: &[],
+    make: |seed, _| Box::new(Random::new(seed)),
+};
 
 /// Slices are `1..=2^MAX_LOG` accesses, of [`WORDS`] each.
 const MAX_LOG: u64 = 12;

@@ -1,7 +1,14 @@
 //! Round-robin: threads take turns in the order of their ids.
 
-use super::{Point, PointKind, Scheduler, SplitMix64};
+use super::{Point, PointKind, Row, Scheduler, SplitMix64};
 use crate::model::Slice;
+
+pub(super) const ROW: Row = Row {
+    name: "round-robin",
+    about: "Threads take turns",
+    parameters: &[],
+    make: |seed, _| Box::new(RoundRobin::new(seed)),
+};
 
 /// Words of a full turn. Long enough that switching costs nothing measurable (a switch is worth about
 /// 20 accesses), short enough that every thread of a small test runs.

@@ -137,7 +137,7 @@ fn led(
     let steer = Steer::new(
         plan,
         Arc::clone(program.sites()),
-        header.spec.schedule.seed,
+        header.spec.schedule.seed().unwrap_or_default(),
         random,
     );
     let passed = pass(
@@ -156,6 +156,7 @@ fn led(
     )
     .map_err(ReplayError::from)?;
     let outcome = super::Outcome {
+        decisions: None,
         ending: passed.ending,
         analysis: passed.analysis.finish(),
         limits_reached: passed.limits_reached,

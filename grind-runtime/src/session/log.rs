@@ -2,22 +2,25 @@
 //! second pass of a run that raced replays it, so nothing has to be a function of its seed.
 
 use super::input::{self, Inputs};
-use crate::schedule::decisions::{self, Decisions};
+use crate::model::Decisions;
+use crate::schedule::decisions;
+use std::sync::Arc;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct RunLog {
-    pub(super) decisions: Decisions,
+    /// None if there are too many.
+    pub(super) decisions: Option<Arc<Decisions>>,
     pub(super) answers: Inputs,
 }
 
 impl RunLog {
-    /// Whether the run can be repeated, or what to say of it.
-    pub(super) fn repeatable(&self) -> Result<(), String> {
-        let (what, most) = match (self.answers.complete(), self.decisions.complete()) {
-            (true, true) => return Ok(()),
+    /// What repeats the run, or what to say of it.
+    pub(super) fn repeat(self) -> Result<(Arc<Decisions>, Inputs), String> {
+        let (what, most) = match (self.answers.complete(), self.decisions) {
+            (true, Some(decisions)) => return Ok((decisions, self.answers)),
             (false, _) => ("the host told the guest", input::KEPT),
-            (true, false) => ("the decisions of the scheduler take", decisions::KEPT),
+            (true, None) => ("the decisions of the scheduler take", decisions::KEPT),
         };
         Err(format!(
             "{what} more than {} MiB, so that the run could not be repeated: earlier accesses are shown without their stacks",

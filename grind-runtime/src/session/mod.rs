@@ -42,7 +42,7 @@ pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
 use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
 use crate::machine::{self, ActError, HostIo, Machine, MachineConfig, MachineError, RunStats};
 use crate::model::sites::SiteTable;
-use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Schedule};
+use crate::model::{Control, Decisions, Driven, Ending, EventSink, LimitReached, RunSpec};
 use crate::predict::translate::Observed;
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;
@@ -50,7 +50,7 @@ use crate::report::finding::identity::Index;
 use crate::report::finding::summary::{GuestExit, Report};
 use crate::report::finding::{Finding, FindingKind, notes};
 use crate::schedule::Scheduler;
-use crate::schedule::decisions::{Decisions, Logged, Replayed as Repeated};
+use crate::schedule::decisions::{Logged, Replayed as Repeated};
 use crate::trace::{Footer, TraceWriter};
 use log::RunLog;
 use record::{Audience, Tape, TapedIo};
@@ -114,6 +114,9 @@ pub struct Outcome<Io> {
     pub stats: RunStats,
     /// The streams that were given.
     pub io: Io,
+    /// What was decided in it, as far as it is kept: up to 64 MiB, and not of a trace that was only read. With the same answers of the host it
+    /// is the same run.
+    pub decisions: Option<Arc<Decisions>>,
     /// What else the reader should know.
     pub warnings: Vec<String>,
 }
@@ -217,7 +220,9 @@ pub fn record<Io: HostIo>(
 ) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), MachineError> {
     let tape = Tape::new(trace);
     let nobody = Driven::ByNobody;
-    let outcome = first_and_second(program, &options, io, Some(&tape), nobody, |_| Ok(()))?;
+    let outcome = first_and_second(program, &options, io, Some(&tape), nobody, |_| {
+        Ok::<_, MachineError>(())
+    })?;
     let writer = (tape.into_writer()).expect("nothing of a run outlives it");
     Ok((outcome, writer))
 }
@@ -230,13 +235,14 @@ fn first_and_second<Io: HostIo, E: From<MachineError>>(
     driven: Driven,
     drive: impl FnOnce(&mut Machine) -> Result<(), E>,
 ) -> Result<Outcome<Io>, E> {
-    let Schedule { seed, strategy } = options.spec.schedule;
+    let scheduler = options.spec.schedule.scheduler();
+    let scheduler = scheduler.map_err(MachineError::from)?;
     let world = world(options, Box::new(io))?;
     let first = pass_driven(
         program,
         options,
         Pass {
-            scheduler: strategy.scheduler(seed),
+            scheduler,
             logged: true,
             analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
             others: Vec::new(),
@@ -263,21 +269,21 @@ fn first_and_second<Io: HostIo, E: From<MachineError>>(
     let mut warnings = Vec::new();
     if analysis.needs_second_pass() {
         let log = RunLog {
-            decisions: first.decisions,
+            decisions: first.decisions.clone(),
             answers,
         };
-        match log.repeatable() {
+        match log.repeat() {
             Err(why) => warnings.push(why),
-            Ok(()) => {
+            Ok((decisions, answers)) => {
                 // It ends by itself at the last access it needs, unless it is asked to.
                 options.control.next_pass();
                 let again = Pass {
-                    scheduler: Box::new(Repeated::new(log.decisions)),
+                    scheduler: Box::new(Repeated::new(decisions)),
                     logged: false,
                     analysis: analysis.into_second_pass(),
                     others: Vec::new(),
                     tape: None,
-                    io: Box::new(Player::new(log.answers)),
+                    io: Box::new(Player::new(answers)),
                     control: Arc::clone(&options.control),
                     driven,
                 };
@@ -295,6 +301,7 @@ fn first_and_second<Io: HostIo, E: From<MachineError>>(
         limits_reached: first.limits_reached,
         stats: first.stats,
         io: *downcast::<Io>(io),
+        decisions: first.decisions,
         warnings,
     })
 }
@@ -350,8 +357,8 @@ struct Pass<'a> {
 /// What came of one.
 struct Passed {
     ending: Ending,
-    /// Those that were kept.
-    decisions: Decisions,
+    /// If they were kept, and are not too many.
+    decisions: Option<Arc<Decisions>>,
     analysis: LiveAnalysis,
     others: Vec<Box<dyn EventSink>>,
     limits_reached: BTreeSet<LimitReached>,
@@ -401,8 +408,8 @@ fn pass_driven<E: From<MachineError>>(
     Ok(Passed {
         ending: result.ending,
         decisions: match pass.logged {
-            true => downcast::<Logged>(result.scheduler).into_decisions(),
-            false => Decisions::default(),
+            true => (downcast::<Logged>(result.scheduler).into_decisions()).map(Arc::new),
+            false => None,
         },
         analysis,
         others,
@@ -438,6 +445,7 @@ impl From<Observed> for Outcome<machine::NullIo> {
             limits_reached: BTreeSet::new(),
             stats: RunStats::default(),
             io: machine::NullIo,
+            decisions: None,
             warnings: Vec::new(),
         }
     }
@@ -500,8 +508,7 @@ impl<Io> Outcome<Io> {
     ) -> Report {
         let sites = program.sites();
         let mut report = Report {
-            seed: Some(options.spec.schedule.seed),
-            scheduler: Some(options.spec.schedule.strategy.name().to_owned()),
+            schedule: Some(options.spec.schedule.name()),
             exit: Some(self.guest_exit(sites, symbolizer)),
             warnings: self.warnings.clone(),
             ..Report::default()

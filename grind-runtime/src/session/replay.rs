@@ -115,7 +115,7 @@ pub fn replay(
         &run_options,
         Pass {
             scheduler: Box::new(playback.clone()),
-            logged: false,
+            logged: true,
             analysis: LiveAnalysis::new(sites(), run_options.analysis.clone()),
             others,
             tape: tape.as_ref(),
@@ -169,6 +169,7 @@ pub fn replay(
             limits_reached: first.limits_reached,
             stats: first.stats,
             io: NullIo,
+            decisions: first.decisions,
             warnings,
         },
         options: run_options,

@@ -4,9 +4,9 @@
 //! to acquire. A thread that cannot go on is passed over; after the plan, threads take turns.
 
 use crate::model::sites::SiteTable;
-use crate::model::{Event, EventSink, Flow, Records, Slice, Strategy, ThreadId};
+use crate::model::{Event, EventSink, Flow, Records, Slice, ThreadId};
 use crate::predict::translate::{Plan, Tracker};
-use crate::schedule::{Point, Scheduler};
+use crate::schedule::{Point, RoundRobin, Scheduler};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Decisions for a thread that gets no further, until another is let run.
@@ -43,7 +43,7 @@ impl Steer {
             steps: Vec::new(),
             tracker,
             sites,
-            turns: Strategy::RoundRobin.scheduler(seed),
+            turns: Box::new(RoundRobin::new(seed)),
             random,
             stuck: 0,
         })))

@@ -22,8 +22,10 @@ mod chunk;
 mod entry;
 mod frame;
 mod known;
+mod old_header;
 pub mod reader;
 mod regions;
+mod schedule_file;
 mod sites;
 mod stacks;
 mod statistics;
@@ -31,6 +33,7 @@ pub mod writer;
 
 pub use entry::Entry;
 pub use reader::{TraceEnd, TraceReader};
+pub use schedule_file::{ScheduleFile, ScheduleFileError};
 pub use statistics::{LockUse, Statistics, ThreadUse};
 pub use writer::TraceWriter;
 
@@ -43,7 +46,7 @@ use std::io;
 const MAGIC: [u8; 8] = *b"GRINDTRC";
 
 /// Version of the format: a reader takes files of its major version whose minor is not newer.
-pub const VERSION: (u16, u16) = (1, 4);
+pub const VERSION: (u16, u16) = (1, 5);
 
 /// SHA-256 of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +93,7 @@ pub struct Header {
     pub sites: u32,
     /// How much is in the file.
     pub detail: Detail,
-    /// The run.
+    /// The run. A schedule of decisions is empty: the entries have it.
     pub spec: RunSpec,
     /// Functions that were intercepted besides those that are known.
     pub interceptors: Vec<Rule>,

@@ -2,6 +2,7 @@
 
 use super::chunk::{ChunkReader, Kind, read_up_to};
 use super::entry::{Decoder, Entry};
+use super::old_header::OldHeader;
 use super::{Detail, Footer, Header, MAGIC, TraceError, VERSION, sites};
 use crate::model::bytes::Bytes;
 use crate::model::sites::{SiteId, SiteTable};
@@ -77,7 +78,10 @@ impl<R: Read> TraceReader<R> {
             // Nobody drove runs then.
             bytes.extend(postcard::to_stdvec(&Driven::ByNobody).unwrap_or_default());
         }
-        let header: Header = decode(&bytes, offset)?;
+        let header: Header = match found.1 < 5 {
+            true => decode::<OldHeader>(&bytes, offset)?.into(),
+            false => decode(&bytes, offset)?,
+        };
         let corrupt = |offset, problem| TraceError::Corrupt { offset, problem };
         if header.embedded.is_some_and(|len| len > LARGEST_MODULE)
             || header.sites as usize > MOST_SITES

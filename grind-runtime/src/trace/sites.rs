@@ -2,6 +2,7 @@
 //! varints, the first two of these relative to the site before. `records` is the size of the region that begins
 //! there, or 0.
 
+use super::ModuleHash;
 use crate::model::bytes::{Bytes, put, put_signed};
 use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
 
@@ -30,6 +31,13 @@ pub(super) fn encode(out: &mut Vec<u8>, sites: &SiteTable, range: std::ops::Rang
         put(out, site.displacement.into());
         (func, offset) = (site.func.into(), site.offset.into());
     }
+}
+
+/// SHA-256 of a site table.
+pub(super) fn hash(sites: &SiteTable) -> ModuleHash {
+    let mut bytes = Vec::new();
+    encode(&mut bytes, sites, 0..sites.len() as u32);
+    ModuleHash::of(&bytes)
 }
 
 /// Site tables put together again.

@@ -5,7 +5,7 @@ use super::entry::Encoder;
 use super::{Detail, Footer, Header, MAGIC, VERSION, sites};
 use crate::model::bytes::put;
 use crate::model::sites::{SiteId, SiteTable};
-use crate::model::{Event, Records, Slice, ThreadId};
+use crate::model::{Event, Records, Schedule, Slice, ThreadId};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -47,11 +47,14 @@ impl<W: Write> TraceWriter<W> {
         out.write_all(&MAGIC)?;
         out.write_all(&VERSION.0.to_le_bytes())?;
         out.write_all(&VERSION.1.to_le_bytes())?;
-        let header = Header {
+        let mut header = Header {
             embedded: module.map(|module| module.len() as u64),
             sites: sites.len() as u32,
             ..header.clone()
         };
+        if let Schedule::Decisions(decisions) = &mut header.spec.schedule {
+            *decisions = Arc::default();
+        }
         let mut chunks = ChunkWriter::new(out)?;
         chunks.write(Kind::Header, &to_bytes(&header)?)?;
         for piece in module.unwrap_or_default().chunks(MODULE_CHUNK) {

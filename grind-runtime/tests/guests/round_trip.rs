@@ -10,8 +10,8 @@ mod recording;
 
 use grind_runtime::detect::{Access, Diagnosed, Diagnosis, Misuse};
 use grind_runtime::machine::{BufferIo, NullIo};
-use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::SiteId;
+use grind_runtime::model::{Schedule, ThreadId};
 use grind_runtime::predict::translate::{self, Analysis, Bounds, Predicted};
 use grind_runtime::program::Program;
 use grind_runtime::session::{self, Outcome, ReplayOptions, RunOptions};
@@ -26,7 +26,8 @@ pub(crate) fn run(
     options: &RunOptions,
     correct: bool,
 ) -> Result<Outcome<BufferIo>, Failed> {
-    let detail = [Detail::Light, Detail::Full][options.spec.schedule.seed as usize % 2];
+    let seed = options.spec.schedule.seed().unwrap_or_default();
+    let detail = [Detail::Light, Detail::Full][(seed % 2) as usize];
     let recorded = recording::record(program, options, detail);
     let (outcome, bytes) = recorded.map_err(|error| error.to_string())?;
     let replay_options = ReplayOptions {
@@ -46,10 +47,36 @@ pub(crate) fn run(
         return Err(format!("ended as {:?}, not {:?}", again.ending, outcome.ending).into());
     }
     is_observed(&bytes, &outcome, detail)?;
+    if seed.is_multiple_of(10) {
+        is_its_decisions(program, options, &outcome, &again)?;
+    }
     if correct {
         predicts_nothing(&bytes, detail)?;
     }
     Ok(outcome)
+}
+
+/// The run's decisions as a schedule are the same run, and those of its replay are the same decisions.
+fn is_its_decisions(
+    program: &Program,
+    options: &RunOptions,
+    outcome: &Outcome<BufferIo>,
+    replayed: &Outcome<NullIo>,
+) -> Result<(), Failed> {
+    if replayed.decisions != outcome.decisions {
+        return Err("the replay decided something else".into());
+    }
+    let decisions = outcome.decisions.clone().ok_or("no decisions")?;
+    let mut options = options.clone();
+    options.spec.schedule = Schedule::Decisions(decisions.clone());
+    let again = session::run(program, options, BufferIo::default())?;
+    match again.decisions == Some(decisions)
+        && again.stats == outcome.stats
+        && again.analysis == outcome.analysis
+    {
+        true => Ok(()),
+        false => Err("the run's decisions are another run".into()),
+    }
 }
 
 /// What live detection said of the run is what is said of its trace, if it has accesses, and what happens-before says of it.

@@ -2,8 +2,8 @@
 
 use crate::support::{Program, fixture, fixture_sources};
 use grind_runtime::detect::{Diagnosed, Diagnosis, Misuse, ThreadInfo};
-use grind_runtime::model::ThreadId;
 use grind_runtime::model::sites::SiteId;
+use grind_runtime::model::{ScheduleName, ThreadId};
 use grind_runtime::program::symbols::{Frame, SymbolSource, Symbolizer};
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::human::{Options, render, render_finding};
@@ -118,7 +118,10 @@ fn no_name_moves_a_cursor_or_forges_a_line() {
             reason: EVIL.into(),
             stack: vec![frame(EVIL, Some(EVIL))],
         }),
-        scheduler: Some(EVIL.into()),
+        schedule: Some(ScheduleName::Strategy {
+            strategy: EVIL.into(),
+            seed: 0,
+        }),
         reproduce: Some(format!("grind run {EVIL}")),
         limits: vec![EVIL.into()],
         warnings: vec![EVIL.into()],

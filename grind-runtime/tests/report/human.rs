@@ -4,7 +4,7 @@ use crate::support::{
     HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, add, fixture_sources, golden,
 };
 use grind_runtime::detect::{Diagnosis, TrappedThread};
-use grind_runtime::model::ThreadId;
+use grind_runtime::model::{Schedule, ThreadId};
 use grind_runtime::report::finding::Evidence;
 use grind_runtime::report::human::{Options, render, render_finding};
 use grind_runtime::report::source::Sources;
@@ -20,8 +20,7 @@ fn options() -> Options {
 
 fn report(program: &Program) -> Report {
     let mut report = Report {
-        seed: Some(7),
-        scheduler: Some("random".into()),
+        schedule: Some(Schedule::from(7).name()),
         exit: Some(GuestExit::Deadlocked),
         reproduce: Some("grind run --seed 7 --scheduler random race.wasm".into()),
         limits: vec!["the step limit of 1000000 was reached".into()],
@@ -227,7 +226,7 @@ fn what_an_excerpt_costs_does_not_depend_on_the_lines_before_it() {
 #[test]
 fn a_clean_run_is_silent() {
     let report = Report {
-        seed: Some(1),
+        schedule: Some(Schedule::from(1).name()),
         exit: Some(GuestExit::Exited { code: 3 }),
         reproduce: Some("grind run race.wasm".into()),
         ..Report::default()

@@ -5,7 +5,7 @@ use crate::symbols::wat_with_lines;
 use grind_runtime::detect::{BlockedThread, Diagnosis, Wanted};
 use grind_runtime::machine::BufferIo;
 use grind_runtime::model::sites::SiteId;
-use grind_runtime::model::{BlockedOn, ThreadId};
+use grind_runtime::model::{BlockedOn, Schedule, ThreadId};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::{Frame, Symbolizer};
 use grind_runtime::report::finding::Evidence;
@@ -39,7 +39,10 @@ pub(crate) fn merged(module: &[u8]) -> Report {
         let options = RunOptions::seeded(seed);
         let outcome =
             session::run(&program, options.clone(), BufferIo::default()).expect("it can be run");
-        merge.add(seed, outcome.report(&program, &symbolizer, &options));
+        merge.add(
+            &Schedule::from(seed),
+            outcome.report(&program, &symbolizer, &options),
+        );
     }
     merge.finish()
 }
@@ -176,8 +179,8 @@ fn each_seed_counts_once() {
         let [finding] = &report.findings[..] else {
             panic!("{:?}", report.findings)
         };
-        let seeds = finding.seeds.expect("it is of many seeds");
-        assert_eq!((seeds.first, seeds.shown), (0, 20));
+        let shown = finding.schedules.clone().expect("it is of many schedules");
+        assert_eq!((shown.first, shown.shown), (Schedule::from(0).name(), 20));
     }
 }
 

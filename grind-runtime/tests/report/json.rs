@@ -1,7 +1,7 @@
 //! The machine-readable form, compared with `golden/report.json`.
 
 use crate::support::{HANDLE_MISUSES, HEAP_MISUSES, MISUSES, Program, add, golden};
-use grind_runtime::model::ThreadId;
+use grind_runtime::model::{Schedule, ThreadId};
 use grind_runtime::program::symbols::SymbolSource;
 use grind_runtime::report::human::{Options, render};
 use grind_runtime::report::json::{JsonError, SCHEMA, from_str, to_string};
@@ -17,8 +17,7 @@ pub(crate) fn report() -> Report {
             arguments: vec!["--threads".into(), "4".into()],
             symbols: Some(SymbolSource::NameSection),
         },
-        seed: Some(u64::MAX),
-        scheduler: Some("random".into()),
+        schedule: Some(Schedule::from(u64::MAX).name()),
         exit: Some(GuestExit::Trapped {
             thread: ThreadId(1),
             name: Some("left".into()),
@@ -92,7 +91,8 @@ fn no_control_character_in_the_text() {
 
 #[test]
 fn fields_of_later_minor_versions_are_ignored() {
-    let text = to_string(&report()).replacen("\"seed\"", "\"new_field\": [1, {}], \"seed\"", 1);
+    let text =
+        to_string(&report()).replacen("\"schedule\"", "\"new_field\": [1, {}], \"schedule\"", 1);
     assert_eq!(from_str(&text).expect("it is a report"), report());
 }
 

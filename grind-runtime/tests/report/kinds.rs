@@ -3,15 +3,15 @@
 use crate::hostile::{EVIL, findings};
 use crate::json::report;
 use crate::support::{Program, add, fixture_sources, golden};
-use grind_runtime::model::ThreadId;
-use grind_runtime::report::finding::{BaselineState, Evidence, SeedsOf};
+use grind_runtime::model::{Schedule, ScheduleName, ThreadId};
+use grind_runtime::report::finding::{BaselineState, Evidence, ShownBy};
 use grind_runtime::report::paths::PathMap;
 use grind_runtime::report::source::Sources;
 use grind_runtime::report::timeline::{
     Arrow, ArrowKind, Lane, Mark, Point, Slice, SliceKind, Timeline,
 };
 use grind_runtime::report::{
-    Command, FindingKind, Fingerprint, GuestExit, Kind, Options, ProgramInfo, Report, Seeds,
+    Command, FindingKind, Fingerprint, GuestExit, Kind, Options, ProgramInfo, Report, Schedules,
 };
 use serde_json::Value;
 
@@ -31,8 +31,7 @@ fn short() -> Report {
             arguments: vec!["--threads".into(), "4".into()],
             symbols: None,
         },
-        seed: Some(7),
-        scheduler: Some("random".into()),
+        schedule: Some(Schedule::from(7).name()),
         exit: Some(GuestExit::Deadlocked),
         reproduce: Some("grind run --seed 7 target/app.wasm --threads 4".into()),
         limits: vec!["the guest wanted more than 20 threads".into()],
@@ -48,16 +47,19 @@ fn short() -> Report {
 /// The same as several seeds showed it, the race in the baseline.
 fn merged() -> Report {
     let mut report = short();
-    report.seed = None;
-    report.seeds = Some(Seeds {
-        first: 0,
-        last: 9,
+    report.schedule = None;
+    report.schedules = Some(Schedules {
+        first: Schedule::from(0).name(),
+        last: Schedule::from(9).name(),
         run: 10,
         with_findings: 4,
         timed_out: 1,
     });
     for (shown, finding) in (2..).zip(&mut report.findings) {
-        finding.seeds = Some(SeedsOf { shown, first: 3 });
+        finding.schedules = Some(ShownBy {
+            shown,
+            first: Schedule::from(3).name(),
+        });
         finding.baseline = Some(match finding.kind {
             FindingKind::DataRace => BaselineState::Known,
             _ => BaselineState::New,
@@ -153,7 +155,7 @@ fn several_seeds_and_a_baseline() {
         .map(|at| results[at]["baselineState"].as_str())
         .collect();
     assert_eq!(states, [Some("new"), Some("new"), Some("unchanged")]);
-    assert_eq!(results[0]["properties"]["firstSeed"], "3");
+    assert_eq!(results[0]["properties"]["firstSchedule"], "seed 3");
     let junit = Kind::Junit.render(&merged(), &options());
     let junit = quick_junit::Report::deserialize_from_str(&junit).expect("it is JUnit");
     assert_eq!((junit.tests, junit.failures), (3, 2));
@@ -366,7 +368,7 @@ fn html_is_one_file_with_everything_in_it() {
         "grind run --seed 7 target/app.wasm --threads 4",
         "the guest wanted more than 20 threads",
         "a suppression has expired",
-        "3 seeds, first 3",
+        "3 schedules, first seed 3",
         "3 slices and arrows are left out.",
         "id=\"timeline\">{\"unit\":\"events\"",
     ] {
@@ -424,7 +426,10 @@ fn no_name_gets_out_of_its_place() {
             reason: evil.clone(),
             stack: Vec::new(),
         }),
-        scheduler: Some(evil.clone()),
+        schedule: Some(ScheduleName::Strategy {
+            strategy: evil.clone(),
+            seed: 0,
+        }),
         reproduce: Some(evil.clone()),
         limits: vec![evil.clone()],
         warnings: vec![evil.clone()],

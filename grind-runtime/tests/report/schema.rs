@@ -2,8 +2,9 @@
 
 use crate::json::report;
 use crate::kinds::timeline;
-use grind_runtime::report::finding::{BaselineState, SeedsOf};
-use grind_runtime::report::{GuestExit, Report, Seeds, Suppressed, json};
+use grind_runtime::model::{Schedule, ScheduleName};
+use grind_runtime::report::finding::{BaselineState, ShownBy};
+use grind_runtime::report::{GuestExit, Report, Schedules, Suppressed, json};
 use serde_json::Value;
 
 /// The schema; `strict` ones know no field beyond those listed, so that none is forgotten.
@@ -44,17 +45,19 @@ fn what_is_written_is_what_the_schema_says() {
     let schema = schema(true);
     let mut report = report();
     conforms(&schema, &report);
-    report.seeds = Some(Seeds {
-        first: 0,
-        last: u64::MAX,
+    report.schedules = Some(Schedules {
+        first: ScheduleName::Decisions {
+            decisions: "0123456789abcdef".to_owned(),
+        },
+        last: Schedule::from(u64::MAX).name(),
         run: 7,
         with_findings: 3,
         timed_out: 1,
     });
     for finding in &mut report.findings {
-        finding.seeds = Some(SeedsOf {
+        finding.schedules = Some(ShownBy {
             shown: 2,
-            first: u64::MAX,
+            first: Schedule::from(u64::MAX).name(),
         });
         finding.baseline = Some(BaselineState::Known);
     }

@@ -29,7 +29,7 @@ fn every_trap_is_told_with_its_count_and_its_seeds() {
                 (
                     finding.title.as_str(),
                     finding.count,
-                    finding.seeds.map(|s| s.shown),
+                    finding.schedules.as_ref().map(|s| s.shown),
                 )
             })
             .collect();

@@ -3,8 +3,9 @@
 use super::{guest, options, output, run, text};
 use grind_runtime::machine::io::{Answer, Call, Errno, FileKind, HostIo};
 use grind_runtime::machine::{self, BufferIo, MachineConfig};
-use grind_runtime::model::{Ending, EventHash, RunSpec, Strategy};
+use grind_runtime::model::{Ending, EventHash, RunSpec};
 use grind_runtime::program::Program;
+use grind_runtime::schedule::Random;
 use grind_runtime::session::{self, Files, Preopen, RunOptions};
 use tempfile::TempDir;
 
@@ -45,7 +46,7 @@ fn write_to(kind: FileKind, answer: Result<Answer, Errno>) -> Ending {
             ..RunSpec::default()
         },
         ..MachineConfig::new(
-            Strategy::Random.scheduler(0),
+            Box::new(Random::new(0)),
             Box::new(EventHash::default()),
             Box::new(Told { kind, answer }),
         )

@@ -4,8 +4,9 @@ use super::{guest, options, run, text};
 use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::io::HostIo;
 use grind_runtime::machine::{self, BufferIo, MachineConfig, RunResult, RunStats};
-use grind_runtime::model::{Ending, EventHash, RunSpec, Strategy};
+use grind_runtime::model::{Ending, EventHash, RunSpec};
 use grind_runtime::program::Program;
+use grind_runtime::schedule::Random;
 use grind_runtime::session::{Files, Inputs, Player, Preopen, Recorder};
 use std::any::Any;
 use std::fs;
@@ -20,7 +21,7 @@ pub(crate) fn pass(program: &Program, seed: u64, io: Box<dyn HostIo>) -> (Seen, 
             ..RunSpec::default()
         },
         ..MachineConfig::new(
-            Strategy::Random.scheduler(seed),
+            Box::new(Random::new(seed)),
             Box::new(EventHash::default()),
             io,
         )

@@ -7,7 +7,7 @@ use crate::process::signals;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::model::sites::{SiteId, SiteKind};
-use grind_runtime::model::{Event, Slice, ThreadId};
+use grind_runtime::model::{Event, Schedule, Slice, ThreadId};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::log;
 use grind_runtime::trace::{Entry, Statistics, TraceEnd};
@@ -76,14 +76,11 @@ pub(crate) fn info(args: &FileArgs) -> Result<u8> {
     line("arguments", text(&header.spec.args))?;
     line("environment", text(&header.spec.env))?;
     line("directories", text(&header.spec.preopens))?;
-    line(
-        "schedule",
-        format!(
-            "{}, seed {}",
-            header.spec.schedule.strategy.name(),
-            header.spec.schedule.seed
-        ),
-    )?;
+    let schedule = match &header.spec.schedule {
+        Schedule::Strategy { strategy, seed } => format!("{strategy}, seed {seed}"),
+        Schedule::Decisions(_) => "given as decisions".to_owned(),
+    };
+    line("schedule", schedule)?;
     let entry = header
         .spec
         .entry

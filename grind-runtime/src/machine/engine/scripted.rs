@@ -168,8 +168,9 @@ impl Engine for Scripted {
 
 mod tests {
     use crate::machine::{Machine, MachineConfig, NullIo, Pause};
-    use crate::model::{Driven, Ending, NullSink, Strategy};
+    use crate::model::{Driven, Ending, NullSink};
     use crate::program::Program;
+    use crate::schedule::Random;
 
     /// Drives threads of these scripts to the end. Returns the first word of memory, how many threads trapped, and how it ended.
     fn run(seed: u64, scripts: &[&str]) -> (u32, usize, Ending) {
@@ -181,7 +182,7 @@ mod tests {
                 (func $any (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 0)))))"
         );
         let program = Program::new(&wat::parse_str(wat).expect("a module")).expect("runs");
-        let scheduler = Strategy::Random.scheduler(seed);
+        let scheduler = Box::new(Random::new(seed));
         let mut config = MachineConfig::new(scheduler, Box::new(NullSink), Box::new(NullIo));
         config.engine = Some("scripted".to_owned());
         config.spec.entry.unfinished = crate::model::Unfinished::Wait;

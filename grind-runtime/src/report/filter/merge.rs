@@ -1,9 +1,10 @@
-//! What runs under several seeds showed, as one report.
+//! What runs under several schedules showed, as one report.
 
+use crate::model::{Schedule, ScheduleName};
 use crate::report::finding::fingerprint::Fingerprint;
 use crate::report::finding::identity::{Identity, Index};
-use crate::report::finding::summary::{GuestExit, Report, Seeds, Suppressed};
-use crate::report::finding::{Finding, SeedsOf};
+use crate::report::finding::summary::{GuestExit, Report, Schedules, Suppressed};
+use crate::report::finding::{Finding, ShownBy};
 use crate::report::text;
 use rustc_hash::FxHashSet;
 
@@ -17,7 +18,7 @@ const MAX_LINES: usize = 100;
 pub struct Merge {
     report: Report,
     index: Index,
-    /// Of each finding, the last seed that showed it.
+    /// Of each finding, which report was the last that had it.
     shown_by: Vec<u64>,
     left_out: FxHashSet<Fingerprint>,
 }
@@ -29,22 +30,25 @@ impl Merge {
         Merge::default()
     }
 
-    /// Adds what one seed showed. Seeds have to come in ascending order: the evidence of a finding is that of the
-    /// first that shows it.
-    pub fn add(&mut self, seed: u64, report: Report) {
+    /// Adds what one schedule showed. The evidence of a finding is that of the first that shows it.
+    pub fn add(&mut self, schedule: &Schedule, report: Report) {
         let told = !report.findings.is_empty();
         let into = &mut self.report;
-        let seeds = into.seeds.get_or_insert(Seeds {
-            first: seed,
-            ..Seeds::default()
+        let name = schedule.name();
+        let schedules = into.schedules.get_or_insert_with(|| Schedules {
+            first: name.clone(),
+            last: name.clone(),
+            run: 0,
+            with_findings: 0,
+            timed_out: 0,
         });
-        seeds.last = seed;
-        seeds.run += 1;
-        seeds.with_findings += u64::from(told);
-        if seeds.run == 1 {
+        schedules.last = name.clone();
+        schedules.run += 1;
+        schedules.with_findings += u64::from(told);
+        let number = schedules.run;
+        if number == 1 {
             into.command = report.command;
             into.program = report.program;
-            into.scheduler = report.scheduler;
         } else if into.program.symbols.is_none() {
             into.program.symbols = report.program.symbols;
         }
@@ -69,28 +73,28 @@ impl Merge {
             }
         }
         for finding in report.findings {
-            self.finding(seed, finding);
+            self.finding((number, &name), finding);
         }
     }
 
-    fn finding(&mut self, seed: u64, mut finding: Finding) {
+    fn finding(&mut self, (number, schedule): (u64, &ScheduleName), mut finding: Finding) {
         let findings = &mut self.report.findings;
         let identity = Identity::of(&finding);
         if let Some(at) = self.index.find(&finding, &identity) {
             let known = &mut findings[at];
             known.count = known.count.saturating_add(finding.count);
-            // Two findings of one run can turn out to be one that an earlier seed showed.
-            let news = std::mem::replace(&mut self.shown_by[at], seed) != seed;
-            if let Some(seeds) = &mut known.seeds {
-                seeds.shown += u64::from(news);
+            // Two findings of one run can turn out to be one that an earlier run showed.
+            let news = std::mem::replace(&mut self.shown_by[at], number) != number;
+            if let Some(schedules) = &mut known.schedules {
+                schedules.shown += u64::from(news);
             }
         } else if findings.len() < MAX_FINDINGS {
-            finding.seeds = Some(SeedsOf {
+            finding.schedules = Some(ShownBy {
                 shown: 1,
-                first: seed,
+                first: schedule.clone(),
             });
             self.index.insert(&finding, identity, findings.len());
-            self.shown_by.push(seed);
+            self.shown_by.push(number);
             findings.push(finding);
         } else {
             self.left_out.insert(finding.fingerprint);

@@ -196,7 +196,7 @@ impl Builder<'_> {
             fingerprint: Fingerprint::of(kind, &evidence, self.symbolizer),
             title: String::new(),
             count: diagnosed.count,
-            seeds: None,
+            schedules: None,
             baseline: None,
             evidence,
             threads: self.named.iter().map(|id| self.thread(*id)).collect(),

@@ -27,7 +27,7 @@ pub use crate::report::finding::evidence::{
 };
 
 use super::text;
-use crate::model::ThreadId;
+use crate::model::{ScheduleName, ThreadId};
 use crate::program::symbols::Frame;
 use crate::report::finding::frames::place;
 use crate::report::finding::identity::Identity;
@@ -52,9 +52,9 @@ pub struct Finding {
     pub title: String,
     /// How often this run, or these runs, showed it.
     pub count: u64,
-    /// Which of several seeds showed it.
+    /// Which of several schedules showed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seeds: Option<SeedsOf>,
+    pub schedules: Option<ShownBy>,
     /// What a baseline says of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineState>,
@@ -108,13 +108,13 @@ impl PredictionStatus {
     }
 }
 
-/// Which of several seeds showed a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeedsOf {
+/// Which of several schedules showed a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownBy {
     /// How many did.
     pub shown: u64,
-    /// The lowest that did; the evidence is from its run.
-    pub first: u64,
+    /// The first that did; the evidence is from its run.
+    pub first: ScheduleName,
 }
 
 /// What a baseline says of a finding.

@@ -1,6 +1,6 @@
 //! What one run showed, or several: findings, and what is to be known beside them.
 
-use crate::model::ThreadId;
+use crate::model::{ScheduleName, ThreadId};
 use crate::program::symbols::{Frame, SymbolSource, Symbolizer};
 use crate::report::finding::timeline::Timeline;
 use crate::report::finding::{Finding, FindingKind};
@@ -15,13 +15,11 @@ pub struct Report {
     pub command: Command,
     /// What ran.
     pub program: ProgramInfo,
-    /// The seed of the schedule, if it had one.
-    pub seed: Option<u64>,
-    /// The seeds of the schedules, if this is what several runs showed.
+    /// The schedule, if it is known, and one.
+    pub schedule: Option<ScheduleName>,
+    /// The schedules, if this is what several runs showed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seeds: Option<Seeds>,
-    /// The scheduler's name.
-    pub scheduler: Option<String>,
+    pub schedules: Option<Schedules>,
     /// How the guest ended.
     pub exit: Option<GuestExit>,
     /// The command that shows the same again.
@@ -70,12 +68,12 @@ impl Command {
 }
 
 /// The runs that a report is of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seeds {
-    /// The lowest.
-    pub first: u64,
-    /// The highest that ran.
-    pub last: u64,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedules {
+    /// The first.
+    pub first: ScheduleName,
+    /// The last.
+    pub last: ScheduleName,
     /// How many ran.
     pub run: u64,
     /// How many of them showed a finding.
@@ -93,9 +91,9 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-impl fmt::Display for Seeds {
+impl fmt::Display for Schedules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Seeds {
+        let Schedules {
             first,
             last,
             run,
@@ -104,7 +102,7 @@ impl fmt::Display for Seeds {
         } = self;
         write!(
             f,
-            "seeds {first} to {last}, {with_findings} of {run} with findings"
+            "{first} to {last}, {with_findings} of {run} with findings"
         )?;
         if *timed_out > 0 {
             write!(f, ", {timed_out} of {run} timed out")?;

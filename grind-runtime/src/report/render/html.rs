@@ -73,7 +73,7 @@ struct FindingView {
     place: String,
     fingerprint: String,
     count: u64,
-    seeds: String,
+    schedules: String,
     known: bool,
     excerpts: Vec<Excerpt>,
     interleaving: Option<InterleavingView>,
@@ -256,10 +256,13 @@ fn view(number: usize, finding: &Finding, options: &Options) -> FindingView {
         place: at.map_or_else(String::new, |frame| clean(&location(frame, options))),
         fingerprint: finding.fingerprint.to_string(),
         count: finding.count,
-        seeds: finding.seeds.map_or_else(String::new, |seeds| {
-            let shown = count(seeds.shown, "seed", "seeds");
-            format!("{shown}, first {}", seeds.first)
-        }),
+        schedules: finding
+            .schedules
+            .as_ref()
+            .map_or_else(String::new, |schedules| {
+                let shown = count(schedules.shown, "schedule", "schedules");
+                format!("{shown}, first {}", schedules.first)
+            }),
         known: finding.is_known(),
         excerpts: principals()
             .take(EXCERPTS)

@@ -57,11 +57,11 @@ fn table(out: &mut String, report: &Report, options: &Options) {
         return;
     }
     let (findings, left_out) = first(report, SUMMARY_LINES);
-    let seeds = findings.iter().any(|f| f.seeds.is_some());
+    let schedules = findings.iter().any(|f| f.schedules.is_some());
     let baseline = findings.iter().any(|f| f.baseline.is_some());
     let columns = |number: &str, finding: &str, place: &str, more: [String; 2], id: &str| {
         let [shown, state] = more;
-        let shown = if seeds {
+        let shown = if schedules {
             format!(" {shown} |")
         } else {
             String::new()
@@ -74,7 +74,7 @@ fn table(out: &mut String, report: &Report, options: &Options) {
         format!("| {number} | {finding} | {place} |{shown}{state} {id} |\n")
     };
     out.push('\n');
-    let names = ["seeds".to_owned(), "baseline".to_owned()];
+    let names = ["schedules".to_owned(), "baseline".to_owned()];
     out.push_str(&columns("#", "finding", "where", names, "fingerprint"));
     let rule = ["---".to_owned(), "---".to_owned()];
     out.push_str(&columns("---", "---", "---", rule, "---"));
@@ -83,7 +83,8 @@ fn table(out: &mut String, report: &Report, options: &Options) {
         let at = stacks.iter().find_map(|stack| place(stack));
         let at = at.map_or_else(String::new, |frame| code(&location(frame, options)));
         let shown = finding
-            .seeds
+            .schedules
+            .as_ref()
             .map_or_else(String::new, |s| s.shown.to_string());
         let state = match finding.is_known() {
             true => "known",

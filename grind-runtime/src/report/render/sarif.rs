@@ -174,9 +174,10 @@ impl Writer<'_> {
             }
         }
         let mut properties: BTreeMap<String, serde_json::Value> = BTreeMap::new();
-        if let Some(seeds) = &finding.seeds {
-            properties.insert("seedsShown".into(), json!(seeds.shown));
-            properties.insert("firstSeed".into(), json!(seeds.first.to_string()));
+        if let Some(schedules) = &finding.schedules {
+            properties.insert("schedulesShown".into(), json!(schedules.shown));
+            let first = schedules.first.to_string();
+            properties.insert("firstSchedule".into(), json!(first));
         }
         let principals = || sections.iter().filter(|s| s.role == Role::Principal);
         let primary = principals().next().and_then(|s| place(s.stack));

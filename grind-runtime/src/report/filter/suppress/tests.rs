@@ -25,7 +25,7 @@ fn report() -> Report {
         fingerprint: Fingerprint(1),
         title: String::new(),
         count: 1,
-        seeds: None,
+        schedules: None,
         baseline: None,
         evidence: Evidence::LockMisuse(LockMisuse {
             object: None,

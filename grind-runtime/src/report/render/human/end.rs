@@ -163,8 +163,8 @@ fn table(page: &mut Page, report: &Report, options: &Options) {
 
 fn row_title(finding: &Finding, report: &Report) -> String {
     let mut title = finding.title.clone();
-    if let (Some(shown), Some(all)) = (&finding.seeds, &report.seeds) {
-        title.push_str(&format!(", {} of {} seeds", shown.shown, all.run));
+    if let (Some(shown), Some(all)) = (&finding.schedules, &report.schedules) {
+        title.push_str(&format!(", {} of {} schedules", shown.shown, all.run));
     }
     if finding.is_known() {
         title.push_str(" (known)");
@@ -197,15 +197,8 @@ pub(in crate::report) fn summary_kinds(report: &Report) -> String {
 /// What else belongs in one line: `seed 7`, `guest exit code 0`.
 pub(in crate::report) fn summary_facts(report: &Report) -> Vec<String> {
     let mut facts = Vec::new();
-    if let Some(seed) = report.seed {
-        facts.push(format!("seed {seed}"));
-    }
-    if let Some(seeds) = &report.seeds {
-        facts.push(seeds.to_string());
-    }
-    if let Some(scheduler) = &report.scheduler {
-        facts.push(format!("{scheduler} scheduler"));
-    }
+    facts.extend(report.schedule.as_ref().map(ToString::to_string));
+    facts.extend(report.schedules.as_ref().map(ToString::to_string));
     match &report.exit {
         Some(GuestExit::Exited { code }) => facts.push(format!("guest exit code {code}")),
         Some(GuestExit::Trapped { .. }) => facts.push("trapped".into()),

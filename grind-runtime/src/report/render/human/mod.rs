@@ -650,17 +650,24 @@ impl<'a> Writer<'a> {
                 ],
             );
         }
-        let runs = match self.finding.seeds {
-            Some(_) => "all runs",
-            None => "this run",
+        let times = match self.finding.count {
+            0 | 1 => None,
+            n => Some(format!("seen {n} times")),
         };
-        let mut seen = match self.finding.count {
-            0 | 1 => String::new(),
-            n => format!("seen {n} times in {runs} · "),
+        let by = match &self.finding.schedules {
+            Some(schedules) => {
+                let shown = text::count(schedules.shown, "schedule", "schedules");
+                Some(format!("by {shown}, first by {}", schedules.first))
+            }
+            None => times.is_some().then(|| "in this run".to_owned()),
         };
-        if let Some(seeds) = &self.finding.seeds {
-            let shown = text::count(seeds.shown, "seed", "seeds");
-            seen.push_str(&format!("by {shown}, first by seed {} · ", seeds.first));
+        let mut seen = [times, by]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ");
+        if !seen.is_empty() {
+            seen.push_str(" · ");
         }
         if self.finding.is_known() {
             seen.push_str("known · ");

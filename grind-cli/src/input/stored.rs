@@ -1,4 +1,4 @@
-//! Stored reports.
+//! Text that grind wrote: reports and schedules.
 
 use crate::output::error::{self, Unfit};
 use crate::output::say::Shown as _;
@@ -7,10 +7,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// Largest report read.
+/// Largest file read.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// The text of a stored report.
+/// The text of a file, or of standard input.
 pub(crate) fn read(path: &Path) -> Result<String> {
     let shown = || path.shown();
     let source: Box<dyn Read> = if path == Path::new("-") {
@@ -29,7 +29,7 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     };
     if len as u64 > MAX_BYTES {
         return Err(Unfit(format!(
-            "{}: reports beyond {} MiB are not read",
+            "{}: files beyond {} MiB are not read",
             shown(),
             MAX_BYTES >> 20
         ))

@@ -1,0 +1,187 @@
+//! The strategies that a user can name: a row each.
+
+use super::{Replayed, Scheduler, random, round_robin};
+use crate::model::{Schedule, Strategy};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// All of them. To add one: its file, with a row, and the row here.
+pub const STRATEGIES: &[Row] = &[round_robin::ROW, random::ROW];
+
+/// A strategy.
+#[derive(Debug)]
+pub struct Row {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    /// What can be said of it behind a colon, with commas between.
+    pub parameters: &'static [Parameter],
+    /// Makes one of this seed, with a value for each parameter.
+    pub(super) make: fn(u64, &[u32]) -> Box<dyn Scheduler>,
+}
+
+/// A parameter of a strategy.
+#[derive(Debug)]
+pub struct Parameter {
+    /// What it is called where it is wrong.
+    pub name: &'static str,
+    /// Its value where none is given.
+    pub default: u32,
+    /// What it can be.
+    pub range: RangeInclusive<u32>,
+}
+
+/// Why a text names no strategy, or a strategy cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StrategyError {
+    /// There is none of this name.
+    #[error("there is no strategy `{name}`; there are {}", known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+    /// It does not have so many parameters.
+    #[error("`{strategy}` has {has} parameters, not {given}")]
+    Parameters {
+        /// Which.
+        strategy: &'static str,
+        /// How many it has.
+        has: usize,
+        /// How many were given.
+        given: usize,
+    },
+    /// A parameter cannot have this value.
+    #[error("`{value}` is not a {parameter} of `{strategy}`, which is a number from {} to {}", range.start(), range.end())]
+    Value {
+        /// Of which.
+        strategy: &'static str,
+        /// Which of its parameters.
+        parameter: &'static str,
+        /// What was given.
+        value: String,
+        /// What it can be.
+        range: RangeInclusive<u32>,
+    },
+}
+
+fn row(name: &str) -> Result<&'static Row, StrategyError> {
+    let row = STRATEGIES.iter().find(|row| row.name == name);
+    row.ok_or_else(|| StrategyError::Unknown {
+        name: name.to_owned(),
+        known: STRATEGIES.iter().map(|row| row.name).collect(),
+    })
+}
+
+impl Row {
+    /// A scheduler of this strategy, where nothing is said of its parameters.
+    #[must_use]
+    pub fn scheduler(&self, seed: u64) -> Box<dyn Scheduler> {
+        let parameters: Vec<u32> = self.parameters.iter().map(|of| of.default).collect();
+        (self.make)(seed, &parameters)
+    }
+
+    /// Takes the parameters that were given, and those of which nothing was said.
+    fn parameters(&'static self, given: &[&str]) -> Result<Vec<u32>, StrategyError> {
+        if given.len() > self.parameters.len() {
+            return Err(StrategyError::Parameters {
+                strategy: self.name,
+                has: self.parameters.len(),
+                given: given.len(),
+            });
+        }
+        let values = self.parameters.iter().enumerate().map(|(nth, parameter)| {
+            let Some(text) = given.get(nth) else {
+                return Ok(parameter.default);
+            };
+            let value = text.trim().parse().ok();
+            let value = value.filter(|value| parameter.range.contains(value));
+            value.ok_or_else(|| StrategyError::Value {
+                strategy: self.name,
+                parameter: parameter.name,
+                value: (*text).to_owned(),
+                range: parameter.range.clone(),
+            })
+        });
+        values.collect()
+    }
+}
+
+impl FromStr for Strategy {
+    type Err = StrategyError;
+
+    fn from_str(text: &str) -> Result<Strategy, StrategyError> {
+        let (name, given) = match text.split_once(':') {
+            Some((name, parameters)) => (name, parameters.split(',').collect()),
+            None => (text, Vec::new()),
+        };
+        let row = row(name)?;
+        Ok(Strategy {
+            name: row.name.into(),
+            parameters: row.parameters(&given)?,
+        })
+    }
+}
+
+impl Strategy {
+    /// A scheduler of this strategy.
+    ///
+    /// # Errors
+    /// [`StrategyError`] if it comes from a file and is none that there is.
+    pub fn scheduler(&self, seed: u64) -> Result<Box<dyn Scheduler>, StrategyError> {
+        let row = row(&self.name)?;
+        let given: Vec<String> = self.parameters.iter().map(u32::to_string).collect();
+        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        Ok((row.make)(seed, &row.parameters(&given)?))
+    }
+}
+
+impl Schedule {
+    /// What decides so.
+    ///
+    /// # Errors
+    /// [`StrategyError`] as [`Strategy::scheduler`].
+    pub fn scheduler(&self) -> Result<Box<dyn Scheduler>, StrategyError> {
+        match self {
+            Schedule::Strategy { strategy, seed } => strategy.scheduler(*seed),
+            Schedule::Decisions(decisions) => Ok(Box::new(Replayed::new(decisions.clone()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_strategy_by_its_name() {
+        for row in STRATEGIES {
+            let strategy: Strategy = row.name.parse().expect("a strategy");
+            assert_eq!(strategy.parameters.len(), row.parameters.len());
+            assert!(row.parameters.iter().all(|p| p.range.contains(&p.default)));
+            // What it is called with all parameters is it as well.
+            assert_eq!(strategy.to_string().parse(), Ok(strategy));
+        }
+        assert_eq!(
+            Strategy::default().to_string().parse(),
+            Ok(Strategy::default())
+        );
+    }
+
+    #[test]
+    fn what_names_none_says_why() {
+        let error = |text: &str| text.parse::<Strategy>().expect_err("none").to_string();
+        assert!(
+            error("luck").starts_with("there is no strategy `luck`; there are round-robin, random")
+        );
+        assert_eq!(error("random:3"), "`random` has 0 parameters, not 1");
+        let stranger = Strategy {
+            name: "luck".into(),
+            parameters: vec![7],
+        };
+        assert!(stranger.scheduler(1).is_err());
+    }
+}
