@@ -4,6 +4,7 @@
 //! its inputs and the scheduler.
 
 pub(crate) mod decisions;
+mod pct;
 mod random;
 mod round_robin;
 mod table;

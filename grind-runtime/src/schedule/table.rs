@@ -1,12 +1,12 @@
 //! The strategies that a user can name: a row each.
 
-use super::{Replayed, Scheduler, random, round_robin};
+use super::{Replayed, Scheduler, pct, random, round_robin};
 use crate::model::{Schedule, Strategy};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// All of them. To add one: its file, with a row, and the row here.
-pub const STRATEGIES: &[Row] = &[round_robin::ROW, random::ROW];
+pub const STRATEGIES: &[Row] = &[round_robin::ROW, random::ROW, pct::ROW];
 
 /// A strategy.
 #[derive(Debug)]
