@@ -132,6 +132,7 @@ fn each_kind_as_documented() {
         (Kind::Sarif, "kinds.sarif"),
         (Kind::Junit, "kinds.junit.xml"),
         (Kind::Github, "kinds.github.txt"),
+        (Kind::Gitlab, "kinds.gitlab.json"),
         (Kind::Markdown, "kinds.md"),
         (Kind::Tsan, "kinds.tsan.txt"),
     ] {
@@ -241,7 +242,7 @@ fn sarif_has_a_stable_identity_for_rules_and_results() {
 }
 
 #[test]
-fn sarif_keeps_within_what_code_hosts_take() {
+fn files_keep_within_what_code_hosts_take() {
     let program = Program::new("race-lines");
     let mut race = program.race();
     if let grind_runtime::detect::Diagnosis::DataRace { first, .. } = &mut race {
@@ -264,6 +265,11 @@ fn sarif_keeps_within_what_code_hosts_take() {
         note.is_some_and(|text| text.starts_with("3 further findings")),
         "{note:?}"
     );
+    let gitlab = Kind::Gitlab.render(&report, &options());
+    let gitlab: Vec<Value> = serde_json::from_str(&gitlab).expect("it is JSON");
+    assert_eq!(gitlab.len(), 5001);
+    let note = &gitlab[5000]["description"];
+    assert_eq!(note, "3 more findings are not in this report");
     let result = &run["results"][0];
     assert_eq!(
         result["relatedLocations"].as_array().map(Vec::len),

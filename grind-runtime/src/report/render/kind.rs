@@ -2,7 +2,7 @@
 
 use crate::report::finding::summary::Report;
 use crate::report::render::options::Options;
-use crate::report::render::{github, human, json, markdown, tsan};
+use crate::report::render::{github, gitlab, human, json, markdown, tsan};
 #[cfg(feature = "reports")]
 use crate::report::render::{html, junit, sarif};
 
@@ -22,6 +22,8 @@ pub enum Kind {
     Junit,
     /// Workflow commands of GitHub Actions.
     Github,
+    /// Code Quality of GitLab.
+    Gitlab,
     /// For comments and summaries.
     Markdown,
     /// One file to look at in a browser.
@@ -71,6 +73,12 @@ const TABLE: &[Row] = &[
         name: "github",
         about: "workflow commands of GitHub Actions, which annotate lines; at most ten",
         render: github::render,
+    },
+    Row {
+        kind: Kind::Gitlab,
+        name: "gitlab",
+        about: "Code Quality of GitLab, which merge requests show at the lines",
+        render: gitlab::render,
     },
     Row {
         kind: Kind::Markdown,

@@ -1,6 +1,7 @@
 //! Shapes of reports, one a file; [`Kind`] is the table of them. Most show the `sections` of a finding.
 
 pub mod github;
+mod gitlab;
 #[cfg(feature = "reports")]
 mod html;
 pub mod human;
