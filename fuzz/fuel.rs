@@ -244,10 +244,7 @@ fn run(
     };
     let mut config = MachineConfig::new(scheduler, Box::new(sink), Box::new(NullIo));
     config.fuel = fuel;
-    config.spec.limits = Limits {
-        steps: Some(STEPS),
-        ..Limits::default()
-    };
+    config.spec.limits = Limits::default().steps(Some(STEPS));
     let result = machine::run(program, config).expect("a generated program can be started");
     assert_eq!(result.ending, Ending::Returned);
     result.into_sink::<Collect>().threads.0

@@ -22,10 +22,7 @@ pub(crate) fn read_trace(bytes: &[u8]) -> usize {
         let open = || TraceReader::open(bytes);
         let go_on = |_| ControlFlow::Continue(());
         // Few bytes can stand for a lot of memory.
-        let bounds = Bounds {
-            memory: Some(MEMORY),
-            ..Bounds::default()
-        };
+        let bounds = Bounds::default().memory(Some(MEMORY));
         ways += usize::from(translate::observe(open, &bounds, go_on).is_ok());
         ways += usize::from(translate::analyze(open, &Analysis::ALL, &bounds, go_on).is_ok());
     }

@@ -37,18 +37,16 @@ pub(crate) fn run_exports(bytes: &[u8]) -> usize {
     let named = program.info().exported_functions().take(ENTRIES);
     let functions = named.map(|name| Some(name.to_owned())).chain([None]);
     let runs = functions.filter(|function| {
-        let options = RunOptions::from(RunSpec {
-            entry: Entry {
-                function: function.clone(),
-                ..Entry::default()
-            },
-            limits: Limits {
-                threads: 8,
-                memory: 16 << 20,
-                steps: Some(100_000),
-            },
-            ..RunSpec::default()
-        });
+        let options = RunOptions::from(
+            RunSpec::default()
+                .entry(Entry::default().function(function.clone()))
+                .limits(
+                    Limits::default()
+                        .threads(8)
+                        .memory(16 << 20)
+                        .steps(Some(100_000)),
+                ),
+        );
         // A module that cannot be started is an error with a cause.
         let run = session::run(&program, options, BufferIo::default());
         if let Err(error) = &run {

@@ -55,10 +55,7 @@ fn sites() -> Sites {
 }
 
 fn analysis(sites: &Sites, detect: Detect) -> LiveAnalysis {
-    let options = AnalysisOptions {
-        detect,
-        ..AnalysisOptions::default()
-    };
+    let options = AnalysisOptions::default().detect(detect);
     let mut analysis = LiveAnalysis::new(Arc::clone(&sites.table), options);
     analysis.event(&Event {
         thread: MAIN,

@@ -334,10 +334,7 @@ fn memory(failures: &mut Vec<String>) {
 fn lowering(repetitions: usize, failures: &mut Vec<String>) {
     let large = support::large_module();
     let time = |wasm: &[u8], instrumentation: Instrumentation| {
-        let options = ProgramOptions {
-            instrumentation,
-            ..ProgramOptions::default()
-        };
+        let options = ProgramOptions::default().instrumentation(instrumentation);
         let times =
             (0..repetitions).map(|_| cpu(|| Program::with_options(wasm, options.clone())).0);
         median(times.collect())

@@ -33,11 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let builder = Arc::new(AtomicU32::new(0));
     let optimised = Arc::new(Mutex::new(Vec::new()));
-    let options = ProgramOptions {
-        imports: imports(&Program::inspect(&wasm)?, &builder),
-        driver: Some(page(&builder, png.clone(), threads, &optimised)),
-        ..ProgramOptions::default()
-    };
+    let options = ProgramOptions::default()
+        .imports(imports(&Program::inspect(&wasm)?, &builder))
+        .driver(Some(page(&builder, png.clone(), threads, &optimised)));
     let program = Program::with_options(&wasm, options)?;
     let options = RunOptions::seeded(seed);
     let outcome = session::run(&program, options.clone(), NullIo)?;

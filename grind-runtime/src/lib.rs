@@ -74,13 +74,13 @@ pub mod session;
 #[doc(hidden)]
 pub mod trace;
 
-pub use detect::{AnalysisOptions, Diagnosed, Diagnosis, FindingKind};
+pub use detect::{AnalysisOptions, Diagnosis, FindingKind};
 pub use explore::{Explorer, RunFeedback, Seeds, explore};
 pub use machine::io::{BufferIo, HostIo, NullIo};
-pub use machine::{ActError, Machine, MachineConfig, MachineError, Pause, RunStats, Trap, Value};
+pub use machine::{ActError, Machine, MachineConfig, MachineError, Pause, Trap, Value};
 pub use model::{
     Control, Decisions, Driven, Ending, Entry, Event, EventKind, EventSink, Flow, Limits,
-    Operation, RunSpec, Schedule, ScheduleName, Slice, SpawnPath, Strategy, ThreadId, Unfinished,
+    Operation, RunSpec, Schedule, Slice, SpawnPath, Strategy, ThreadId, Unfinished,
 };
 pub use predict::translate::{Bounds, analyze};
 pub use program::embedder::{Guest, HostError, HostImport, Reply, Wake};

@@ -302,18 +302,12 @@ fn halts_and_needs_race_detection() {
     script.write(1, X, 8);
     let until = script.len();
     script.write(1, X + 8, 8);
-    let halting = AnalysisOptions {
-        halt_on_error: true,
-        ..AnalysisOptions::default()
-    };
+    let halting = AnalysisOptions::default().halt_on_error(true);
     let mut analysis = script.analysis(halting);
     assert_eq!(script.deliver(&mut analysis), until);
     assert!(!analysis.needs_second_pass());
     assert_eq!(misuses(&analysis.finish()).len(), 1);
-    let off = AnalysisOptions {
-        detect: Detect::None,
-        ..AnalysisOptions::default()
-    };
+    let off = AnalysisOptions::default().detect(Detect::None);
     assert_eq!(script.run_with(off).diagnoses, []);
 }
 

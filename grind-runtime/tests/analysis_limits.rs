@@ -12,10 +12,7 @@ const X: u32 = 0x1000;
 const FLAG: u32 = 0x2000;
 
 fn with(limits: Limits) -> AnalysisOptions {
-    AnalysisOptions {
-        limits,
-        ..AnalysisOptions::default()
-    }
+    AnalysisOptions::default().limits(limits)
 }
 
 #[test]
@@ -58,10 +55,7 @@ fn any_number_of_threads_fits_if_they_are_joined() {
 #[test]
 fn slots_of_a_grandchild_are_reused_once_its_end_is_known() {
     let mut script = Script::with_children(1);
-    let limits = Limits {
-        slots: 3,
-        ..Limits::default()
-    };
+    let limits = Limits::default().slots(3);
     for grandchild in 2..10 {
         script.spawn(1, grandchild);
         script.write(grandchild, X, 4);
@@ -88,10 +82,7 @@ fn a_clock_that_runs_out_ends_detection() {
         release(&mut script);
         script.store(1, FLAG + 64);
     }
-    let limits = Limits {
-        clock: 8,
-        ..Limits::default()
-    };
+    let limits = Limits::default().clock(8);
     let outcome = script.run_with(with(limits.clone()));
     assert_eq!(outcome.limits, []);
     release(&mut script);
@@ -112,10 +103,7 @@ fn too_many_threads_end_detection() {
     script.write(3, X, 4);
     script.write(0, X, 4);
     script.unlock(3, FLAG);
-    let outcome = script.run_with(with(Limits {
-        threads: 3,
-        ..Limits::default()
-    }));
+    let outcome = script.run_with(with(Limits::default().threads(3)));
     let cause = DetectionEnd::Threads(3);
     let position = 6;
     assert_eq!(
@@ -137,10 +125,7 @@ fn too_many_sync_objects_end_detection() {
         script.lock(0, FLAG + object);
         script.unlock(0, FLAG + object);
     }
-    let limits = Limits {
-        sync_objects: 8,
-        ..Limits::default()
-    };
+    let limits = Limits::default().sync_objects(8);
     assert_eq!(script.run_with(with(limits.clone())).limits, []);
     script.event(0, EventKind::HappensBefore { object: 1 });
     let outcome = script.run_with(with(limits));
@@ -157,10 +142,7 @@ fn distinct_races_beyond_the_limit_are_counted() {
         script.write(1, X + index * 8, 4);
         script.write(2, X + index * 8, 4);
     }
-    let outcome = script.run_with(with(Limits {
-        candidates: 3,
-        ..Limits::default()
-    }));
+    let outcome = script.run_with(with(Limits::default().candidates(3)));
     assert_eq!(outcome.diagnoses.len(), 3);
     assert_eq!(
         outcome.limits,
@@ -182,10 +164,7 @@ fn calls_beyond_the_limit_are_counted_only() {
     let shallow = script.write(1, X + 8, 4);
     script.write(2, X, 4);
     script.write(2, X + 8, 4);
-    let outcome = script.run_with(with(Limits {
-        call_depth: 3,
-        ..Limits::default()
-    }));
+    let outcome = script.run_with(with(Limits::default().call_depth(3)));
     let stacks: Vec<_> = races(&outcome)
         .iter()
         .map(|(first, _)| first.stack.clone())
@@ -201,10 +180,7 @@ fn stacks_are_cut_to_their_innermost_frames() {
     let calls: Vec<_> = (0..5).map(|_| script.call(1)).collect();
     let write = script.write(1, X, 4);
     script.write(2, X, 4);
-    let outcome = script.run_with(with(Limits {
-        stack_frames: 3,
-        ..Limits::default()
-    }));
+    let outcome = script.run_with(with(Limits::default().stack_frames(3)));
     assert_eq!(races(&outcome)[0].0.stack, [write, calls[4], calls[3]]);
     assert_eq!(outcome.limits, [LimitNotice::StackFrames { limit: 3 }]);
 }
@@ -217,10 +193,7 @@ fn shared_accesses_beyond_the_limit_are_forgotten_and_counted() {
         script.read(thread, X + 8, 4);
     }
     let write = script.write(4, X + 8, 4);
-    let outcome = script.run_with(with(Limits {
-        shared_bytes: 64,
-        ..Limits::default()
-    }));
+    let outcome = script.run_with(with(Limits::default().shared_bytes(64)));
     let (limit, forgotten) = (64, 3);
     assert_eq!(
         outcome.limits,
@@ -253,11 +226,7 @@ fn heap_blocks_and_annotations_beyond_the_limit_are_counted() {
             },
         );
     }
-    let limits = Limits {
-        heap_blocks: 3,
-        annotations: 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().heap_blocks(3).annotations(2);
     assert_eq!(
         script.run_with(with(limits)).limits,
         [

@@ -90,10 +90,7 @@ fn halts_at_the_first_finding_if_asked() {
     let first = script.len();
     script.write(1, X + 8, 4);
     script.write(2, X + 8, 4);
-    let options = AnalysisOptions {
-        halt_on_error: true,
-        ..AnalysisOptions::default()
-    };
+    let options = AnalysisOptions::default().halt_on_error(true);
     let mut analysis = script.analysis(options.clone());
     assert_eq!(script.deliver(&mut analysis), first);
     let outcome = script.run_with(options);
@@ -114,10 +111,7 @@ fn without_detection_stacks_and_deadlocks_remain() {
     script.exit(0);
     let blocked = vec![(ThreadId(1), BlockedOn::Futex { site, addr: FLAG })];
     script.event(1, EventKind::Deadlock { blocked });
-    let options = AnalysisOptions {
-        detect: Detect::None,
-        ..AnalysisOptions::default()
-    };
+    let options = AnalysisOptions::default().detect(Detect::None);
     let mut analysis = script.analysis(options);
     script.deliver(&mut analysis);
     assert!(!analysis.needs_second_pass());

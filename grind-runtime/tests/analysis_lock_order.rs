@@ -375,11 +375,9 @@ fn it_is_found_without_race_detection_and_halts() {
     script.lock(2, A);
     let until = script.len();
     script.unlock(2, A);
-    let options = AnalysisOptions {
-        detect: Detect::None,
-        halt_on_error: true,
-        ..AnalysisOptions::default()
-    };
+    let options = AnalysisOptions::default()
+        .detect(Detect::None)
+        .halt_on_error(true);
     let mut analysis = script.analysis(options);
     assert_eq!(script.deliver(&mut analysis), until);
     assert!(!analysis.needs_second_pass());
@@ -401,18 +399,12 @@ fn races_do_not_change_what_is_found() {
 // ---- limits ------------------------------------------------------------------------------------
 
 fn with(limits: Limits) -> AnalysisOptions {
-    AnalysisOptions {
-        limits,
-        ..AnalysisOptions::default()
-    }
+    AnalysisOptions::default().limits(limits)
 }
 
 #[test]
 fn pairs_of_locks_that_are_gone_make_room() {
-    let limits = Limits {
-        lock_orders: 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().lock_orders(2);
     let mut script = Script::with_children(2);
     for lock in 0x1000..0x1100 {
         script.nest(1, &[A, lock]);
@@ -472,10 +464,7 @@ fn a_search_that_finds_no_end_is_told() {
 
 #[test]
 fn without_slots_there_is_no_order() {
-    let limits = Limits {
-        slots: 3,
-        ..Limits::default()
-    };
+    let limits = Limits::default().slots(3);
     let mut script = Script::with_children(3);
     script.nest(1, &[A, B]);
     script.nest(2, &[B, A]);

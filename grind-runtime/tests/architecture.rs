@@ -571,7 +571,7 @@ fn what_is_reserved_is_named_where_it_may_be() {
 }
 
 /// Names that the library documents, at most.
-const PUBLIC_NAMES: usize = 64;
+const PUBLIC_NAMES: usize = 63;
 
 #[test]
 fn what_the_library_documents_is_a_list_of_names() {
@@ -606,6 +606,52 @@ fn what_the_library_documents_is_a_list_of_names() {
         }
     }
     assert!((40..=PUBLIC_NAMES).contains(&names), "{names} names");
+}
+
+/// Options of the interface, which grow.
+const OPTIONS: &[&str] = &[
+    "AnalysisOptions",
+    "Bounds",
+    "Entry",
+    "Limits",
+    "MachineConfig",
+    "Options",
+    "ProgramOptions",
+    "ReplayOptions",
+    "RunOptions",
+    "RunSpec",
+];
+
+#[test]
+fn a_new_option_breaks_nobody() {
+    let mut found = BTreeSet::new();
+    for source in sources("grind-runtime") {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("src")
+            .join(&source.path);
+        let syntax = syn::parse_file(&fs::read_to_string(file).unwrap()).unwrap();
+        for item in &syntax.items {
+            let Item::Struct(item) = item else { continue };
+            let has = |word: &str| {
+                let mut attributes = item.attrs.iter();
+                attributes.any(|attribute| match &attribute.meta {
+                    syn::Meta::Path(path) => path.is_ident(word),
+                    syn::Meta::List(list) => {
+                        list.path.is_ident("derive") && list.tokens.to_string().contains(word)
+                    }
+                    syn::Meta::NameValue(_) => false,
+                })
+            };
+            let name = item.ident.to_string();
+            if OPTIONS.contains(&name.as_str()) || name.ends_with("Options") {
+                assert_eq!(has("Setters"), has("non_exhaustive"), "{name}");
+                if has("Setters") {
+                    found.insert(name);
+                }
+            }
+        }
+    }
+    assert_eq!(found, OPTIONS.iter().map(|&name| name.to_owned()).collect());
 }
 
 #[test]

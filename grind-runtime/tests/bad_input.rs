@@ -83,10 +83,7 @@ fn a_module_with_a_wrong_byte_is_an_error_or_a_module() {
 
 fn run(text: &str, limits: Limits) -> Outcome<BufferIo> {
     let program = Program::new(&wat::parse_str(text).unwrap()).unwrap();
-    let options = RunOptions::from(RunSpec {
-        limits,
-        ..RunSpec::default()
-    });
+    let options = RunOptions::from(RunSpec::default().limits(limits));
     session::run(&program, options, BufferIo::default()).unwrap()
 }
 
@@ -141,10 +138,7 @@ fn call_all(argument: &str) -> String {
 #[test]
 fn host_functions_survive_any_argument() {
     for argument in ["0", "1", "65535", "65536", "0x7fffffff", "0xffffffff"] {
-        let limits = Limits {
-            steps: Some(10_000_000),
-            ..Limits::default()
-        };
+        let limits = Limits::default().steps(Some(10_000_000));
         let outcome = run(&call_all(argument), limits);
         assert!(
             outcome.analysis.traps.is_empty(),

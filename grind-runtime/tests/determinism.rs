@@ -28,22 +28,17 @@ struct Seen {
 fn run(program: &Program, scheduler: Box<dyn Scheduler>) -> Seen {
     let result = machine::run(
         program,
-        MachineConfig {
-            spec: RunSpec {
-                args: vec![b"guest".to_vec()],
-                env: vec![b"NAME=value".to_vec()],
-                limits: Limits {
-                    steps: Some(STEPS),
-                    ..Limits::default()
-                },
-                ..RunSpec::default()
-            },
-            ..MachineConfig::new(
-                scheduler,
-                Box::new(EventHash::default()),
-                Box::new(BufferIo::default()),
-            )
-        },
+        MachineConfig::new(
+            scheduler,
+            Box::new(EventHash::default()),
+            Box::new(BufferIo::default()),
+        )
+        .spec(
+            RunSpec::default()
+                .args(vec![b"guest".to_vec()])
+                .env(vec![b"NAME=value".to_vec()])
+                .limits(Limits::default().steps(Some(STEPS))),
+        ),
     );
     let RunResult {
         ending,

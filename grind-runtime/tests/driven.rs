@@ -87,10 +87,7 @@ fn program_of(timeout: Option<Duration>, control: &Arc<Control>) -> Program {
         control.interrupt();
         Ok(())
     });
-    let options = ProgramOptions {
-        imports: vec![wait(timeout), wake(), interrupt],
-        ..ProgramOptions::default()
-    };
+    let options = ProgramOptions::default().imports(vec![wait(timeout), wake(), interrupt]);
     Program::with_options(&wat::parse_str(GUEST).unwrap(), options).unwrap()
 }
 

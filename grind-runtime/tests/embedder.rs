@@ -14,10 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 fn program(wat: &str, imports: Vec<HostImport>) -> Result<Program, ProgramError> {
-    let options = ProgramOptions {
-        imports,
-        ..ProgramOptions::default()
-    };
+    let options = ProgramOptions::default().imports(imports);
     Program::with_options(&wat::parse_str(wat).unwrap(), options)
 }
 
@@ -285,10 +282,7 @@ const DRIVEN: &str = r#"(module
         (f64.add (local.get 0) (f64.convert_i32_u (i32.load (i32.const 72))))))"#;
 
 fn driven(driver: Driver) -> Program {
-    let options = ProgramOptions {
-        driver: Some(driver),
-        ..ProgramOptions::default()
-    };
+    let options = ProgramOptions::default().driver(Some(driver));
     Program::with_options(&wat::parse_str(DRIVEN).unwrap(), options).unwrap()
 }
 

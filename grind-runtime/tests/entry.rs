@@ -27,20 +27,14 @@ const LETTERS: &str = r#"(module
 
 fn run(entry: Entry) -> Result<String, MachineError> {
     let program = Program::new(&wat::parse_str(LETTERS).unwrap()).unwrap();
-    let options = RunOptions::from(RunSpec {
-        entry,
-        ..RunSpec::default()
-    });
+    let options = RunOptions::from(RunSpec::default().entry(entry));
     let outcome = session::run(&program, options, BufferIo::default())?;
     assert_eq!(outcome.exit_code(), 0);
     Ok(String::from_utf8(outcome.io.stdout).unwrap())
 }
 
 fn named(function: &str) -> Entry {
-    Entry {
-        function: Some(function.to_owned()),
-        ..Entry::default()
-    }
+    Entry::default().function(Some(function.to_owned()))
 }
 
 #[test]
@@ -48,19 +42,13 @@ fn start_runs_by_itself_and_before_another_only_if_asked() {
     assert_eq!(run(Entry::default()).unwrap(), "s");
     assert_eq!(run(named("_start")).unwrap(), "s");
     assert_eq!(run(named("main2")).unwrap(), "im");
-    let after_start = Entry {
-        after_start: true,
-        ..named("main2")
-    };
+    let after_start = named("main2").after_start(true);
     assert_eq!(run(after_start).unwrap(), "sm");
 }
 
 #[test]
 fn threads_end_with_the_main_one_unless_it_waits() {
-    let waits = Entry {
-        unfinished: Unfinished::Wait,
-        ..named("main2")
-    };
+    let waits = named("main2").unfinished(Unfinished::Wait);
     assert_eq!(run(waits).unwrap(), "imt");
 }
 
@@ -77,11 +65,11 @@ fn an_entry_that_is_not_there_is_named() {
 fn memory_begins_as_large_as_asked_within_the_modules_maximum() {
     let program = Program::new(&wat::parse_str(LETTERS).unwrap()).unwrap();
     let pages = |bytes: u64| {
-        let options = RunOptions::from(RunSpec {
-            entry: named("pages"),
-            initial_memory: Some(bytes),
-            ..RunSpec::default()
-        });
+        let options = RunOptions::from(
+            RunSpec::default()
+                .entry(named("pages"))
+                .initial_memory(Some(bytes)),
+        );
         session::run(&program, options, BufferIo::default()).map(|outcome| outcome.exit_code())
     };
     assert_eq!(pages(0).unwrap(), 1);

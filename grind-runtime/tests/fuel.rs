@@ -117,10 +117,7 @@ fn run(program: &Program, fuel: u64) -> (Ending, Doings) {
     config.spec.args = vec![b"guest".to_vec()];
     // For how long they would be observed depends on virtual time, in which fuel counts.
     config.spec.entry.unfinished = Unfinished::End;
-    config.spec.limits = Limits {
-        steps: Some(STEPS),
-        ..Limits::default()
-    };
+    config.spec.limits = Limits::default().steps(Some(STEPS));
     let result = machine::run(program, config).unwrap();
     (result.ending.clone(), *result.into_sink::<Doings>())
 }

@@ -247,10 +247,7 @@ fn theirs(module: &wasmtime::Module, exports: &Exports) -> Option<Run> {
 
 /// As [`theirs`].
 fn ours(wasm: &[u8], instrumentation: Instrumentation, exports: &Exports) -> Option<Run> {
-    let options = ProgramOptions {
-        instrumentation,
-        ..ProgramOptions::default()
-    };
+    let options = ProgramOptions::default().instrumentation(instrumentation);
     let program = Program::with_options(wasm, options).unwrap();
     let config = MachineConfig::new(
         Box::new(RoundRobin::new(0)),

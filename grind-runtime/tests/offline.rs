@@ -143,13 +143,7 @@ fn loads_order_nothing() {
 fn what_was_not_looked_for_in_the_run_is_observed_in_its_trace() {
     let store = "(i32.store (i32.const 64) (i32.const 1))";
     let program = guest(store, &format!("{store} (unreachable)"), "");
-    let blind = RunOptions {
-        analysis: AnalysisOptions {
-            detect: Detect::None,
-            ..AnalysisOptions::default()
-        },
-        ..seeded(1)
-    };
+    let blind = seeded(1).analysis(AnalysisOptions::default().detect(Detect::None));
     let (outcome, bytes) = record(&program, &blind, Detail::Full).unwrap();
     // A trap is told in any case.
     let trap = |found: &Diagnosed| matches!(found.diagnosis, Diagnosis::Trap(_));
@@ -230,10 +224,7 @@ fn memory_bounds_what_is_remembered() {
     let program = guest(store, store, "");
     let (_, bytes) = record(&program, &RunOptions::default(), Detail::Full).unwrap();
     let within = |memory, wanted: &[Analysis]| {
-        let bounds = Bounds {
-            memory: Some(memory),
-            ..Bounds::default()
-        };
+        let bounds = Bounds::default().memory(Some(memory));
         let go_on = |_| ControlFlow::Continue(());
         translate::analyze(|| open(&bytes), wanted, &bounds, go_on).unwrap()
     };

@@ -9,10 +9,7 @@ use grind_runtime::session::{self, Outcome, RunOptions};
 
 fn run(text: &str, interceptors: Vec<Rule>) -> Outcome<BufferIo> {
     let wasm = wat::parse_str(text).expect("a module");
-    let options = ProgramOptions {
-        interceptors,
-        ..ProgramOptions::default()
-    };
+    let options = ProgramOptions::default().interceptors(interceptors);
     let program = Program::with_options(&wasm, options).expect("a program");
     session::run(&program, RunOptions::default(), BufferIo::default()).expect("a run")
 }

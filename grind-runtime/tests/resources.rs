@@ -17,10 +17,7 @@ fn program(text: &str) -> Program {
 }
 
 fn run(text: &str, limits: Limits) -> Outcome<BufferIo> {
-    let options = RunOptions::from(RunSpec {
-        limits,
-        ..RunSpec::default()
-    });
+    let options = RunOptions::from(RunSpec::default().limits(limits));
     session::run(&program(text), options, BufferIo::default()).unwrap()
 }
 
@@ -163,10 +160,7 @@ fn creating_threads_takes_time_for_each_and_no_more() {
         (wait, all_at_once),
     ] {
         let begun = Instant::now();
-        let limits = Limits {
-            threads: 1 << 20,
-            ..Limits::default()
-        };
+        let limits = Limits::default().threads(1 << 20);
         let outcome = run(&threads("", entry, start), limits);
         assert_eq!(outcome.ending, Ending::Returned);
         assert!(outcome.limits_reached.is_empty());
@@ -259,10 +253,7 @@ fn what_is_valid_and_too_large_is_refused_by_name() {
 fn stopped(text: &str) -> Duration {
     const SOON: Duration = Duration::from_millis(300);
     let control = Arc::new(Control::default());
-    let options = RunOptions {
-        control: Arc::clone(&control),
-        ..RunOptions::default()
-    };
+    let options = RunOptions::default().control(Arc::clone(&control));
     let program = program(text);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

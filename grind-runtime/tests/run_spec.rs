@@ -103,18 +103,12 @@ fn a_slice_of_no_words_is_an_error() {
 fn directories_are_those_that_the_run_names() {
     let work = tempfile::tempdir().unwrap();
     let open = || Preopen::open(work.path(), "/work").unwrap();
-    let named = RunSpec {
-        preopens: vec![b"/work".to_vec()],
-        ..RunSpec::default()
-    };
+    let named = RunSpec::default().preopens(vec![b"/work".to_vec()]);
     let run = |options: RunOptions| session::run(&program(), options, NullIo).map(|_| ());
     assert!(run(RunOptions::default().directory(open())).is_ok());
     for options in [
         RunOptions::from(named.clone()),
-        RunOptions {
-            directories: vec![open()],
-            ..RunOptions::default()
-        },
+        RunOptions::default().directories(vec![open()]),
         RunOptions::from(named).directory(open()),
     ] {
         let error = run(options).unwrap_err();

@@ -304,13 +304,8 @@ fn a_run_that_was_stopped_is_replayed_to_there() {
         r#"(module (memory 1) (func (export "_start")
             (loop $again (i32.store (i32.const 0) (i32.const 1)) (br $again))))"#,
     );
-    let options = RunOptions::from(RunSpec {
-        limits: Limits {
-            steps: Some(1_000_000),
-            ..Limits::default()
-        },
-        ..RunSpec::default()
-    });
+    let options =
+        RunOptions::from(RunSpec::default().limits(Limits::default().steps(Some(1_000_000))));
     for detail in DETAILS {
         let (outcome, bytes) = record(&endless, &options, detail).unwrap();
         let replayed = session::replay(
@@ -347,13 +342,10 @@ fn a_run_that_was_stopped_is_replayed_to_there() {
 #[test]
 fn a_replay_recorded_again_is_the_same_trace() {
     let program = program(GUEST);
-    let options = RunOptions::from(RunSpec {
-        schedule: Schedule::Strategy {
-            strategy: "round-robin".parse().unwrap(),
-            seed: 0,
-        },
-        ..RunSpec::default()
-    });
+    let options = RunOptions::from(RunSpec::default().schedule(Schedule::Strategy {
+        strategy: "round-robin".parse().unwrap(),
+        seed: 0,
+    }));
     for detail in DETAILS {
         let (_, first) = record(&program, &options, Detail::Light).unwrap();
         let (_, wanted) = record(&program, &options, detail).unwrap();
@@ -361,10 +353,7 @@ fn a_replay_recorded_again_is_the_same_trace() {
         let header = header(&program, &options, detail);
         let output = Box::new(file.clone()) as _;
         let record = TraceWriter::create(output, &header, program.sites(), None).unwrap();
-        let options = ReplayOptions {
-            record: Some(record),
-            ..ReplayOptions::default()
-        };
+        let options = ReplayOptions::default().record(Some(record));
         let replayed =
             session::replay(&program, || open(&first), options, Box::new(NullIo)).unwrap();
         let outcome = &replayed.outcome;

@@ -238,13 +238,12 @@ impl ReportArgs {
         let module = Path::new(&report.program.module);
         roots.extend(module.ancestors().skip(1).take(5).map(PathBuf::from));
         let here = env::current_dir().unwrap_or_default();
-        Options {
-            color: stream.is_coloured(),
-            width: stream.width(),
-            verbose: self.verbose,
-            sources: Sources::on_disk(here, roots).with_paths(paths),
-            sources_hint: Some("--source DIR says where they are"),
-        }
+        Options::default()
+            .color(stream.is_coloured())
+            .width(stream.width())
+            .verbose(self.verbose)
+            .sources(Sources::on_disk(here, roots).with_paths(paths))
+            .sources_hint(Some("--source DIR says where they are"))
     }
 }
 

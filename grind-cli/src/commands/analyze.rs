@@ -133,10 +133,9 @@ pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<u8> {
     let light = reader.header().detail == Detail::Light;
     drop(reader);
 
-    let bounds = Bounds {
-        memory: Some(args.memory.unwrap_or_else(memory::quarter)),
-        control: Arc::default(),
-    };
+    let bounds = Bounds::default()
+        .memory(Some(args.memory.unwrap_or_else(memory::quarter)))
+        .control(Arc::default());
     let watch = Watch::start(Arc::clone(&bounds.control), args.time, false);
     let named = file.path().to_path_buf();
     let context = || named.shown();
@@ -226,15 +225,15 @@ fn replayed(program: &Program, file: &TraceFile, time: Option<Duration>) -> Resu
         ..file.whole()?.header().clone()
     };
     let out: TraceOutput = Box::new(BufWriter::new(full.reopen()?));
-    let options = ReplayOptions {
-        analysis: AnalysisOptions {
-            detect: Detect::None,
-            ..AnalysisOptions::default()
-        },
-        record: Some(TraceWriter::create(out, &header, program.sites(), None)?),
-        control: Arc::default(),
-        ..ReplayOptions::default()
-    };
+    let options = ReplayOptions::default()
+        .analysis(AnalysisOptions::default().detect(Detect::None))
+        .record(Some(TraceWriter::create(
+            out,
+            &header,
+            program.sites(),
+            None,
+        )?))
+        .control(Arc::default());
     // The end of the trace stops the run by its control, and nothing else.
     let watch = Watch::start(Arc::clone(&options.control), time, false);
     let replayed = session::replay(program, || file.whole(), options, Box::new(NullIo));

@@ -32,10 +32,7 @@ pub(crate) fn doctor(args: &DoctorArgs, keys: &Keys) -> Result<u8> {
     let wasm = crate::input::module::read(&args.module)?;
     let config = Config::find(&args.config)?;
     config.warn_of_unknown(keys)?;
-    let options = ProgramOptions {
-        interceptors: config.interceptors,
-        ..ProgramOptions::default()
-    };
+    let options = ProgramOptions::default().interceptors(config.interceptors);
     let program = Program::with_options(&wasm, options);
     let mut text = format!("{}: {} bytes\n", args.module.shown(), wasm.len());
     if let Ok(info) = Program::inspect(&wasm) {

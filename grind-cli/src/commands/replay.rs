@@ -123,19 +123,16 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         watch: args.watch.clone(),
     };
     let observing = observe != Observe::default();
-    let options = ReplayOptions {
-        analysis: AnalysisOptions {
-            detect: if args.no_detect || observing {
+    let options = ReplayOptions::default()
+        .analysis(
+            AnalysisOptions::default().detect(if args.no_detect || observing {
                 Detect::None
             } else {
                 Detect::HappensBefore
-            },
-            ..AnalysisOptions::default()
-        },
-        observe: observing.then_some(observe),
-        record,
-        ..ReplayOptions::default()
-    };
+            }),
+        )
+        .observe(observing.then_some(observe))
+        .record(record);
     // A listing has standard output to itself.
     let echo: Box<dyn HostIo> = match observing {
         true => Box::new(NullIo),

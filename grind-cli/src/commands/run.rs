@@ -63,10 +63,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     let control = Arc::default();
     let set_up = SetUp::within(args.flags.timeout, &control);
     let wasm = crate::input::module::read(args.module()).map_err(|error| meant(args, error))?;
-    let program_options = ProgramOptions {
-        interceptors: config.interceptors.clone(),
-        ..ProgramOptions::default()
-    };
+    let program_options = ProgramOptions::default().interceptors(config.interceptors.clone());
     let mut options = options(args, control)?;
     let program =
         Program::with_options(&wasm, program_options).with_context(|| args.module().shown())?;
@@ -212,45 +209,45 @@ fn options(args: &RunArgs, control: Arc<Control>) -> Result<RunOptions> {
     let directories = args.flags.dir.iter().map(|dir| preopen(dir));
     let directories: Vec<Preopen> = directories.collect::<Result<_>>()?;
     let env = args.flags.env.iter().map(|var| variable(var));
-    let spec = RunSpec {
-        args: guest_args
-            .map(|arg| arg.as_encoded_bytes().to_vec())
-            .collect(),
-        env: env.collect::<Result<_>>()?,
-        preopens: Vec::new(),
-        schedule: Schedule::Strategy {
+    let spec = RunSpec::default()
+        .args(
+            guest_args
+                .map(|arg| arg.as_encoded_bytes().to_vec())
+                .collect(),
+        )
+        .env(env.collect::<Result<_>>()?)
+        .schedule(Schedule::Strategy {
             strategy: args.flags.scheduler.clone(),
             seed: args.flags.seed,
-        },
-        entry: Entry {
-            function: args.flags.invoke.clone(),
-            after_start: args.flags.after_start,
-            unfinished: if args.flags.wait_for_threads {
-                Unfinished::Wait
-            } else {
-                Unfinished::Observe
-            },
-        },
-        initial_memory: args.flags.initial_memory,
-        limits: Limits {
-            threads: args.flags.max_threads,
-            memory: args.flags.max_memory,
-            steps: args.flags.max_steps,
-        },
-    };
-    let options = RunOptions {
-        analysis: AnalysisOptions {
-            detect: if args.flags.no_detect {
-                Detect::None
-            } else {
-                Detect::HappensBefore
-            },
-            halt_on_error: args.flags.halt_on_error,
-            ..AnalysisOptions::default()
-        },
-        control,
-        ..RunOptions::from(spec)
-    };
+        })
+        .entry(
+            Entry::default()
+                .function(args.flags.invoke.clone())
+                .after_start(args.flags.after_start)
+                .unfinished(if args.flags.wait_for_threads {
+                    Unfinished::Wait
+                } else {
+                    Unfinished::Observe
+                }),
+        )
+        .initial_memory(args.flags.initial_memory)
+        .limits(
+            Limits::default()
+                .threads(args.flags.max_threads)
+                .memory(args.flags.max_memory)
+                .steps(args.flags.max_steps),
+        );
+    let options = RunOptions::from(spec)
+        .analysis(
+            AnalysisOptions::default()
+                .detect(if args.flags.no_detect {
+                    Detect::None
+                } else {
+                    Detect::HappensBefore
+                })
+                .halt_on_error(args.flags.halt_on_error),
+        )
+        .control(control);
     Ok(directories.into_iter().fold(options, RunOptions::directory))
 }
 

@@ -103,10 +103,7 @@ fn one(
     input: &SharedInput,
     task: &Task,
 ) -> Result<(RunFeedback, Shown), MachineError> {
-    let mut options = RunOptions {
-        control: Arc::clone(&task.control),
-        ..job.options.clone()
-    };
+    let mut options = job.options.clone().control(Arc::clone(&task.control));
     options.spec.schedule = task.schedule.clone();
     let watch = Watch::start(Arc::clone(&task.control), job.timeout, false);
     let streams = input.streams(task.number == 0, Arc::clone(&task.control));

@@ -128,10 +128,7 @@ impl Kernel {
             Mode::Direct | Mode::Plain => Instrumentation::Off,
             Mode::Ring | Mode::None | Mode::Host | Mode::Detect => Instrumentation::Full,
         };
-        let options = ProgramOptions {
-            instrumentation,
-            ..ProgramOptions::default()
-        };
+        let options = ProgramOptions::default().instrumentation(instrumentation);
         let program = Program::with_options(&self.wasm(), options);
         program.expect("a kernel of ours")
     }
@@ -165,13 +162,7 @@ pub(crate) fn run(program: &Program, kernel: &Kernel, mode: Mode) -> u64 {
             } else {
                 Detect::HappensBefore
             };
-            let options = RunOptions {
-                analysis: AnalysisOptions {
-                    detect,
-                    ..AnalysisOptions::default()
-                },
-                ..RunOptions::seeded(1)
-            };
+            let options = RunOptions::seeded(1).analysis(AnalysisOptions::default().detect(detect));
             let outcome = session::run(program, options, NullIo).expect("a kernel of ours");
             assert!(
                 outcome.analysis.diagnoses.is_empty(),

@@ -35,6 +35,7 @@ use crate::detect::threads::traps;
 use crate::detect::threads::traps::Traps;
 use crate::model::sites::{SiteId, SiteTable};
 use crate::model::{Event, EventKind, EventSink, Flow, ObjectAct, Records, ThreadEnd, ThreadId};
+use derive_setters::Setters;
 use std::sync::Arc;
 
 /// Which race detection to do.
@@ -49,7 +50,8 @@ pub enum Detect {
 }
 
 /// What to analyse and how far to go.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Setters)]
+#[non_exhaustive]
 pub struct AnalysisOptions {
     /// Race detection.
     pub detect: Detect,

@@ -45,10 +45,13 @@ use crate::model::sites::SiteId;
 use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Slice, ThreadId};
 use crate::program::Program;
 use crate::schedule::{Scheduler, StrategyError};
+use derive_setters::Setters;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How a program is run.
+#[derive(Setters)]
+#[non_exhaustive]
 pub struct MachineConfig {
     /// The run. Its schedule is what the scheduler makes of it; its directories are [`Node::preopen`](io::Node::preopen) in their order.
     pub spec: RunSpec,
@@ -91,13 +94,6 @@ impl MachineConfig {
             engine: None,
             driven: Driven::ByNobody,
         }
-    }
-
-    /// Whoever has the [`Machine`] acts in the run.
-    #[must_use]
-    pub fn driven(mut self, driven: Driven) -> MachineConfig {
-        self.driven = driven;
-        self
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the main thread runs, what its end means, and how a run ends.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 /// What the main thread runs, and what its end means.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Setters)]
+#[non_exhaustive]
 pub struct Entry {
     /// Exported function; by default `_start`, else `main`. If it is another than `_start`, `_initialize` runs first,
     /// where it is exported.

@@ -1,10 +1,12 @@
 //! What a run may use, and what happens when it wants more.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 /// Bounds of a run. At each of them the guest gets the error that the platform defines for it, or the run
 /// ends; either way a [`LimitReached`] says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[non_exhaustive]
 pub struct Limits {
     /// Threads alive at once, the main thread included. One more is refused with an error code.
     pub threads: u32,

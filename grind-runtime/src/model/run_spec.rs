@@ -1,11 +1,24 @@
 //! What a run is.
 
 use super::{Entry, Limits, Schedule};
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides what happens in a run, but the module and what the world answers. The command line fills it, a trace
 /// stores it, and the line that reproduces a run says it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// As of all options, each field has a setter of its name:
+///
+/// ```
+/// use grind_runtime::{Limits, RunSpec};
+///
+/// let spec = RunSpec::seeded(7)
+///     .args(vec![b"app".to_vec(), b"--threads".to_vec()])
+///     .limits(Limits::default().threads(8));
+/// assert_eq!((spec.args.len(), spec.limits.threads), (2, 8));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Setters)]
+#[non_exhaustive]
 pub struct RunSpec {
     /// Arguments, the program's name first.
     pub args: Vec<Vec<u8>>,

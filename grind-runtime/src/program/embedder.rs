@@ -13,7 +13,7 @@
 //!     r#"(module (import "env" "answer" (func $answer (result i32)))
 //!         (func (export "main") (result i32) (call $answer)))"#,
 //! )?;
-//! let options = ProgramOptions { imports: vec![answer], ..ProgramOptions::default() };
+//! let options = ProgramOptions::default().imports(vec![answer]);
 //! let program = Program::with_options(&wasm, options)?;
 //! let outcome = session::run(&program, RunOptions::default(), NullIo)?;
 //! assert_eq!(outcome.exit_code(), 42);

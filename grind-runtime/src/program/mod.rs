@@ -18,6 +18,7 @@ pub use module::{Import, MemoryShape, ModuleInfo, unsupported_proposals};
 pub(crate) use wasmparser::ValType as WasmType;
 
 use crate::model::sites::{SiteId, SiteTable};
+use derive_setters::Setters;
 use interceptors::{Interceptor, Role};
 use lock_words::LockWord;
 use rustc_hash::FxHashMap;
@@ -52,7 +53,8 @@ impl std::fmt::Debug for Translation {
 }
 
 /// How a module is turned into a [`Program`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Setters)]
+#[non_exhaustive]
 pub struct ProgramOptions {
     /// What the lowered code reports.
     pub instrumentation: Instrumentation,

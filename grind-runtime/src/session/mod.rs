@@ -52,6 +52,7 @@ use crate::report::finding::{Finding, FindingKind, notes};
 use crate::schedule::Scheduler;
 use crate::schedule::decisions::{Logged, Replayed as Repeated};
 use crate::trace::{Footer, TraceWriter};
+use derive_setters::Setters;
 use log::RunLog;
 use record::{Audience, Tape, TapedIo};
 use std::any::Any;
@@ -59,7 +60,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How to run a program.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Setters)]
+#[non_exhaustive]
 pub struct RunOptions {
     /// The run.
     pub spec: RunSpec,

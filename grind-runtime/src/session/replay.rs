@@ -9,10 +9,12 @@ use crate::machine::{HostIo, MachineError, NullIo};
 use crate::model::{Control, Ending, EventSink};
 use crate::program::{Program, ProgramOptions};
 use crate::trace::{Header, ModuleHash, TraceError, TraceReader, TraceWriter};
+use derive_setters::Setters;
 use std::sync::Arc;
 
 /// What to do with a trace besides running it.
-#[derive(Default)]
+#[derive(Default, Setters)]
+#[non_exhaustive]
 pub struct ReplayOptions {
     /// What to look for.
     pub analysis: AnalysisOptions,

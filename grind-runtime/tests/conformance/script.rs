@@ -89,20 +89,12 @@ fn instantiate(wasm: &[u8]) -> Result<Session, Refused> {
         ProgramError::MultipleMemories(_) | ProgramError::Memory64 => Refused::Skip(Skip::Memory),
         other => Refused::Invalid(other.to_string()),
     })?;
-    let config = MachineConfig {
-        spec: RunSpec {
-            limits: Limits {
-                memory: 4 << 30,
-                ..Limits::default()
-            },
-            ..RunSpec::default()
-        },
-        ..MachineConfig::new(
-            Box::new(RoundRobin::new(0)),
-            Box::new(NullSink),
-            Box::new(NullIo),
-        )
-    };
+    let config = MachineConfig::new(
+        Box::new(RoundRobin::new(0)),
+        Box::new(NullSink),
+        Box::new(NullIo),
+    )
+    .spec(RunSpec::default().limits(Limits::default().memory(4 << 30)));
     // A program lives as long as the test: there are some thousand of some kilobytes.
     let program: &'static Program = Box::leak(Box::new(program));
     match Session::new(program, config) {

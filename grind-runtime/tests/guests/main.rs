@@ -129,15 +129,12 @@ fn check(guest: &Guest) -> Result<(), Failed> {
     };
     let mut shown = BTreeSet::new();
     for schedule in random.chain([turns]) {
-        let options = RunOptions::from(RunSpec {
-            args: expected.arguments(&guest.name),
-            schedule: schedule.clone(),
-            limits: Limits {
-                steps: expected.steps,
-                ..Limits::default()
-            },
-            ..RunSpec::default()
-        });
+        let options = RunOptions::from(
+            RunSpec::default()
+                .args(expected.arguments(&guest.name))
+                .schedule(schedule.clone())
+                .limits(Limits::default().steps(expected.steps)),
+        );
         let outcome = if schedule.seed() < Some(SEEDS) {
             round_trip::run(&program, &options, is_correct(&guest.name))?
         } else {

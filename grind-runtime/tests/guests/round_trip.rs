@@ -30,10 +30,7 @@ pub(crate) fn run(
     let detail = [Detail::Light, Detail::Full][(seed % 2) as usize];
     let recorded = recording::record(program, options, detail);
     let (outcome, bytes) = recorded.map_err(|error| error.to_string())?;
-    let replay_options = ReplayOptions {
-        analysis: options.analysis.clone(),
-        ..ReplayOptions::default()
-    };
+    let replay_options = ReplayOptions::default().analysis(options.analysis.clone());
     let open = || recording::open(&bytes);
     let replayed = session::replay(program, open, replay_options, Box::new(NullIo))?;
     if replayed.truncated {

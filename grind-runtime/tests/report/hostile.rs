@@ -129,11 +129,9 @@ fn no_name_moves_a_cursor_or_forges_a_line() {
     };
     let source = format!("line\nfn evil() {{ {EVIL} }}\nlet x = \"\x1b[2J\u{202e}\";\n");
     for verbose in [false, true] {
-        let options = Options {
-            verbose,
-            sources: Sources::none().with_text(format!("{EVIL}.rs"), source.as_str()),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .verbose(verbose)
+            .sources(Sources::none().with_text(format!("{EVIL}.rs"), source.as_str()));
         let text = render(&report, &options);
         assert!(!text.lines().any(|line| line.starts_with("error: forged")));
         for (line, text) in text.lines().enumerate() {
@@ -198,11 +196,9 @@ fn sources_that_are_not_those_compiled() {
         &"}\n".repeat(60),
     ] {
         for width in [0, 1, 40, 80, 100_000] {
-            let options = Options {
-                width,
-                sources: Sources::none().with_text("/src/race.rs", source),
-                ..Options::default()
-            };
+            let options = Options::default()
+                .width(width)
+                .sources(Sources::none().with_text("/src/race.rs", source));
             let text = render_finding(&finding, &options);
             assert!(text.contains("/src/race.rs:14"), "{text}");
         }
@@ -217,10 +213,7 @@ fn endless_stacks_are_cut() {
         if let Diagnosis::DataRace { first, .. } = &mut race {
             first.stack = stack;
         }
-        let options = Options {
-            sources: fixture_sources(),
-            ..Options::default()
-        };
+        let options = Options::default().sources(fixture_sources());
         render_finding(&program.finding(race, 1), &options)
     };
     // A recursion through several functions, and one that takes another turn each time.

@@ -12,10 +12,7 @@ use grind_runtime::report::{GuestExit, Report};
 use std::time::{Duration, Instant};
 
 fn options() -> Options {
-    Options {
-        sources: fixture_sources(),
-        ..Options::default()
-    }
+    Options::default().sources(fixture_sources())
 }
 
 fn report(program: &Program) -> Report {
@@ -64,10 +61,7 @@ fn everything_with_sources() {
 #[test]
 fn race_in_colour() {
     let program = Program::new("race-full");
-    let options = Options {
-        color: true,
-        ..options()
-    };
+    let options = options().color(true);
     golden(
         "race-colour.txt",
         &render_finding(&program.finding(program.race(), 1), &options),
@@ -77,10 +71,7 @@ fn race_in_colour() {
 #[test]
 fn race_verbose() {
     let program = Program::new("race-full");
-    let options = Options {
-        verbose: true,
-        ..options()
-    };
+    let options = options().verbose(true);
     golden(
         "race-verbose.txt",
         &render_finding(&program.finding(program.race(), 1), &options),
@@ -90,10 +81,7 @@ fn race_verbose() {
 #[test]
 fn race_narrow() {
     let program = Program::new("race-full");
-    let options = Options {
-        width: 50,
-        ..options()
-    };
+    let options = options().width(50);
     golden(
         "race-narrow.txt",
         &render_finding(&program.finding(program.race(), 1), &options),
@@ -103,10 +91,7 @@ fn race_narrow() {
 #[test]
 fn race_without_sources() {
     let program = Program::new("race-lines");
-    let options = Options {
-        sources: Sources::none(),
-        ..Options::default()
-    };
+    let options = Options::default().sources(Sources::none());
     golden(
         "race-no-sources.txt",
         &render_finding(&program.finding(program.race(), 1), &options),
@@ -173,10 +158,7 @@ fn marks_far_apart_in_one_file_have_excerpts_of_their_own() {
     let source: String = (1..=lines)
         .map(|line| format!("line_{line}();\n"))
         .collect();
-    let options = Options {
-        sources: Sources::none().with_text("long.rs", source),
-        ..Options::default()
-    };
+    let options = Options::default().sources(Sources::none().with_text("long.rs", source));
     let text = render_finding(&finding, &options);
     for shown in [
         "--> long.rs:7:1",
@@ -192,10 +174,8 @@ fn marks_far_apart_in_one_file_have_excerpts_of_their_own() {
 fn what_an_excerpt_costs_does_not_depend_on_the_lines_before_it() {
     let program = Program::new("race-lines");
     let lines = 1_000_000;
-    let options = Options {
-        sources: Sources::none().with_text("long.rs", "x();\n".repeat(lines as usize)),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .sources(Sources::none().with_text("long.rs", "x();\n".repeat(lines as usize)));
     let time = |line: u32| {
         let mut finding = program.finding(program.race(), 1);
         if let Evidence::Race(race) = &mut finding.evidence {

@@ -16,10 +16,7 @@ use grind_runtime::report::{
 use serde_json::Value;
 
 fn options() -> Options {
-    Options {
-        sources: fixture_sources(),
-        ..Options::default()
-    }
+    Options::default().sources(fixture_sources())
 }
 
 /// A race on the heap, an inversion and a deadlock.
@@ -565,11 +562,9 @@ fn paths_change_in_every_kind_and_sources_are_found_under_their_old_names() {
 
 #[test]
 fn missing_sources_are_named_and_the_report_is_complete() {
-    let options = Options {
-        sources: Sources::on_disk("/nonexistent", Vec::new()),
-        sources_hint: Some("say where"),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .sources(Sources::on_disk("/nonexistent", Vec::new()))
+        .sources_hint(Some("say where"));
     let human = Kind::Human.render(&short(), &options);
     assert!(
         human.contains("note: sources not found: /src/race.rs; say where"),

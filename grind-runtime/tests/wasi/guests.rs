@@ -26,11 +26,11 @@ fn every_call_and_its_errors() {
 
 #[test]
 fn arguments_environment_streams_and_clocks() {
-    let options = RunOptions::from(RunSpec {
-        args: ["guest", "a b", ""].map(|arg| arg.into()).to_vec(),
-        env: ["X=1", "LONG=a=b"].map(|arg| arg.into()).to_vec(),
-        ..RunSpec::default()
-    });
+    let options = RunOptions::from(
+        RunSpec::default()
+            .args(["guest", "a b", ""].map(|arg| arg.into()).to_vec())
+            .env(["X=1", "LONG=a=b"].map(|arg| arg.into()).to_vec()),
+    );
     let io = BufferIo {
         stdin: b"one\ntwo".iter().copied().collect(),
         ..BufferIo::default()

@@ -40,17 +40,12 @@ impl HostIo for Told {
 }
 
 fn write_to(kind: FileKind, answer: Result<Answer, Errno>) -> Ending {
-    let config = MachineConfig {
-        spec: RunSpec {
-            preopens: vec![b"/work".to_vec()],
-            ..RunSpec::default()
-        },
-        ..MachineConfig::new(
-            Box::new(Random::new(0)),
-            Box::new(EventHash::default()),
-            Box::new(Told { kind, answer }),
-        )
-    };
+    let config = MachineConfig::new(
+        Box::new(Random::new(0)),
+        Box::new(EventHash::default()),
+        Box::new(Told { kind, answer }),
+    )
+    .spec(RunSpec::default().preopens(vec![b"/work".to_vec()]));
     machine::run(&text(WRITER), config).unwrap().ending
 }
 

@@ -14,18 +14,16 @@ use std::path::Path;
 use tempfile::TempDir;
 
 pub(crate) fn pass(program: &Program, seed: u64, io: Box<dyn HostIo>) -> (Seen, Box<dyn HostIo>) {
-    let config = MachineConfig {
-        spec: RunSpec {
-            preopens: vec![b"/work".to_vec()],
-            args: vec![b"guest".to_vec()],
-            ..RunSpec::default()
-        },
-        ..MachineConfig::new(
-            Box::new(Random::new(seed)),
-            Box::new(EventHash::default()),
-            io,
-        )
-    };
+    let config = MachineConfig::new(
+        Box::new(Random::new(seed)),
+        Box::new(EventHash::default()),
+        io,
+    )
+    .spec(
+        RunSpec::default()
+            .preopens(vec![b"/work".to_vec()])
+            .args(vec![b"guest".to_vec()]),
+    );
     let RunResult {
         ending,
         stats,

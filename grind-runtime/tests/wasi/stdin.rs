@@ -86,10 +86,7 @@ fn run(program: &Program, seed: u64, io: Slow) -> Outcome<Slow> {
         Some((_, control)) => Arc::clone(control),
         None => Arc::default(),
     };
-    let options = RunOptions {
-        control,
-        ..RunOptions::seeded(seed)
-    };
+    let options = RunOptions::seeded(seed).control(control);
     session::run(program, options, io).unwrap()
 }
 

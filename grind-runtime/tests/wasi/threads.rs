@@ -85,9 +85,7 @@ fn a_buffer_that_is_read_into_races() {
     let work = TempDir::new().unwrap();
     fs::write(work.path().join("in"), "12345678").unwrap();
     for seed in 0..10 {
-        let with_seed = || RunOptions {
-            ..options(work.path())
-        };
+        let with_seed = || options(work.path());
         let outcome = run(&text(&reader(false)), with_seed());
         let [found] = &outcome.analysis.diagnoses[..] else {
             panic!("seed {seed}: {:?}", outcome.analysis.diagnoses);
@@ -119,13 +117,7 @@ fn a_thread_too_many_is_a_negative_number() {
       (call $require (i32.gt_s (call $spawn (i32.const 0)) (i32.const 0)))
       (call $require (i32.lt_s (call $spawn (i32.const 0)) (i32.const 0)))))"#,
     );
-    let options = RunOptions::from(RunSpec {
-        limits: Limits {
-            threads: 3,
-            ..Limits::default()
-        },
-        ..RunSpec::default()
-    });
+    let options = RunOptions::from(RunSpec::default().limits(Limits::default().threads(3)));
     let outcome = run(&program, options);
     assert_eq!(outcome.ending, Ending::Returned);
     assert!(outcome.limits_reached.contains(&LimitReached::Threads));

@@ -3,10 +3,12 @@
 //! A full table never makes a finding wrong. What it can cost are findings, and then a
 //! [`LimitNotice`] says so.
 
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 /// Bounds of the tables.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Setters)]
+#[non_exhaustive]
 pub struct Limits {
     /// Slots of vector clocks: threads that are alive, or ended without anyone having learned of it.
     /// Values above 2048 count as 2048. When exceeded, detection ends.

@@ -11,6 +11,7 @@ use crate::predict::translate::shape::{Shape, Unknown};
 use crate::predict::translate::source::{Batch, SyncSource};
 use crate::predict::translate::visible::Visible;
 use crate::trace::{Detail, TraceError, TraceReader};
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -160,7 +161,8 @@ impl<A: RaceAnalysis> Feed for A {
 }
 
 /// What reading a trace may take, and who can end it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Setters)]
+#[non_exhaustive]
 pub struct Bounds {
     /// Bytes of memory, about, for what is remembered of the trace; no bound if none. Where there would be more, the analysis
     /// that takes most is left out from there on, and the others go on.

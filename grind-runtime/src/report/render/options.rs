@@ -1,9 +1,11 @@
 //! How to show a report.
 
 use crate::report::render::source::Sources;
+use derive_setters::Setters;
 
 /// How to show a report, whatever its kind. Each kind takes from it what concerns it.
-#[derive(Debug)]
+#[derive(Debug, Setters)]
+#[non_exhaustive]
 pub struct Options {
     /// Whether to use ANSI colours.
     pub color: bool,
