@@ -64,7 +64,7 @@ fi
 
 # Guests that no finding is expected in, and that are mostly instances of std's generics, each with its
 # line table.
-generic=" clean_std_channel clean_thread_semantics "
+generic=" clean_std_channel clean_task_local clean_task_threads clean_thread_semantics "
 
 with_lines=() without_lines=()
 for guest in "${guests[@]}"; do

@@ -24,6 +24,7 @@ const GUEST: &[Row] = &[
     ("sync/futex", &[]),
     ("sys", &["sync/futex"]),
     ("sync", &["sync/futex", "sys"]),
+    ("task", &["sys"]),
 ];
 
 const COMMAND_LINE: &[Row] = &[

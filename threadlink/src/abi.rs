@@ -188,3 +188,37 @@ pub const ANNOTATE_FUNCTIONS: &[Function] = &[
     // (lock, name: *const u8, len)
     function("annotate_lock_name", &[I32, I32, I32], None),
 ];
+
+/// Export by which a host goes on with the tasks of a module that has returned to it: `threadlink_poll() -> i32`,
+/// which returns a [`Polled`].
+pub const POLL: &str = "threadlink_poll";
+
+/// What [`POLL`] returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
+#[non_exhaustive]
+pub enum Polled {
+    /// No task is left.
+    Done = 0,
+    /// All tasks that are left are blocked. Nothing is gained by another call before something has happened.
+    Blocked = 1,
+    /// The host called from within the call of a task. Nothing has happened.
+    Refused = 2,
+}
+
+impl Polled {
+    /// Every code, in the order of its number.
+    pub const ALL: [Polled; 3] = [Polled::Done, Polled::Blocked, Polled::Refused];
+
+    /// The number that crosses the ABI.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// What this number means, if it means anything.
+    #[must_use]
+    pub fn from_code(code: i32) -> Option<Polled> {
+        Polled::ALL.into_iter().find(|polled| polled.code() == code)
+    }
+}

@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | [`thread`] | `std::thread` | works on `wasm32-unknown-unknown` |
 //! | `sync` (feature `sync`, on by default) | `parking_lot` | lock hooks (feature `tracing`) |
+//! | `task` (feature `task`, on by default) | an executor of `async` tasks | returns to the host when all are blocked |
 //! | [`annotate`] | | facts a detector cannot see by itself |
 //! | [`process`] | `std::env`, `std::process` | arguments, output and exit code on `wasm32-unknown-unknown` |
 //! | [`time`] | `std::time` | a clock on `wasm32-unknown-unknown` |
@@ -38,6 +39,7 @@
 //! # Features
 //!
 //! - `sync` (default): the [`sync`](https://docs.rs/threadlink/latest/threadlink/sync) module.
+//! - `task` (default): the [`task`](https://docs.rs/threadlink/latest/threadlink/task) module. It has no dependencies.
 //! - `tracing`: on WebAssembly, locks and annotations call the host. Without it the built module
 //!   imports none of those functions, and the calls vanish.
 //!
@@ -75,6 +77,8 @@ pub mod annotate;
 pub mod process;
 #[cfg(feature = "sync")]
 pub mod sync;
+#[cfg(feature = "task")]
+pub mod task;
 pub mod thread;
 pub mod time;
 

@@ -132,6 +132,15 @@ const PAGES: &[Page] = &[
         ends: &[("grind run", 66), ("grind run --baseline", 0)],
     },
     Page {
+        path: "docs/tasks.md",
+        files: &[(
+            "app.wasm",
+            Source::Copy("test-programs/wasm/race_task_result.wasm"),
+        )],
+        before: &[],
+        ends: &[("grind run", 66)],
+    },
+    Page {
         path: "docs/traces.md",
         files: &[("app.wasm", RACY)],
         before: &[
@@ -236,6 +245,7 @@ pages! {
     first_race: "docs/first-race.md",
     performance: "docs/performance.md",
     reports: "docs/reports.md",
+    tasks: "docs/tasks.md",
     traces: "docs/traces.md",
     the_example: "docs/example.md",
     the_workflow_of_the_example: "docs/example/.github/workflows/grind.yml",

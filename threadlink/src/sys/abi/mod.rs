@@ -1,5 +1,7 @@
 //! `wasm32-unknown-unknown` with atomics: everything over the host's imports.
 
+#[cfg(feature = "task")]
+pub(crate) mod entry;
 #[cfg(feature = "sync")]
 pub(crate) mod locks {
     pub use crate::sync::futex::{RawCondvar, RawMutex, RawRwLock};

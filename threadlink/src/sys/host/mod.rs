@@ -1,5 +1,7 @@
 //! Targets whose std has threads: everything is std's own.
 
+#[cfg(feature = "task")]
+pub(crate) mod entry;
 #[cfg(all(feature = "sync", target_family = "wasm", target_feature = "atomics"))]
 pub(crate) mod locks {
     pub use crate::sync::futex::{RawCondvar, RawMutex, RawRwLock};
