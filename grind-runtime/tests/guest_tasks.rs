@@ -12,10 +12,13 @@ use threadlink::abi::{self, Polled};
 
 const SEEDS: u64 = 20;
 
-fn program() -> Program {
+fn guest(module: &str) -> Program {
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
-    let module = programs.join("wasm/clean_task_reentry.wasm");
-    Program::new(&std::fs::read(module).unwrap()).unwrap()
+    Program::new(&std::fs::read(programs.join(module)).unwrap()).unwrap()
+}
+
+fn program() -> Program {
+    guest("wasm/clean_task_reentry.wasm")
 }
 
 fn drive(
@@ -117,4 +120,26 @@ fn before_the_start_there_is_nothing_to_do() {
         Ok(())
     });
     assert_eq!(stdout(&outcome), "");
+}
+
+#[test]
+fn where_no_thread_can_wake_another_blocking_is_an_error_at_the_call() {
+    let program = guest("wasip1/wasm/tasks.wasm");
+    let outcome = drive(&program, 1, |machine| {
+        // In one instance, as most hosts do it.
+        let thread = machine.spawn(["_start", abi::POLL], [])?;
+        until_ended(machine, thread)?;
+        let code = Value::I32(Polled::Done.code());
+        assert_eq!(machine.join(thread)?, [code]);
+        machine.end()?;
+        Ok(())
+    });
+    let expected = "all tasks are blocked, and this target cannot block a thread; \
+        return to the host, which calls `threadlink_poll`\n\
+        nobody waits for it: true\n\
+        Ok(Blocked)\n\
+        nothing provides the operation `read-file` of the host in this thread\n";
+    assert_eq!(stdout(&outcome), expected);
+    let found = outcome.analysis.diagnoses;
+    assert!(found.is_empty(), "{found:?}");
 }

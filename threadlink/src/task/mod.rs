@@ -49,10 +49,10 @@
 //!
 //! # Threads
 //!
-//! Wakers are for any thread, as are [`AbortHandle`]s and [`oneshot`] channels. A waker called in the task's own
-//! thread takes no lock and no atomic read-modify-write; in another, it takes a mutex for a moment, and the task runs in the round after the
-//! present one. A thread in [`block_on`] is unparked by it; a module that has returned to the host is not: the host
-//! learns of it when it calls in again.
+//! Wakers are for any thread, as are [`AbortHandle`]s and [`oneshot`] channels. One that is called in the task's own
+//! thread takes no lock, and counts nothing but itself. In another it takes a mutex for a moment, and the task runs in
+//! the round after the present one. A thread in [`block_on`] is unparked by it; a module that has returned to the host
+//! is not: the host learns of it when it calls in again. What the waking thread did before happens before the poll.
 //!
 //! When a thread ends, its tasks are cancelled. On `wasm32-unknown-unknown` they are leaked, as all that
 //! thread-locals hold.
