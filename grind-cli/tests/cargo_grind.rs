@@ -290,9 +290,11 @@ fn tests_run_and_the_race_of_one_is_found() {
         ("src/lib.rs", &lib),
         ("tests/outer.rs", "#[test] fn outer() {}"),
     ]);
-    let Some(said) =
-        built(fixture.grind(&["test", "--report", "json=r.json", "--", "--skip", "wrong"]))
-    else {
+    let all = |options: &[&str]| {
+        let rest = ["--report", "json=r.json", "--", "--skip", "wrong"];
+        built(fixture.grind(&[&["test"], options, &rest].concat()))
+    };
+    let Some(said) = all(&["--save-schedule", "s.json"]) else {
         return;
     };
     assert_eq!(said.code, Some(66), "{said:?}");
@@ -310,6 +312,10 @@ fn tests_run_and_the_race_of_one_is_found() {
         let report = grind_runtime::report::json::from_str(&text).unwrap();
         assert_eq!(report.findings.len(), findings, "{name}");
     }
+    // And its schedule, under which it runs again.
+    let said = all(&["--schedule", "s.json"]).unwrap();
+    assert_eq!(said.code, Some(66), "{said:?}");
+    assert!(said.err.contains("--schedule s.fixture.json"), "{said:?}");
     // libtest's own threads race with nothing.
     let said = fixture.grind(&[
         "test",

@@ -5,8 +5,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgGroup, ArgMatches, Command, Id};
 use std::ffi::{OsStr, OsString};
 
-/// The group of these options. A field joins it with `group = DECISIVE`; they may be together. The seed is not one of them, for every
-/// run has its own.
+/// The group of these options. A field joins it with `group = DECISIVE`; they may be together. Seed and
+/// schedule are none of them, for every run has its own.
 pub(crate) const DECISIVE: &str = "decisive";
 
 /// The group itself. The command declares it once, or clap would take its options for alternatives.

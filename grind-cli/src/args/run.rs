@@ -46,7 +46,7 @@ pub(crate) struct RunFlags {
         value_parser = Strategies)]
     pub(crate) scheduler: Strategy,
     /// Run under the schedule in this file, instead of a strategy's
-    #[arg(long, group = DECISIVE, value_name = "PATH", conflicts_with_all = ["seed", "seeds", "scheduler"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["seed", "seeds", "scheduler"])]
     pub(crate) schedule: Option<PathBuf>,
     /// Write the schedule of the run to a file, for --schedule
     #[arg(long, value_name = "PATH", conflicts_with = "seeds")]

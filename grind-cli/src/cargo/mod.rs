@@ -6,6 +6,7 @@ mod init;
 mod select;
 mod toolchain;
 
+use crate::args::report::of_program;
 use crate::args::run::{RunArgs, RunFlags};
 use crate::args::values::Color;
 use crate::output::say::{self, Shown as _};
@@ -134,6 +135,9 @@ fn run(args: CargoRunArgs, wanted: Wanted) -> Result<u8> {
         if several {
             flags.report = flags.report.of_program(&program.name);
             flags.trace = flags.trace.of_program(&program.name);
+            for path in [&mut flags.schedule, &mut flags.save_schedule] {
+                *path = path.as_deref().map(|path| of_program(path, &program.name));
+            }
         }
         let module = shown(&program.module);
         if wanted == Wanted::Tests && !flags.report.quiet {

@@ -306,18 +306,22 @@ fn report<Io>(
         .iter()
         .map(|arg| arg.display().to_string())
         .collect();
-    report.reproduce = Some(reproduce(args, options.spec.schedule.seed()));
+    report.reproduce = Some(reproduce(args, &options.spec.schedule));
     report
 }
 
 /// The command that shows the same again.
-fn reproduce(args: &RunArgs, seed: Option<u64>) -> String {
+fn reproduce(args: &RunArgs, schedule: &Schedule) -> String {
     let mut words: Vec<OsString> = ["grind", "run"].map(OsString::from).to_vec();
-    // Without one it is the schedule of a file, which is among the options.
-    words.extend(
-        seed.into_iter()
-            .flat_map(|seed| ["--seed".into(), seed.to_string().into()]),
-    );
+    match (schedule, &args.flags.schedule) {
+        (Schedule::Strategy { seed, .. }, _) => {
+            words.extend(["--seed".into(), seed.to_string().into()]);
+        }
+        (Schedule::Decisions(_), path) => {
+            words.push("--schedule".into());
+            words.extend(path.as_deref().map(quote::path));
+        }
+    }
     words.extend(args.flags.again.0.iter().cloned());
     words.push(quote::path(args.module()));
     let guest = args.guest_args();
