@@ -33,6 +33,7 @@
 //! | try many schedules | [`explore`], [`Seeds`] or an [`Explorer`] of your own |
 //! | give the guest functions | [`HostImport::wrap`] |
 //! | drive a run: threads, time, what waits outside | [`drive`], [`Machine`] |
+//! | host threads: handles, join sets | [`host`] |
 //! | decide who runs | [`Scheduler`] |
 //! | record, and run again | [`record`], [`TraceWriter`], [`replay`] |
 //! | predict from a trace | [`analyze`] |
@@ -55,6 +56,7 @@
 pub mod detect;
 #[doc(hidden)]
 pub mod explore;
+pub mod host;
 #[doc(hidden)]
 pub mod interop;
 #[doc(hidden)]

@@ -132,6 +132,7 @@ const RUNTIME: &[Row] = &[
             "trace",
         ],
     ),
+    ("host", &["machine", "model", "program", "session"]),
     (
         "session",
         &[
@@ -591,6 +592,7 @@ fn what_the_library_documents_is_a_list_of_names() {
     for item in &syntax.items {
         match item {
             Item::Use(item) if is_public(&item.vis) => names += leaves(&item.tree),
+            Item::Mod(item) if item.ident == "host" => {}
             Item::Mod(item) => {
                 let hidden = |attribute: &syn::Attribute| {
                     attribute.path().is_ident("doc")

@@ -8,7 +8,7 @@ mod recording;
 
 use grind_runtime::detect::Diagnosis;
 use grind_runtime::machine::{
-    ActError, DriverAct, Machine, MachineConfig, MachineError, NullIo, Pause, Value,
+    ActError, DriverAct, Machine, MachineConfig, MachineError, NullIo, Pause, ThreadError, Value,
 };
 use grind_runtime::model::{
     Control, Driven, Ending, Event, EventKind, NullSink, ThreadId, Unfinished,
@@ -136,7 +136,7 @@ fn a_machine_can_go_to_another_thread() {
     let thread = machine.spawn(["read"], []).unwrap();
     let ended = std::thread::spawn(move || {
         let pause = machine.run().unwrap();
-        (pause, machine.join(thread).unwrap())
+        (pause, machine.join(thread).unwrap().unwrap())
     });
     let expected = (Pause::ThreadEnded(thread), vec![Value::I32(0)]);
     assert_eq!(ended.join().unwrap(), expected);
@@ -158,7 +158,7 @@ fn what_the_driver_does_is_what_the_main_thread_does() {
                 let thread = machine.spawn(["write"], [9])?;
                 run_on(machine)?;
                 if join {
-                    machine.join(thread)?;
+                    machine.join(thread)??;
                 }
                 assert_eq!(machine.read(64, 4)?, 9_u32.to_le_bytes());
                 Ok(())
@@ -229,7 +229,7 @@ fn a_time_out_passes_when_time_does() {
     );
     machine.elapse().unwrap();
     assert_eq!(machine.run().unwrap(), Pause::ThreadEnded(thread));
-    assert_eq!(machine.join(thread).unwrap(), [Value::I32(-1)]);
+    assert_eq!(machine.join(thread).unwrap(), Ok(vec![Value::I32(-1)]));
     assert_eq!(machine.elapse(), Err(ActError::NoDeadline));
 }
 
@@ -257,7 +257,7 @@ fn a_thread_can_be_aborted_wherever_it_is() {
         machine.abort(thread).unwrap();
         assert_eq!(machine.abort(thread), Err(ActError::NoThread(thread)));
         assert_eq!(run_on(&mut machine).unwrap(), [thread], "{export}");
-        assert_eq!(machine.join(thread).unwrap(), []);
+        assert_eq!(machine.join(thread).unwrap(), Err(ThreadError::Aborted));
         // The machine is as good as before.
         let next = machine.spawn(["write"], [1]).unwrap();
         assert_eq!(run_on(&mut machine).unwrap(), [next]);

@@ -45,7 +45,7 @@ fn until_ended(machine: &mut Machine, thread: ThreadId) -> Result<(), MachineErr
 fn call(machine: &mut Machine, export: &str) -> Result<Vec<Value>, DriveError> {
     let thread = machine.spawn([export], [])?;
     until_ended(machine, thread)?;
-    Ok(machine.join(thread)?)
+    Ok(machine.join(thread)??)
 }
 
 fn poll(machine: &mut Machine) -> Result<Polled, DriveError> {
@@ -130,7 +130,7 @@ fn where_no_thread_can_wake_another_blocking_is_an_error_at_the_call() {
         let thread = machine.spawn(["_start", abi::POLL], [])?;
         until_ended(machine, thread)?;
         let code = Value::I32(Polled::Done.code());
-        assert_eq!(machine.join(thread)?, [code]);
+        assert_eq!(machine.join(thread)??, [code]);
         machine.end()?;
         Ok(())
     });

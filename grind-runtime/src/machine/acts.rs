@@ -4,7 +4,7 @@ use super::io::DriverAct;
 use super::run::Machine;
 use super::state::State;
 use super::thread::{Block, Status, ThreadEntry};
-use super::{Value, embedded};
+use super::{Joined, Value, embedded};
 use crate::model::{Driven, EventKind, ThreadEnd, ThreadId};
 use crate::program::embedder::ValType;
 use crate::program::{Program, WasmType};
@@ -36,6 +36,16 @@ pub enum ActError {
         takes: String,
         /// How many arguments there were.
         given: usize,
+    },
+    /// A function takes values of other types, or another number of them.
+    #[error("the export `{export}` takes {takes}, and not {given:?}")]
+    Types {
+        /// Which.
+        export: String,
+        /// Its parameters.
+        takes: String,
+        /// What it was given.
+        given: Vec<Value>,
     },
     /// There are too many threads, or too many instances.
     #[error("too many threads")]
@@ -75,14 +85,33 @@ impl Machine {
         Ok(ThreadId(self.engine.state().threads.len() as u32 - 1))
     }
 
-    /// Takes note of the end of a thread that the driver created: all that it did happens before what the driver does from then on.
-    /// Returns what its last function returned; nothing if it trapped or was aborted.
+    /// Creates a thread that calls this exported function with these values.
     ///
     /// # Errors
     /// [`ActError`]
-    pub fn join(&mut self, thread: ThreadId) -> Result<Vec<Value>, ActError> {
+    pub fn spawn_with(&mut self, export: &str, args: &[Value]) -> Result<ThreadId, ActError> {
+        let params = self.engine.state().program.info().params_of_export(export);
+        let params = params.ok_or_else(|| ActError::NoFunction(export.to_owned()))?;
+        let fits = |(arg, &ty): (&Value, &WasmType)| Value::number(arg.bits(), ty) == Some(*arg);
+        if params.len() != args.len() || !args.iter().zip(params).all(fits) {
+            let names: Vec<String> = params.iter().map(ToString::to_string).collect();
+            return Err(ActError::Types {
+                export: export.to_owned(),
+                takes: format!("({})", names.join(", ")),
+                given: args.to_vec(),
+            });
+        }
+        self.spawn([export], args.iter().map(|arg| arg.bits()))
+    }
+
+    /// Takes note of the end of a thread that the driver created: all that it did happens before what the driver does from then on.
+    /// Returns what its last function returned, or why it did not.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn join(&mut self, thread: ThreadId) -> Result<Joined, ActError> {
         self.act(DriverAct::Join { thread })?;
-        Ok(self.take_results(thread))
+        Ok(self.outcome(thread))
     }
 
     /// Lets threads go on that wait for a key in a function of the embedder ([`Reply::Block`](crate::program::embedder::Reply)),

@@ -78,7 +78,7 @@ pub(super) struct Activation {
 /// let mut machine = Machine::new(&program, config)?;
 /// let thread = machine.spawn(["double"], [21])?;
 /// assert_eq!(machine.run()?, Pause::ThreadEnded(thread));
-/// assert_eq!(machine.join(thread)?, [Value::I32(42)]);
+/// assert_eq!(machine.join(thread)?, Ok(vec![Value::I32(42)]));
 /// machine.end()?;
 /// assert_eq!(machine.run()?, Pause::Ended);
 /// let result = machine.finish();
@@ -204,6 +204,22 @@ impl Machine {
             };
             self.step(thread, op)?;
         }
+    }
+
+    /// Lets threads run to the next place where a driver could act, at most for the fuel of one; one has a turn, if one can.
+    ///
+    /// # Errors
+    /// See [`Machine::run`].
+    pub fn run_a_slice(&mut self) -> Result<Pause, MachineError> {
+        let state = self.engine.state_mut();
+        if state.idle {
+            state.reschedule();
+        }
+        // Who has a turn ends it soon; where nobody can go on, that is what there is to say.
+        if !state.idle {
+            state.control.interrupt();
+        }
+        self.run()
     }
 
     /// Runs to the end, where nobody is outside but what a log says of him: a driver that still could act ends as soon as it is for

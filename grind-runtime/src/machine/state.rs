@@ -750,8 +750,10 @@ impl State {
     }
 
     pub(super) fn ended(&mut self, thread: ThreadId, status: Status) {
+        let before = self.threads.len() as u32 - self.alive;
         let ended = &mut self.threads[thread.0 as usize];
         ended.end(status);
+        ended.ended_as = Some(before);
         let (of_driver, joiners) = (ended.of_driver, std::mem::take(&mut ended.joiners));
         self.not_runnable(thread);
         self.alive -= 1;

@@ -155,6 +155,8 @@ pub(super) struct Thread {
     pub(super) children: u32,
     /// Who waits for its end.
     pub(super) joiners: Vec<ThreadId>,
+    /// How many had ended before it, if it has.
+    pub(super) ended_as: Option<u32>,
 }
 
 impl Thread {
@@ -180,6 +182,7 @@ impl Thread {
             origin: (ThreadId(0), 0),
             children: 0,
             joiners: Vec::new(),
+            ended_as: None,
         }
     }
 

@@ -7,10 +7,11 @@
 //! other waits inside locks does not reach. Nothing is called confirmed that was not executed.
 
 use super::input::Queue;
+use super::pass::{Pass, pass};
 use super::record::{Tape, TraceOutput};
 use super::replay::ReplayError;
 use super::steer::Steer;
-use super::{Pass, RunOptions, TraceInput, pass};
+use super::{RunOptions, TraceInput};
 use crate::detect::{AnalysisOptions, Diagnosis, LiveAnalysis};
 use crate::model::sites::SiteId;
 use crate::model::{Control, Driven};

@@ -24,6 +24,7 @@ mod files;
 mod input;
 mod log;
 mod observe;
+mod pass;
 mod playback;
 mod record;
 mod replay;
@@ -40,21 +41,21 @@ pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
 
 use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
-use crate::machine::{self, ActError, HostIo, Machine, MachineConfig, MachineError, RunStats};
+use crate::machine::{self, ActError, HostIo, Machine, MachineError, RunStats, ThreadError};
 use crate::model::sites::SiteTable;
-use crate::model::{Control, Decisions, Driven, Ending, EventSink, LimitReached, RunSpec};
+use crate::model::{Control, Decisions, Driven, Ending, LimitReached, RunSpec};
 use crate::predict::translate::Observed;
 use crate::program::Program;
 use crate::program::symbols::Symbolizer;
 use crate::report::finding::identity::Index;
 use crate::report::finding::summary::{GuestExit, Report};
 use crate::report::finding::{Finding, FindingKind, notes};
-use crate::schedule::Scheduler;
-use crate::schedule::decisions::{Logged, Replayed as Repeated};
+use crate::schedule::decisions::Replayed as Repeated;
 use crate::trace::{Footer, TraceWriter};
 use derive_setters::Setters;
 use log::RunLog;
-use record::{Audience, Tape, TapedIo};
+use pass::{Begun, Pass, Passed};
+use record::Tape;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -159,7 +160,7 @@ pub fn run<Io: HostIo>(
 ///     let threads = [machine.spawn(["count"], [])?, machine.spawn(["count"], [])?];
 ///     while let Pause::ThreadEnded(_) = machine.run()? {}
 ///     for thread in threads {
-///         machine.join(thread)?;
+///         machine.join(thread)??;
 ///     }
 ///     Ok::<_, DriveError>(())
 /// })?;
@@ -208,6 +209,9 @@ pub enum DriveError {
     /// An act was refused.
     #[error(transparent)]
     Act(#[from] ActError),
+    /// A thread has no results.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
 }
 
 /// The same, and writes what happens to a trace. The trace has no footer yet when it comes back.
@@ -229,6 +233,54 @@ pub fn record<Io: HostIo>(
     Ok((outcome, writer))
 }
 
+/// A run that is driven, as an object: what [`drive`] lends, who has this owns.
+pub(crate) struct DrivenRun {
+    program: Program,
+    options: RunOptions,
+    driven: Driven,
+    first: Begun,
+}
+
+impl DrivenRun {
+    pub(crate) fn new(
+        program: &Program,
+        options: RunOptions,
+        io: Box<dyn HostIo>,
+        driven: Driven,
+    ) -> Result<DrivenRun, MachineError> {
+        Ok(DrivenRun {
+            first: first_pass(program, &options, io, None, driven)?,
+            program: program.clone(),
+            options,
+            driven,
+        })
+    }
+
+    pub(crate) fn machine(&mut self) -> &mut Machine {
+        self.first.machine()
+    }
+
+    /// Lets what is left run to its end. `Io` is what it was given.
+    pub(crate) fn finish<Io: HostIo>(mut self) -> Result<Outcome<Io>, MachineError> {
+        // It may have said so.
+        let _ = self.machine().end();
+        finish(&self.program, &self.options, self.first, self.driven)
+    }
+}
+
+/// The rest of a first pass, and the second.
+fn finish<Io: HostIo>(
+    program: &Program,
+    options: &RunOptions,
+    first: Begun,
+    driven: Driven,
+) -> Result<Outcome<Io>, MachineError> {
+    match second_pass(program, options, first.run_to_the_end()?, driven)? {
+        Next::Done(outcome) => Ok(outcome),
+        Next::Again(came, second) => Ok(came.with(second.run_to_the_end()?)),
+    }
+}
+
 fn first_and_second<Io: HostIo, E: From<MachineError>>(
     program: &Program,
     options: &RunOptions,
@@ -237,75 +289,125 @@ fn first_and_second<Io: HostIo, E: From<MachineError>>(
     driven: Driven,
     drive: impl FnOnce(&mut Machine) -> Result<(), E>,
 ) -> Result<Outcome<Io>, E> {
-    let scheduler = options.spec.schedule.scheduler();
-    let scheduler = scheduler.map_err(MachineError::from)?;
-    let world = world(options, Box::new(io))?;
-    let first = pass_driven(
-        program,
-        options,
-        Pass {
-            scheduler,
-            logged: true,
-            analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
-            others: Vec::new(),
-            tape,
-            io: Box::new(Recorder::new(world)),
-            control: Arc::clone(&options.control),
-            driven,
-        },
-        |machine| {
-            drive(machine)?;
-            if driven != Driven::ByNobody {
-                // It may have said so.
-                let _ = machine.end();
-            }
-            Ok::<(), E>(())
-        },
-    )?;
+    let mut first = first_pass(program, options, Box::new(io), tape, driven)?;
+    drive(first.machine())?;
+    if driven != Driven::ByNobody {
+        // It may have said so.
+        let _ = first.machine().end();
+    }
+    Ok(finish(program, options, first, driven)?)
+}
+
+/// The pass that reaches the host.
+fn first_pass(
+    program: &Program,
+    options: &RunOptions,
+    io: Box<dyn HostIo>,
+    tape: Option<&Tape>,
+    driven: Driven,
+) -> Result<Begun, MachineError> {
+    let scheduler = options.spec.schedule.scheduler()?;
+    let world = world(options, io)?;
+    let pass = Pass {
+        scheduler,
+        logged: true,
+        analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
+        others: Vec::new(),
+        tape,
+        io: Box::new(Recorder::new(world)),
+        control: Arc::clone(&options.control),
+        driven,
+    };
+    Begun::new(program, options, pass)
+}
+
+/// What is to be done after the first pass.
+enum Next<Io> {
+    /// Nothing: this came of the run.
+    Done(Outcome<Io>),
+    /// The second pass.
+    Again(FirstCame<Io>, Begun),
+}
+
+/// What came of a run, but for its findings, which the second pass completes.
+struct FirstCame<Io> {
+    ending: Ending,
+    limits_reached: BTreeSet<LimitReached>,
+    stats: RunStats,
+    io: Io,
+    decisions: Option<Arc<Decisions>>,
+    warnings: Vec<String>,
+}
+
+impl<Io> FirstCame<Io> {
+    fn with(mut self, second: Passed) -> Outcome<Io> {
+        if second.ending == Ending::TimedOut {
+            self.warnings.push(SECOND_STOPPED.to_owned());
+        }
+        self.outcome(second.analysis)
+    }
+
+    fn outcome(self, analysis: LiveAnalysis) -> Outcome<Io> {
+        Outcome {
+            ending: self.ending,
+            analysis: analysis.finish(),
+            limits_reached: self.limits_reached,
+            stats: self.stats,
+            io: self.io,
+            decisions: self.decisions,
+            warnings: self.warnings,
+        }
+    }
+}
+
+/// Begins the second pass, if one is needed and can be made.
+fn second_pass<Io: HostIo>(
+    program: &Program,
+    options: &RunOptions,
+    first: Passed,
+    driven: Driven,
+) -> Result<Next<Io>, MachineError> {
     let mut analysis = first.analysis;
     let (io, answers) = downcast::<Recorder>(first.io).finish();
-    let io = streams(io);
     if matches!(first.ending, Ending::Returned | Ending::Exited(0)) {
         analysis.end_normally();
     }
-    let mut warnings = Vec::new();
-    if analysis.needs_second_pass() {
-        let log = RunLog {
-            decisions: first.decisions.clone(),
-            answers,
-        };
-        match log.repeat() {
-            Err(why) => warnings.push(why),
-            Ok((decisions, answers)) => {
-                // It ends by itself at the last access it needs, unless it is asked to.
-                options.control.next_pass();
-                let again = Pass {
-                    scheduler: Box::new(Repeated::new(decisions)),
-                    logged: false,
-                    analysis: analysis.into_second_pass(),
-                    others: Vec::new(),
-                    tape: None,
-                    io: Box::new(Player::new(answers)),
-                    control: Arc::clone(&options.control),
-                    driven,
-                };
-                let second = pass(program, options, again)?;
-                if second.ending == Ending::TimedOut {
-                    warnings.push(SECOND_STOPPED.to_owned());
-                }
-                analysis = second.analysis;
-            }
-        }
-    }
-    Ok(Outcome {
+    let mut came = FirstCame {
         ending: first.ending,
-        analysis: analysis.finish(),
         limits_reached: first.limits_reached,
         stats: first.stats,
-        io: *downcast::<Io>(io),
+        io: *downcast::<Io>(streams(io)),
         decisions: first.decisions,
-        warnings,
-    })
+        warnings: Vec::new(),
+    };
+    if !analysis.needs_second_pass() {
+        return Ok(Next::Done(came.outcome(analysis)));
+    }
+    let log = RunLog {
+        decisions: came.decisions.clone(),
+        answers,
+    };
+    match log.repeat() {
+        Err(why) => {
+            came.warnings.push(why);
+            Ok(Next::Done(came.outcome(analysis)))
+        }
+        Ok((decisions, answers)) => {
+            // It ends by itself at the last access it needs, unless it is asked to.
+            options.control.next_pass();
+            let again = Pass {
+                scheduler: Box::new(Repeated::new(decisions)),
+                logged: false,
+                analysis: analysis.into_second_pass(),
+                others: Vec::new(),
+                tape: None,
+                io: Box::new(Player::new(answers)),
+                control: Arc::clone(&options.control),
+                driven,
+            };
+            Ok(Next::Again(came, Begun::new(program, options, again)?))
+        }
+    }
 }
 
 /// All of the host that the run gets to see: these streams, and its directories.
@@ -339,89 +441,6 @@ fn world(options: &RunOptions, streams: Box<dyn HostIo>) -> Result<Box<dyn HostI
 #[cfg(not(feature = "files"))]
 fn streams(world: Box<dyn HostIo>) -> Box<dyn HostIo> {
     world
-}
-
-/// What differs between the runs of one program.
-struct Pass<'a> {
-    scheduler: Box<dyn Scheduler>,
-    /// Whether its decisions are kept.
-    logged: bool,
-    analysis: LiveAnalysis,
-    /// Who listens besides.
-    others: Vec<Box<dyn EventSink>>,
-    /// Where it is recorded.
-    tape: Option<&'a Tape>,
-    io: Box<dyn HostIo>,
-    control: Arc<Control>,
-    driven: Driven,
-}
-
-/// What came of one.
-struct Passed {
-    ending: Ending,
-    /// If they were kept, and are not too many.
-    decisions: Option<Arc<Decisions>>,
-    analysis: LiveAnalysis,
-    others: Vec<Box<dyn EventSink>>,
-    limits_reached: BTreeSet<LimitReached>,
-    stats: RunStats,
-    io: Box<dyn HostIo>,
-}
-
-/// Runs a program, with nobody outside but what a log says of him.
-fn pass(program: &Program, options: &RunOptions, one: Pass<'_>) -> Result<Passed, MachineError> {
-    pass_driven(program, options, one, |_| Ok(()))
-}
-
-fn pass_driven<E: From<MachineError>>(
-    program: &Program,
-    options: &RunOptions,
-    pass: Pass<'_>,
-    drive: impl FnOnce(&mut Machine) -> Result<(), E>,
-) -> Result<Passed, E> {
-    let (mut scheduler, io) = match pass.tape {
-        Some(tape) => (tape.scheduler(pass.scheduler), tape.io(pass.io)),
-        None => (pass.scheduler, pass.io),
-    };
-    if pass.logged {
-        scheduler = Box::new(Logged::new(scheduler));
-    }
-    let audience = Audience {
-        others: pass.others,
-        tape: pass.tape.cloned(),
-        analysis: pass.analysis,
-    };
-    let config = MachineConfig {
-        spec: options.spec.clone(),
-        scheduler,
-        sink: Box::new(audience),
-        io,
-        control: pass.control,
-        fuel: options.fuel.unwrap_or(machine::FUEL),
-        engine: options.engine.clone(),
-        driven: pass.driven,
-    };
-    let mut machine = Machine::new(program, config)?;
-    drive(&mut machine)?;
-    let result = machine.run_to_the_end()?;
-    let Audience {
-        others, analysis, ..
-    } = *downcast::<Audience>(result.sink);
-    Ok(Passed {
-        ending: result.ending,
-        decisions: match pass.logged {
-            true => (downcast::<Logged>(result.scheduler).into_decisions()).map(Arc::new),
-            false => None,
-        },
-        analysis,
-        others,
-        limits_reached: result.limits_reached,
-        stats: result.stats,
-        io: match pass.tape {
-            Some(_) => downcast::<TapedIo>(result.io).into_inner(),
-            None => result.io,
-        },
-    })
 }
 
 /// What is said where the second pass did not come to its end.

@@ -1,12 +1,13 @@
 //! Running a trace again.
 
 use super::observe::{Observe, Observer};
+use super::pass::{Begun, Pass, Passed, pass};
 use super::playback::{Divergence, Playback, PlaybackIo, Played, TraceInput};
 use super::record::{Tape, TraceOutput};
-use super::{Outcome, Pass, RunOptions, SECOND_STOPPED, downcast, pass};
+use super::{FirstCame, Outcome, RunOptions, SECOND_STOPPED, downcast};
 use crate::detect::{AnalysisOptions, Detect, LiveAnalysis};
 use crate::machine::{HostIo, MachineError, NullIo};
-use crate::model::{Control, Ending, EventSink};
+use crate::model::{Control, Driven, Ending, EventSink};
 use crate::program::{Program, ProgramOptions};
 use crate::trace::{Header, ModuleHash, TraceError, TraceReader, TraceWriter};
 use derive_setters::Setters;
@@ -95,27 +96,69 @@ pub fn replay(
     options: ReplayOptions,
     echo: Box<dyn HostIo>,
 ) -> Result<Replayed, ReplayError> {
-    let (reader, header) = of_program(open()?, program)?;
-    let driven = header.driven;
-    let mut run_options = RunOptions::from(header.spec);
-    run_options.analysis = options.analysis;
-    let sites = || Arc::clone(program.sites());
-
-    let tape = options.record.map(Tape::new);
-    let playback = Playback::new(reader, Arc::clone(&options.control));
-    let io = PlaybackIo {
-        playback: playback.clone(),
-        echo,
-    };
-    let mut others: Vec<Box<dyn EventSink>> = vec![Box::new(playback.clone())];
-    let observing = options.observe.is_some();
-    if let Some(observe) = options.observe {
-        others.push(Box::new(Observer::new(sites(), observe)));
+    let (replay, first) = Replay::begin(program, open()?, options, echo)?;
+    match replay.second_pass(program, first.run_to_the_end()?, &mut open)? {
+        Next::Done(replayed) => Ok(replayed),
+        Next::Again(again, second) => again.with(second.run_to_the_end()?),
     }
-    let mut first = pass(
-        program,
-        &run_options,
-        Pass {
+}
+
+/// What a replay needs to know besides its first pass.
+pub(super) struct Replay {
+    playback: Playback,
+    options: RunOptions,
+    control: Arc<Control>,
+    tape: Option<Tape>,
+    observing: bool,
+    driven: Driven,
+}
+
+/// What is to be done after the first pass.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is returned"
+)]
+pub(super) enum Next {
+    /// Nothing: this came of the replay.
+    Done(Replayed),
+    /// The second pass.
+    Again(Again, Begun),
+}
+
+/// What came of a replay but for its findings, and what the second pass, which completes them, reads.
+pub(super) struct Again {
+    came: FirstCame<NullIo>,
+    playback: Playback,
+    options: RunOptions,
+    truncated: bool,
+    observed: Option<Observer>,
+    tape: Option<Tape>,
+}
+
+impl Replay {
+    /// Begins the first pass.
+    pub(super) fn begin(
+        program: &Program,
+        reader: TraceReader<TraceInput>,
+        options: ReplayOptions,
+        echo: Box<dyn HostIo>,
+    ) -> Result<(Replay, Begun), ReplayError> {
+        let (reader, header) = of_program(reader, program)?;
+        let mut run_options = RunOptions::from(header.spec);
+        run_options.analysis = options.analysis;
+        let sites = || Arc::clone(program.sites());
+        let tape = options.record.map(Tape::new);
+        let playback = Playback::new(reader, Arc::clone(&options.control));
+        let io = PlaybackIo {
+            playback: playback.clone(),
+            echo,
+        };
+        let mut others: Vec<Box<dyn EventSink>> = vec![Box::new(playback.clone())];
+        let observing = options.observe.is_some();
+        if let Some(observe) = options.observe {
+            others.push(Box::new(Observer::new(sites(), observe)));
+        }
+        let first = Pass {
             scheduler: Box::new(playback.clone()),
             logged: true,
             analysis: LiveAnalysis::new(sites(), run_options.analysis.clone()),
@@ -123,62 +166,99 @@ pub fn replay(
             tape: tape.as_ref(),
             io: Box::new(io),
             control: Arc::clone(&options.control),
-            driven,
-        },
-    )?;
-    let ended = !matches!(first.ending, Ending::Halted | Ending::TimedOut);
-    let truncated = matches!(played(&playback, ended)?, Played::Truncated);
-    if first.ending == Ending::Halted && playback.was_timed_out() {
-        first.ending = Ending::TimedOut;
+            driven: header.driven,
+        };
+        let first = Begun::new(program, &run_options, first)?;
+        let replay = Replay {
+            playback,
+            options: run_options,
+            control: options.control,
+            tape,
+            observing,
+            driven: header.driven,
+        };
+        Ok((replay, first))
     }
-    let observer = first.others.pop().filter(|_| observing);
-    let observed = observer.map(|observer| *downcast::<Observer>(observer));
 
-    let mut warnings = Vec::new();
-    let mut analysis = first.analysis;
-    if matches!(first.ending, Ending::Returned | Ending::Exited(0)) {
-        analysis.end_normally();
-    }
-    if analysis.needs_second_pass() {
-        options.control.next_pass();
-        let playback = Playback::new(open()?, Arc::clone(&options.control));
+    /// Looks at what came of the first pass, and begins the second, if one is needed: it reads the trace again.
+    pub(super) fn second_pass(
+        self,
+        program: &Program,
+        mut first: Passed,
+        open: impl FnOnce() -> Result<TraceReader<TraceInput>, TraceError>,
+    ) -> Result<Next, ReplayError> {
+        let ended = !matches!(first.ending, Ending::Halted | Ending::TimedOut);
+        let truncated = matches!(played(&self.playback, ended)?, Played::Truncated);
+        if first.ending == Ending::Halted && self.playback.was_timed_out() {
+            first.ending = Ending::TimedOut;
+        }
+        let observer = first.others.pop().filter(|_| self.observing);
+        let observed = observer.map(|observer| *downcast::<Observer>(observer));
+        let mut analysis = first.analysis;
+        if matches!(first.ending, Ending::Returned | Ending::Exited(0)) {
+            analysis.end_normally();
+        }
+        // What still listens to the first pass writes to it.
+        drop((first.others, first.io));
+        let mut again = Again {
+            came: FirstCame {
+                ending: first.ending,
+                limits_reached: first.limits_reached,
+                stats: first.stats,
+                io: NullIo,
+                decisions: first.decisions,
+                warnings: Vec::new(),
+            },
+            playback: self.playback,
+            options: self.options,
+            truncated,
+            observed,
+            tape: self.tape,
+        };
+        if !analysis.needs_second_pass() {
+            return Ok(Next::Done(again.replayed(analysis)));
+        }
+        self.control.next_pass();
+        again.playback = Playback::new(open()?, Arc::clone(&self.control));
         let io = PlaybackIo {
-            playback: playback.clone(),
+            playback: again.playback.clone(),
             echo: Box::new(NullIo),
         };
-        let again = Pass {
-            scheduler: Box::new(playback.clone()),
+        let second = Pass {
+            scheduler: Box::new(again.playback.clone()),
             logged: false,
             analysis: analysis.into_second_pass(),
-            others: vec![Box::new(playback.clone())],
+            others: vec![Box::new(again.playback.clone())],
             tape: None,
             io: Box::new(io),
-            control: Arc::clone(&options.control),
-            driven,
+            control: self.control,
+            driven: self.driven,
         };
-        let second = pass(program, &run_options, again)?;
-        // A truncated trace ends the run the same way.
-        if second.ending == Ending::TimedOut && !truncated {
-            warnings.push(SECOND_STOPPED.to_owned());
-        }
-        analysis = second.analysis;
-        played(&playback, false)?;
+        let second = Begun::new(program, &again.options, second)?;
+        Ok(Next::Again(again, second))
     }
-    Ok(Replayed {
-        outcome: Outcome {
-            ending: first.ending,
-            analysis: analysis.finish(),
-            limits_reached: first.limits_reached,
-            stats: first.stats,
-            io: NullIo,
-            decisions: first.decisions,
-            warnings,
-        },
-        options: run_options,
-        truncated,
-        observed,
-        record: tape.and_then(Tape::into_writer),
-    })
+}
+
+impl Again {
+    /// What came of the replay, with what the second pass learned.
+    pub(super) fn with(mut self, second: Passed) -> Result<Replayed, ReplayError> {
+        // A truncated trace ends the run the same way.
+        if second.ending == Ending::TimedOut && !self.truncated {
+            self.came.warnings.push(SECOND_STOPPED.to_owned());
+        }
+        played(&self.playback, false)?;
+        Ok(self.replayed(second.analysis))
+    }
+
+    fn replayed(self, analysis: LiveAnalysis) -> Replayed {
+        Replayed {
+            outcome: self.came.outcome(analysis),
+            options: self.options,
+            truncated: self.truncated,
+            observed: self.observed,
+            record: self.tape.and_then(Tape::into_writer),
+        }
+    }
 }
 
 /// Runs a program as a trace says, for somebody who listens to all that happens. It ends with the trace, or as soon as the

@@ -1,0 +1,104 @@
+//! A thread as the host sees it.
+
+use super::runtime::Shared;
+use crate::machine::{ActError, Machine, MachineError, ThreadError, Value};
+use crate::model::ThreadId;
+use std::fmt;
+use std::sync::Arc;
+
+/// A guest thread that the host created. Dropped, it lets the thread run on, as that of `std` does.
+pub struct ThreadHandle {
+    shared: Arc<Shared>,
+    thread: ThreadId,
+}
+
+/// Why there are no results of a thread.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// Of what happened to the thread.
+    #[error(transparent)]
+    Thread(#[from] ThreadError),
+    /// It was joined before, which gives its results once.
+    #[error("{0} was joined before")]
+    Joined(ThreadId),
+    /// No thread can go on for ever, unless the host does something for it.
+    #[error("all threads are blocked for ever")]
+    Blocked,
+    /// The run has ended before the thread did: the guest exited, or all of it trapped, or a limit was reached, or the runtime was dropped.
+    #[error("the run is over")]
+    Over,
+    /// The run failed.
+    #[error(transparent)]
+    Failed(Arc<MachineError>),
+}
+
+impl fmt::Debug for ThreadHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ThreadHandle").field(&self.thread).finish()
+    }
+}
+
+impl ThreadHandle {
+    pub(super) fn new(shared: Arc<Shared>, thread: ThreadId) -> ThreadHandle {
+        ThreadHandle { shared, thread }
+    }
+
+    /// Which thread of the run it is.
+    #[must_use]
+    pub fn id(&self) -> ThreadId {
+        self.thread
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Lets the guest run until the thread has ended. Returns what its function returned. All that it did happens before what the host does
+    /// from then on. If all threads are [blocked](JoinError::Blocked), the host can do something for them and join again.
+    ///
+    /// # Errors
+    /// [`JoinError`]
+    pub fn join(&self) -> Result<Vec<Value>, JoinError> {
+        self.shared
+            .wait(|machine| ended(machine, self.thread).then(|| joined(machine, self.thread)))?
+    }
+
+    /// The same if the thread has ended; lets the guest run for a slice if not.
+    pub fn try_join(&self) -> Option<Result<Vec<Value>, JoinError>> {
+        self.shared
+            .poll(|machine| ended(machine, self.thread).then(|| joined(machine, self.thread)))
+    }
+
+    /// Whether the thread has ended. Lets the guest run for a slice if not, so that it has at some time.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        let finished = self
+            .shared
+            .poll(|machine| ended(machine, self.thread).then_some(()));
+        finished.is_some()
+    }
+
+    /// Lets the thread run on by itself.
+    pub fn detach(self) {}
+
+    /// Ends the thread where it is, whatever it does: in a loop, in a wait, in a sleep. Locks that it holds stay taken. A thread that has
+    /// ended stays as it is.
+    pub fn abort(&self) {
+        // It is refused where there is nothing to end any more.
+        let _ = self.shared.act(|machine| machine.abort(self.thread));
+    }
+}
+
+pub(super) fn ended(machine: &Machine, thread: ThreadId) -> bool {
+    machine.ended_as(thread).is_some()
+}
+
+/// The results of a thread that has ended.
+pub(super) fn joined(machine: &mut Machine, thread: ThreadId) -> Result<Vec<Value>, JoinError> {
+    match machine.join(thread) {
+        Ok(joined) => Ok(joined?),
+        Err(ActError::Over) => Err(JoinError::Over),
+        Err(_) => Err(JoinError::Joined(thread)),
+    }
+}

@@ -1,0 +1,41 @@
+//! A host of guest threads: handles and join sets, for programs that give a guest work and wait for it.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use grind_runtime::host::{JoinSet, ThreadRuntime};
+//! use grind_runtime::{BufferIo, Program, RunOptions, Value};
+//!
+//! let wasm = wat::parse_str(
+//!     r#"(module (memory (export "memory") 1 1 shared)
+//!         (func (export "add") (param i32) (result i32)
+//!             (i32.atomic.rmw.add (i32.const 64) (local.get 0))))"#,
+//! )?;
+//! let program = Program::new(&wasm)?;
+//! let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), BufferIo::default())?;
+//! let mut set = JoinSet::new();
+//! for number in 1..=4 {
+//!     set.spawn(&runtime, "add", [Value::I32(number)])?;
+//! }
+//! while let Some((_, result)) = set.join_next() {
+//!     result?;
+//! }
+//! assert_eq!(runtime.mem_read(64, 4)?, [10, 0, 0, 0]);
+//! // What the run showed: no race.
+//! assert!(runtime.finish()?.analysis.diagnoses.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The guest runs on the host's thread that waits for something: [`ThreadHandle::join`], [`JoinSet::join_next`] and, for a slice,
+//! [`ThreadHandle::is_finished`]. Any thread of the host may do so, and act meanwhile: who waits lets others in at the next scheduling
+//! point, at the latest when the thread that runs has used up its [fuel](crate::machine::FUEL). What the host does is done by the main
+//! thread of the run, is recorded, and orders as what a main thread does: the run replays without its host.
+
+mod handle;
+mod join_set;
+mod runtime;
+
+pub use crate::machine::ThreadError;
+pub use handle::{JoinError, ThreadHandle};
+pub use join_set::JoinSet;
+pub use runtime::{ThreadRuntime, shared_pages_for_bytes};

@@ -1,0 +1,120 @@
+//! One pass of a run: a machine with all who listen to it.
+
+use super::downcast;
+use super::record::{Audience, Tape, TapedIo};
+use super::{RunOptions, machine};
+use crate::detect::LiveAnalysis;
+use crate::machine::{HostIo, Machine, MachineConfig, MachineError, RunStats};
+use crate::model::{Control, Decisions, Driven, Ending, EventSink, LimitReached};
+use crate::program::Program;
+use crate::schedule::Scheduler;
+use crate::schedule::decisions::Logged;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What differs between the runs of one program.
+pub(super) struct Pass<'a> {
+    pub(super) scheduler: Box<dyn Scheduler>,
+    /// Whether its decisions are kept.
+    pub(super) logged: bool,
+    pub(super) analysis: LiveAnalysis,
+    /// Who listens besides.
+    pub(super) others: Vec<Box<dyn EventSink>>,
+    /// Where it is recorded.
+    pub(super) tape: Option<&'a Tape>,
+    pub(super) io: Box<dyn HostIo>,
+    pub(super) control: Arc<Control>,
+    pub(super) driven: Driven,
+}
+
+/// What came of one.
+pub(super) struct Passed {
+    pub(super) ending: Ending,
+    /// If they were kept, and are not too many.
+    pub(super) decisions: Option<Arc<Decisions>>,
+    pub(super) analysis: LiveAnalysis,
+    pub(super) others: Vec<Box<dyn EventSink>>,
+    pub(super) limits_reached: BTreeSet<LimitReached>,
+    pub(super) stats: RunStats,
+    pub(super) io: Box<dyn HostIo>,
+}
+
+/// Runs a program, with nobody outside but what a log says of him.
+pub(super) fn pass(
+    program: &Program,
+    options: &RunOptions,
+    one: Pass<'_>,
+) -> Result<Passed, MachineError> {
+    Begun::new(program, options, one)?.run_to_the_end()
+}
+
+/// A pass that has not come to its end.
+pub(super) struct Begun {
+    machine: Machine,
+    logged: bool,
+    taped: bool,
+}
+
+impl Begun {
+    pub(super) fn new(
+        program: &Program,
+        options: &RunOptions,
+        pass: Pass<'_>,
+    ) -> Result<Begun, MachineError> {
+        let taped = pass.tape.is_some();
+        let (mut scheduler, io) = match pass.tape {
+            Some(tape) => (tape.scheduler(pass.scheduler), tape.io(pass.io)),
+            None => (pass.scheduler, pass.io),
+        };
+        if pass.logged {
+            scheduler = Box::new(Logged::new(scheduler));
+        }
+        let audience = Audience {
+            others: pass.others,
+            tape: pass.tape.cloned(),
+            analysis: pass.analysis,
+        };
+        let config = MachineConfig {
+            spec: options.spec.clone(),
+            scheduler,
+            sink: Box::new(audience),
+            io,
+            control: pass.control,
+            fuel: options.fuel.unwrap_or(machine::FUEL),
+            engine: options.engine.clone(),
+            driven: pass.driven,
+        };
+        Ok(Begun {
+            machine: Machine::new(program, config)?,
+            logged: pass.logged,
+            taped,
+        })
+    }
+
+    pub(super) fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    /// Runs what is left of it.
+    pub(super) fn run_to_the_end(self) -> Result<Passed, MachineError> {
+        let result = self.machine.run_to_the_end()?;
+        let Audience {
+            others, analysis, ..
+        } = *downcast::<Audience>(result.sink);
+        Ok(Passed {
+            ending: result.ending,
+            decisions: match self.logged {
+                true => (downcast::<Logged>(result.scheduler).into_decisions()).map(Arc::new),
+                false => None,
+            },
+            analysis,
+            others,
+            limits_reached: result.limits_reached,
+            stats: result.stats,
+            io: match self.taped {
+                true => downcast::<TapedIo>(result.io).into_inner(),
+                false => result.io,
+            },
+        })
+    }
+}
