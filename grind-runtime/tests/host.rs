@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../examples/thread_runtime_basic.rs"]
+mod thread_runtime_basic;
+
 use grind_runtime::host::{JoinError, JoinSet, ThreadError, ThreadRuntime};
 use grind_runtime::machine::Trap;
 use grind_runtime::program::embedder::{HostImport, Reply, Wake};
@@ -58,6 +61,11 @@ fn seeded(seed: u64) -> Runtime {
     let options = ProgramOptions::default().imports(vec![wait]);
     let program = Program::with_options(&wat::parse_str(GUEST).unwrap(), options).unwrap();
     ThreadRuntime::new(&program, RunOptions::seeded(seed), NullIo).unwrap()
+}
+
+#[test]
+fn the_shortest_host_runs() {
+    thread_runtime_basic::main().unwrap();
 }
 
 #[test]

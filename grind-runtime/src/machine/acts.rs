@@ -94,10 +94,9 @@ impl Machine {
         let params = params.ok_or_else(|| ActError::NoFunction(export.to_owned()))?;
         let fits = |(arg, &ty): (&Value, &WasmType)| Value::number(arg.bits(), ty) == Some(*arg);
         if params.len() != args.len() || !args.iter().zip(params).all(fits) {
-            let names: Vec<String> = params.iter().map(ToString::to_string).collect();
             return Err(ActError::Types {
                 export: export.to_owned(),
-                takes: format!("({})", names.join(", ")),
+                takes: listed(params),
                 given: args.to_vec(),
             });
         }
@@ -279,15 +278,20 @@ pub(super) fn exports_take(
             return Err(ActError::NoFunction(export.clone()));
         };
         if params.len() != given || !params.iter().copied().all(&fits) {
-            let names: Vec<String> = params.iter().map(ToString::to_string).collect();
             return Err(ActError::Arguments {
                 export: export.clone(),
-                takes: format!("({})", names.join(", ")),
+                takes: listed(params),
                 given,
             });
         }
     }
     Ok(())
+}
+
+/// Parameters of a function, as messages have them.
+fn listed(params: &[WasmType]) -> String {
+    let names: Vec<String> = params.iter().map(ToString::to_string).collect();
+    format!("({})", names.join(", "))
 }
 
 impl State {
