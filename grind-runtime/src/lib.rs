@@ -34,6 +34,7 @@
 //! | give the guest functions | [`HostImport::wrap`] |
 //! | drive a run: threads, time, what waits outside | [`drive`], [`Machine`] |
 //! | host threads: handles, join sets | [`host`] |
+//! | run in steps, between which the caller's only thread does something else | [`SteppedRun`], [`SteppedReplay`] |
 //! | decide who runs | [`Scheduler`] |
 //! | record, and run again | [`record`], [`TraceWriter`], [`replay`] |
 //! | predict from a trace | [`analyze`] |
@@ -41,11 +42,12 @@
 //! | feature | what it adds | by default |
 //! |---|---|---|
 //! | `files` | directories of the host for guests ([`Preopen`]) | yes |
-//! | `reports` | reports as HTML, JUnit and SARIF | yes |
+//! | `html` | reports as HTML | yes |
+//! | `reports` | reports as JUnit and SARIF, and `html` | yes |
 //! | `zstd` | traces are compressed, by the C library; without it, they are written as they are, and any can be read | yes |
 //! | `parquet` | traces as tables | no |
 //!
-//! Without these, it builds for `wasm32-unknown-unknown`.
+//! For `wasm32-unknown-unknown` it builds with `html` and `reports` only.
 //!
 //! What is documented here is the interface. Everything below the modules that are not listed is for grind's own command line and tests,
 //! and may change with any version. See `docs/ARCHITECTURE.md` for the map and the invariants.
@@ -92,5 +94,7 @@ pub use report::{Finding, Kind, Report};
 pub use schedule::{Point, Scheduler};
 #[cfg(feature = "files")]
 pub use session::Preopen;
-pub use session::{ExitCode, Outcome, RunOptions, drive, record, replay, run};
+pub use session::{
+    ExitCode, Outcome, RunOptions, Step, SteppedReplay, SteppedRun, drive, record, replay, run,
+};
 pub use trace::{TraceError, TraceReader, TraceWriter};

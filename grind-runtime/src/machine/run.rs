@@ -23,6 +23,9 @@ use std::collections::VecDeque;
 /// Bytes of a page of memory.
 const PAGE: u64 = 65_536;
 
+/// Fuel for which a thread runs before a run that is made [in steps](Machine::run_a_little) comes back.
+const PORTION: u64 = 50_000;
+
 /// Why a machine came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,6 +59,16 @@ pub(super) struct Activation {
     pub(super) queue: VecDeque<Invocation>,
     /// What the last call returned, where somebody may ask.
     results: Vec<Value>,
+}
+
+/// A thread that left the guest for no reason of its own: it goes on as if it had not.
+#[derive(Debug)]
+struct Cut {
+    thread: ThreadId,
+    /// Fuel spent of what it was given.
+    spent: u64,
+    /// It is in a call of the host, which may suspend it.
+    at_call: bool,
 }
 
 /// A run of a program; see the module.
@@ -95,6 +108,12 @@ pub struct Machine {
     steps: u64,
     /// Fuel given at a time.
     fuel: u64,
+    /// Of that, what is given before the machine comes back, if it was asked to.
+    portion: u64,
+    /// Where the machine came back in the middle of a thread's turn.
+    cut: Option<Cut>,
+    /// Fuel that the present thread has spent of what it was given, before such a place.
+    spent: u64,
     /// What all calls returned that the program's [`Driver`](crate::program::embedder::Driver) wanted.
     returned: Vec<u64>,
     /// The main thread is in such a call.
@@ -161,6 +180,9 @@ impl Machine {
             instances: 0,
             steps: 0,
             fuel,
+            portion: u64::MAX,
+            cut: None,
+            spent: 0,
             returned: Vec::new(),
             in_call: false,
             driven,
@@ -203,6 +225,10 @@ impl Machine {
                 unreachable!("the scheduler picks runnable threads only");
             };
             self.step(thread, op)?;
+            if self.cut.as_ref().is_some_and(|cut| !cut.at_call) {
+                // No place of the driver's: it is none in a run that is not cut.
+                return Ok(Pause::Interrupted);
+            }
         }
     }
 
@@ -228,27 +254,46 @@ impl Machine {
     /// # Errors
     /// See [`Machine::run`].
     pub fn run_to_the_end(mut self) -> Result<RunResult, MachineError> {
-        loop {
-            match self.run()? {
-                Pause::Ended => return Ok(self.finish()),
-                Pause::Waiting { .. } => {
-                    // It can be refused only where it has happened.
-                    let _ = self.end();
-                }
-                Pause::ThreadEnded(_) | Pause::Interrupted => {}
+        self.run_to_its_end()?;
+        Ok(self.finish())
+    }
+
+    /// The same, where it is finished by somebody else.
+    pub(crate) fn run_to_its_end(&mut self) -> Result<(), MachineError> {
+        self.portion = u64::MAX;
+        while !self.run_undriven()? {}
+        Ok(())
+    }
+
+    /// Lets threads run until the next place where a driver could act, or until one has used up [`PORTION`]: a millisecond or
+    /// so, whatever the guest does, but for a call of the host and an instruction that takes longer by itself. Returns whether the run
+    /// has come to its end. What happens in a run does not depend on whether it is cut.
+    pub(crate) fn run_a_little(&mut self) -> Result<bool, MachineError> {
+        self.portion = PORTION;
+        self.engine.state().control.interrupt();
+        self.run_undriven()
+    }
+
+    /// Runs on, where nobody is outside but what a log says of him. Returns whether the run has come to its end.
+    fn run_undriven(&mut self) -> Result<bool, MachineError> {
+        match self.run()? {
+            Pause::Ended => return Ok(true),
+            Pause::Waiting { .. } => {
+                // It can be refused only where it has happened.
+                let _ = self.end();
             }
+            Pause::ThreadEnded(_) | Pause::Interrupted => {}
         }
+        Ok(false)
     }
 
     /// Does what the driver did here when the run was recorded. Returns whether somebody asked for the run to come back.
     fn at_pause(&mut self) -> Result<bool, MachineError> {
         let state = self.engine.state_mut();
         let interrupted = state.control.take_interrupt();
-        let mut repeated = false;
         while self.engine.state().ending.is_none()
             && let Some((tick, act)) = self.engine.state_mut().io.next_act()
         {
-            repeated = true;
             if tick > self.engine.state().tick {
                 break;
             }
@@ -259,7 +304,7 @@ impl Machine {
             }
         }
         self.engine.state_mut().expect_act();
-        Ok(interrupted && !repeated)
+        Ok(interrupted)
     }
 
     /// Ends the run where it is, and gives back what it was given.
@@ -299,6 +344,8 @@ impl Machine {
 
     /// Lets a thread go on with `op` until it suspends, ends, or another has its turn.
     fn step(&mut self, thread: ThreadId, op: Op) -> Result<(), MachineError> {
+        let cut = self.cut.take().filter(|cut| cut.thread == thread);
+        self.spent = cut.as_ref().map_or(0, |cut| cut.spent);
         let verdict = match op {
             Op::Start => {
                 self.enter(thread)?;
@@ -308,11 +355,18 @@ impl Machine {
             Op::Drained => Verdict::Value(u64::from(self.engine.state_mut().next_slot())),
             op => self.engine.perform(op),
         };
+        if cut.is_some_and(|cut| cut.at_call) && verdict == Verdict::Suspend {
+            self.note_stack(thread);
+        }
         self.follow(thread, verdict)
     }
 
     /// Does what an operation of the thread came to.
     fn follow(&mut self, thread: ThreadId, verdict: Verdict) -> Result<(), MachineError> {
+        if !matches!(verdict, Verdict::Value(_)) {
+            // It leaves the guest, and is given fuel anew.
+            self.spent = 0;
+        }
         match verdict {
             Verdict::Value(value) => self.go(thread, Enter::Resume(value)),
             Verdict::Suspend | Verdict::Pause | Verdict::Stop => Ok(()),
@@ -496,8 +550,9 @@ impl Machine {
             Some(limit) => limit.saturating_sub(self.steps),
             None => u64::MAX,
         };
-        let fuel = self.fuel.min(left).max(1);
-        let (exit, spent) = self.engine.run(thread, enter, fuel)?;
+        let before = std::mem::take(&mut self.spent);
+        let fuel = self.fuel.saturating_sub(before).min(left).max(1);
+        let (exit, spent) = (self.engine).run(thread, enter, fuel.min(self.portion))?;
         self.steps += spent;
         match exit {
             Exit::Returned(results) => {
@@ -509,18 +564,38 @@ impl Machine {
                 self.activation(thread).results = results;
                 self.call_next(thread)
             }
+            // In a run to which nobody comes it goes on in the guest.
+            Exit::Left(Verdict::Pause) => {
+                self.cut = Some(Cut {
+                    thread,
+                    spent: before + spent,
+                    at_call: true,
+                });
+                Ok(())
+            }
             Exit::Left(verdict) => {
                 if verdict == Verdict::Suspend {
                     self.note_stack(thread);
                 }
                 self.follow(thread, verdict)
             }
-            Exit::OutOfFuel => {
+            // Nothing has happened: with all of its fuel, the thread had gone on here.
+            Exit::OutOfFuel { needs } if needs <= fuel.saturating_sub(spent) => {
+                self.cut = Some(Cut {
+                    thread,
+                    spent: before + spent,
+                    at_call: false,
+                });
+                let state = self.engine.state_mut();
+                state.thread_mut().status = Status::Ready(Op::Refuelled);
+                Ok(())
+            }
+            Exit::OutOfFuel { .. } => {
                 self.note_stack(thread);
                 let state = self.engine.state_mut();
                 state.thread_mut().status = Status::Ready(Op::Refuelled);
                 // An instruction is about a nanosecond of native time.
-                state.refuel(spent);
+                state.refuel(before + spent);
                 if state.limits.steps.is_some_and(|limit| self.steps >= limit) {
                     state.limits_reached.insert(LimitReached::Steps);
                     state.end(Ending::OutOfSteps);

@@ -29,6 +29,7 @@ mod playback;
 mod record;
 mod replay;
 mod steer;
+mod stepped;
 
 pub use confirm::{ConfirmError, Confirmed, confirm};
 pub use exit_code::ExitCode;
@@ -39,6 +40,7 @@ pub use observe::{Observation, Observe, Observer};
 pub use playback::{Divergence, TraceInput};
 pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
+pub use stepped::{Step, SteppedReplay, SteppedRun};
 
 use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
 use crate::machine::{self, ActError, HostIo, Machine, MachineError, RunStats, ThreadError};

@@ -1,4 +1,4 @@
-//! One pass of a run: a machine with all who listen to it.
+//! One pass of a run: a machine with all who listen to it. It is run to its end, or in steps.
 
 use super::downcast;
 use super::record::{Audience, Tape, TapedIo};
@@ -95,13 +95,24 @@ impl Begun {
         &mut self.machine
     }
 
+    /// Runs a little of it. Returns whether it has come to its end.
+    pub(super) fn step(&mut self) -> Result<bool, MachineError> {
+        self.machine.run_a_little()
+    }
+
     /// Runs what is left of it.
-    pub(super) fn run_to_the_end(self) -> Result<Passed, MachineError> {
-        let result = self.machine.run_to_the_end()?;
+    pub(super) fn run_to_the_end(mut self) -> Result<Passed, MachineError> {
+        self.machine.run_to_its_end()?;
+        Ok(self.finish())
+    }
+
+    /// What came of it; it ends where it is.
+    pub(super) fn finish(self) -> Passed {
+        let result = self.machine.finish();
         let Audience {
             others, analysis, ..
         } = *downcast::<Audience>(result.sink);
-        Ok(Passed {
+        Passed {
             ending: result.ending,
             decisions: match self.logged {
                 true => (downcast::<Logged>(result.scheduler).into_decisions()).map(Arc::new),
@@ -115,6 +126,6 @@ impl Begun {
                 true => downcast::<TapedIo>(result.io).into_inner(),
                 false => result.io,
             },
-        })
+        }
     }
 }

@@ -43,7 +43,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io;
 
-const MAGIC: [u8; 8] = *b"GRINDTRC";
+/// How a trace begins.
+pub const MAGIC: [u8; 8] = *b"GRINDTRC";
 
 /// Version of the format: a reader takes files of its major version whose minor is not newer.
 pub const VERSION: (u16, u16) = (1, 5);

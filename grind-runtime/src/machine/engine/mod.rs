@@ -84,7 +84,10 @@ pub(super) enum Exit {
     /// A hook or import left the guest. Unless the thread is over, it can be gone on with.
     Left(Verdict),
     /// The fuel ended; it can be gone on with. Records up to here were handed over.
-    OutOfFuel,
+    OutOfFuel {
+        /// What the next instruction needs.
+        needs: u64,
+    },
     /// It trapped, and is over. Its last records are drained and not delivered, for some may be of what did not happen.
     Trapped(Trap),
 }

@@ -1,10 +1,12 @@
 //! The kinds of reports: one table, from which the command line, its help and the documentation come.
 
 use crate::report::finding::summary::Report;
+#[cfg(feature = "html")]
+use crate::report::render::html;
 use crate::report::render::options::Options;
 use crate::report::render::{github, gitlab, human, json, markdown, tsan};
 #[cfg(feature = "reports")]
-use crate::report::render::{html, junit, sarif};
+use crate::report::render::{junit, sarif};
 
 /// What a report is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +29,7 @@ pub enum Kind {
     /// For comments and summaries.
     Markdown,
     /// One file to look at in a browser.
-    #[cfg(feature = "reports")]
+    #[cfg(feature = "html")]
     Html,
     /// ThreadSanitizer's shape.
     Tsan,
@@ -86,7 +88,7 @@ const TABLE: &[Row] = &[
         about: "Markdown, for comments and summaries",
         render: markdown::render,
     },
-    #[cfg(feature = "reports")]
+    #[cfg(feature = "html")]
     Row {
         kind: Kind::Html,
         name: "html",

@@ -18,7 +18,7 @@ pub(in crate::report) const MARKDOWN_FINDINGS: usize = 50;
 /// Markdown: bytes. A step summary has 1 MiB.
 pub(in crate::report) const MARKDOWN_BYTES: usize = 900_000;
 /// HTML: findings.
-#[cfg(feature = "reports")]
+#[cfg(feature = "html")]
 pub(in crate::report) const HTML_FINDINGS: usize = 1000;
 /// JUnit, ThreadSanitizer's shape: findings.
 pub(in crate::report) const TEXT_FINDINGS: usize = 5000;

@@ -2,7 +2,7 @@
 
 pub mod github;
 mod gitlab;
-#[cfg(feature = "reports")]
+#[cfg(feature = "html")]
 mod html;
 pub mod human;
 pub mod json;

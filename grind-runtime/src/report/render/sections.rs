@@ -29,7 +29,7 @@ pub(crate) struct Section<'a> {
     pub(crate) role: Role,
     /// Who did it.
     #[cfg_attr(
-        not(feature = "reports"),
+        not(feature = "html"),
         expect(dead_code, reason = "the page alone shows it")
     )]
     pub(crate) thread: ThreadId,

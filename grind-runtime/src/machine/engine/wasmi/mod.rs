@@ -168,8 +168,9 @@ impl Wasmi {
                 self.drain(Filled::Scan);
                 self.store.data_mut().deliver();
                 let slot = self.shared.slot(&self.store);
+                let needs = call.required_fuel();
                 (self.suspended(thread)).push((Suspended::Fuel(call, slot), results));
-                Ok(Exit::OutOfFuel)
+                Ok(Exit::OutOfFuel { needs })
             }
             Err(error) => {
                 let trap = match error.as_trap_code() {

@@ -11,10 +11,10 @@ mod page;
 mod stack;
 
 pub(in crate::report) use end::{summary_facts, summary_kinds};
-#[cfg(feature = "reports")]
+#[cfg(feature = "html")]
 pub(in crate::report) use excerpt::expression;
 pub(in crate::report) use stack::location;
-#[cfg(feature = "reports")]
+#[cfg(feature = "html")]
 pub(in crate::report) use stack::{function, library_frames};
 
 pub use end::{one_line, render_end};
