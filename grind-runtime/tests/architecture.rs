@@ -18,6 +18,8 @@ const CRATES: &[(&str, &[Row])] = &[
     ("threadlink", GUEST),
     ("grind-runtime", RUNTIME),
     ("grind-cli", COMMAND_LINE),
+    // It has no folders.
+    ("grind-web", &[]),
 ];
 
 const GUEST: &[Row] = &[

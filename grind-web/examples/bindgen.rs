@@ -14,6 +14,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .out_name("grind")
         .web(true)?
         .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
         .generate(directory)?;
     Ok(())
 }

@@ -307,7 +307,10 @@ impl Checker {
         let symbolizer = Symbolizer::new(Arc::clone(program.original()));
         Ok(match wanted {
             Wanted::Check(range) => {
-                if ThreadAbi::of(program.info()).next().is_none() {
+                // Without creating any, a thread can wait for what never comes, if memory is shared.
+                let info = program.info();
+                let shared = info.memory.is_some_and(|memory| memory.shared);
+                if !shared && ThreadAbi::of(info).next().is_none() {
                     let name = |abi: &ThreadAbi| {
                         let (module, name) = abi.create();
                         format!("{module}.{name}")

@@ -14,7 +14,7 @@ pub enum WebError {
     Program(#[from] ProgramError),
     /// It creates no threads.
     #[error(
-        "the module has no threads: it imports nothing that creates one ({}), so that nothing in it can race; \
+        "the module has no threads: its memory is not shared, and it imports nothing that creates one ({}), so that nothing in it can race; \
          build it with threads, or use `run`, which runs it all the same", .0.join(", ")
     )]
     NoThreads(Vec<String>),

@@ -35,6 +35,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "cargo build --release --target wasm32-unknown-unknown",
         "builds std for minutes; its result is a guest, see first_race.rs",
     ),
+    (
+        "./grind-web/build.sh",
+        "builds with optimisations for minutes; .ci/run does, and runs the page's examples with what it built",
+    ),
 ];
 
 /// What is run otherwise than it is written, because it is built already.
@@ -159,6 +163,12 @@ const PAGES: &[Page] = &[
             ("grind analyze", 66),
         ],
     },
+    Page {
+        path: "docs/web.md",
+        files: &[],
+        before: &[],
+        ends: &[],
+    },
 ];
 
 impl Page {
@@ -247,6 +257,7 @@ pages! {
     reports: "docs/reports.md",
     tasks: "docs/tasks.md",
     traces: "docs/traces.md",
+    web: "docs/web.md",
     the_example: "docs/example.md",
     the_workflow_of_the_example: "docs/example/.github/workflows/grind.yml",
     the_workflow_of_init: "grind-cli/src/cargo/init/grind.yml",
