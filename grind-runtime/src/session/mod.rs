@@ -277,9 +277,9 @@ fn finish<Io: HostIo>(
     first: Begun,
     driven: Driven,
 ) -> Result<Outcome<Io>, MachineError> {
-    match second_pass(program, options, first.run_to_the_end()?, driven)? {
+    match second_pass(program, options, first.complete()?, driven)? {
         Next::Done(outcome) => Ok(outcome),
-        Next::Again(came, second) => Ok(came.with(second.run_to_the_end()?)),
+        Next::Again(came, second) => Ok(came.with(second.complete()?)),
     }
 }
 

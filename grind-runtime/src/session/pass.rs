@@ -45,7 +45,7 @@ pub(super) fn pass(
     options: &RunOptions,
     one: Pass<'_>,
 ) -> Result<Passed, MachineError> {
-    Begun::new(program, options, one)?.run_to_the_end()
+    Begun::new(program, options, one)?.complete()
 }
 
 /// A pass that has not come to its end.
@@ -101,7 +101,7 @@ impl Begun {
     }
 
     /// Runs what is left of it.
-    pub(super) fn run_to_the_end(mut self) -> Result<Passed, MachineError> {
+    pub(super) fn complete(mut self) -> Result<Passed, MachineError> {
         self.machine.run_to_its_end()?;
         Ok(self.finish())
     }

@@ -97,9 +97,9 @@ pub fn replay(
     echo: Box<dyn HostIo>,
 ) -> Result<Replayed, ReplayError> {
     let (replay, first) = Replay::begin(program, open()?, options, echo)?;
-    match replay.second_pass(program, first.run_to_the_end()?, &mut open)? {
+    match replay.second_pass(program, first.complete()?, &mut open)? {
         Next::Done(replayed) => Ok(replayed),
-        Next::Again(again, second) => again.with(second.run_to_the_end()?),
+        Next::Again(again, second) => again.with(second.complete()?),
     }
 }
 

@@ -141,7 +141,7 @@ type Open = Box<dyn FnMut() -> Result<TraceReader<TraceInput>, TraceError>>;
 enum Replaying {
     Start(ReplayOptions, Box<dyn HostIo>),
     First(Replay, Begun),
-    Second(replay::Again, Begun),
+    Second(Box<replay::Again>, Begun),
 }
 
 impl std::fmt::Debug for SteppedReplay {
@@ -185,7 +185,9 @@ impl SteppedReplay {
                 false => Replaying::First(replay, first),
                 true => match replay.second_pass(&program, first.finish(), &mut open)? {
                     replay::Next::Done(replayed) => return Ok(Step::Done(Box::new(replayed))),
-                    replay::Next::Again(again, second) => Replaying::Second(again, second),
+                    replay::Next::Again(again, second) => {
+                        Replaying::Second(Box::new(again), second)
+                    }
                 },
             },
             Replaying::Second(again, mut second) => match second.step()? {
