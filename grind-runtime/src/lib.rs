@@ -34,7 +34,7 @@
 //! | give the guest functions | [`HostImport::wrap`] |
 //! | drive a run: threads, time, what waits outside | [`drive`], [`Machine`] |
 //! | host threads: handles, join sets | [`host`] |
-//! | run in steps, between which the caller's only thread does something else | [`SteppedRun`], [`SteppedReplay`] |
+//! | run in steps, between which the caller's only thread does something else | [`SteppedRun`] |
 //! | decide who runs | [`Scheduler`] |
 //! | record, and run again | [`record`], [`TraceWriter`], [`replay`] |
 //! | predict from a trace | [`analyze`] |
@@ -94,7 +94,5 @@ pub use report::{Finding, Kind, Report};
 pub use schedule::{Point, Scheduler};
 #[cfg(feature = "files")]
 pub use session::Preopen;
-pub use session::{
-    ExitCode, Outcome, RunOptions, Step, SteppedReplay, SteppedRun, drive, record, replay, run,
-};
+pub use session::{ExitCode, Outcome, RunOptions, Step, SteppedRun, drive, record, replay, run};
 pub use trace::{TraceError, TraceReader, TraceWriter};

@@ -5,7 +5,7 @@
 import init, { Checker, lastPanic, version as versionOf } from './grind.js';
 
 /** Milliseconds for which the page is kept at a time. A step that takes long by itself comes on top. */
-const BUDGET = 8;
+const BUDGET = 6;
 
 /** Options that this file takes itself; all others go to the module. */
 const OWN = new Set(['signal', 'onProgress', 'stdin', 'stdout', 'stderr', 'module', 'allowTruncated']);

@@ -8,7 +8,9 @@ use grind_runtime::interop::timeline::{self, Marker};
 use grind_runtime::model::Control;
 use grind_runtime::program::imports::ThreadAbi;
 use grind_runtime::report::merge::Merge;
-use grind_runtime::session::{self, ReplayOptions, Replayed, TraceInput, TraceOutput};
+use grind_runtime::session::{
+    self, ReplayOptions, Replayed, SteppedReplay, TraceInput, TraceOutput,
+};
 use grind_runtime::trace::{self, Header, ModuleHash};
 use grind_runtime::{
     Driven, ExitCode, FindingKind, Kind, Outcome, Program, Report, RunOptions, Step, SteppedReplay,

@@ -4,6 +4,9 @@
 //! nor the headers that those take. [`Checker`] is the work as an object that is stepped; what JavaScript sees of it is in `bindings`,
 //! and what a user of the package sees is in `js/index.mjs`.
 
+// All but the bindings, in which wasm-bindgen generates some.
+#![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
+
 mod checker;
 mod error;
 mod options;
