@@ -13,8 +13,8 @@ use grind_runtime::session::{
 };
 use grind_runtime::trace::{self, Header, ModuleHash};
 use grind_runtime::{
-    Driven, ExitCode, FindingKind, Kind, Outcome, Program, Report, RunOptions, Step, SteppedReplay,
-    SteppedRun, Symbolizer, TraceReader, TraceWriter,
+    Driven, ExitCode, FindingKind, Kind, Outcome, Program, Report, RunOptions, Step, SteppedRun,
+    Symbolizer, TraceReader, TraceWriter,
 };
 use std::io::{self, Cursor, Write};
 use std::sync::{Arc, Mutex, PoisonError};
