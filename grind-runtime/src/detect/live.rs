@@ -16,7 +16,7 @@
 //! ```
 
 use crate::detect::common::context::Contexts;
-use crate::detect::common::detector::{At, Detector, End, Told};
+use crate::detect::common::detector::{At, Detector, End, Results};
 use crate::detect::common::diagnosis::{
     Diagnosed, Diagnosis, HeldLock, Misuse, Note, Stack, ThreadInfo, TrappedThread,
 };
@@ -323,13 +323,13 @@ impl LiveAnalysis {
             normally: self.ended_normally,
             position: self.position,
         };
-        let mut told = Told::default();
+        let mut results = Results::default();
         for detector in self.detectors {
-            detector.finish(&end, &mut told);
+            detector.finish(&end, &mut results);
         }
-        outcome.limits.extend(told.limits);
-        outcome.running = told.running;
-        others.extend(told.found);
+        outcome.limits.extend(results.limits);
+        outcome.running = results.running;
+        others.extend(results.found);
         others.extend(self.misuse.into_found());
         others.extend(self.deadlocks);
         let dropped = self.traps.dropped();

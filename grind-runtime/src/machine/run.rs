@@ -63,7 +63,7 @@ pub(super) struct Activation {
 
 /// A thread that left the guest for no reason of its own: it goes on as if it had not.
 #[derive(Debug)]
-struct Cut {
+struct Interruption {
     thread: ThreadId,
     /// Fuel spent of what it was given.
     spent: u64,
@@ -111,7 +111,7 @@ pub struct Machine {
     /// Of that, what is given before the machine comes back, if it was asked to.
     portion: u64,
     /// Where the machine came back in the middle of a thread's turn.
-    cut: Option<Cut>,
+    interruption: Option<Interruption>,
     /// Fuel that the present thread has spent of what it was given, before such a place.
     spent: u64,
     /// What all calls returned that the program's [`Driver`](crate::program::embedder::Driver) wanted.
@@ -181,7 +181,7 @@ impl Machine {
             steps: 0,
             fuel,
             portion: u64::MAX,
-            cut: None,
+            interruption: None,
             spent: 0,
             returned: Vec::new(),
             in_call: false,
@@ -225,7 +225,7 @@ impl Machine {
                 unreachable!("the scheduler picks runnable threads only");
             };
             self.step(thread, op)?;
-            if self.cut.as_ref().is_some_and(|cut| !cut.at_call) {
+            if self.interruption.as_ref().is_some_and(|one| !one.at_call) {
                 // No place of the driver's: it is none in a run that is not cut.
                 return Ok(Pause::Interrupted);
             }
@@ -344,8 +344,8 @@ impl Machine {
 
     /// Lets a thread go on with `op` until it suspends, ends, or another has its turn.
     fn step(&mut self, thread: ThreadId, op: Op) -> Result<(), MachineError> {
-        let cut = self.cut.take().filter(|cut| cut.thread == thread);
-        self.spent = cut.as_ref().map_or(0, |cut| cut.spent);
+        let interruption = self.interruption.take().filter(|one| one.thread == thread);
+        self.spent = interruption.as_ref().map_or(0, |one| one.spent);
         let verdict = match op {
             Op::Start => {
                 self.enter(thread)?;
@@ -355,7 +355,7 @@ impl Machine {
             Op::Drained => Verdict::Value(u64::from(self.engine.state_mut().next_slot())),
             op => self.engine.perform(op),
         };
-        if cut.is_some_and(|cut| cut.at_call) && verdict == Verdict::Suspend {
+        if interruption.is_some_and(|one| one.at_call) && verdict == Verdict::Suspend {
             self.note_stack(thread);
         }
         self.follow(thread, verdict)
@@ -566,7 +566,7 @@ impl Machine {
             }
             // In a run to which nobody comes it goes on in the guest.
             Exit::Left(Verdict::Pause) => {
-                self.cut = Some(Cut {
+                self.interruption = Some(Interruption {
                     thread,
                     spent: before + spent,
                     at_call: true,
@@ -581,7 +581,7 @@ impl Machine {
             }
             // Nothing has happened: with all of its fuel, the thread had gone on here.
             Exit::OutOfFuel { needs } if needs <= fuel.saturating_sub(spent) => {
-                self.cut = Some(Cut {
+                self.interruption = Some(Interruption {
                     thread,
                     spent: before + spent,
                     at_call: false,

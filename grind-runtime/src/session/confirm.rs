@@ -8,9 +8,9 @@
 
 use super::input::Queue;
 use super::pass::{Pass, pass};
-use super::record::{Tape, TraceOutput};
+use super::plan_scheduler::PlanScheduler;
+use super::record::{Recording, TraceOutput};
 use super::replay::ReplayError;
-use super::steer::Steer;
 use super::{RunOptions, TraceInput};
 use crate::detect::{AnalysisOptions, Diagnosis, LiveAnalysis};
 use crate::model::sites::SiteId;
@@ -134,8 +134,8 @@ fn led(
     let mut options = RunOptions::from(header.spec.clone());
     options.analysis = AnalysisOptions::default();
     options.spec.limits.steps = Some(options.spec.limits.steps.unwrap_or(STEPS).min(STEPS));
-    let tape = Tape::new(writer);
-    let steer = Steer::new(
+    let recording = Recording::new(writer);
+    let led = PlanScheduler::new(
         plan,
         Arc::clone(program.sites()),
         header.spec.schedule.seed().unwrap_or_default(),
@@ -145,11 +145,11 @@ fn led(
         program,
         &options,
         Pass {
-            scheduler: Box::new(steer.clone()),
+            scheduler: Box::new(led.clone()),
             logged: false,
             analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
-            others: vec![Box::new(steer)],
-            tape: Some(&tape),
+            others: vec![Box::new(led)],
+            recording: Some(&recording),
             io,
             control: Arc::clone(control),
             driven: Driven::ByNobody,
@@ -167,7 +167,7 @@ fn led(
     };
     let happened = (outcome.analysis.diagnoses.iter()).any(|one| shows(&one.diagnosis, wanted));
     let findings = outcome.analysis.diagnoses.len();
-    if let Some(writer) = tape.into_writer() {
+    if let Some(writer) = recording.into_writer() {
         writer.finish(&outcome.footer(outcome.exit_code(), findings))?;
     }
     Ok(happened)

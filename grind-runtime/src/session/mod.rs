@@ -25,10 +25,10 @@ mod input;
 mod log;
 mod observe;
 mod pass;
+mod plan_scheduler;
 mod playback;
 mod record;
 mod replay;
-mod steer;
 mod stepped;
 
 pub use confirm::{ConfirmError, Confirmed, confirm};
@@ -57,7 +57,7 @@ use crate::trace::{Footer, TraceWriter};
 use derive_setters::Setters;
 use log::RunLog;
 use pass::{Begun, Pass, Passed};
-use record::Tape;
+use record::Recording;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -195,9 +195,9 @@ pub fn drive_and_record<Io: HostIo, E: From<MachineError>>(
     trace: TraceWriter<TraceOutput>,
     drive: impl FnOnce(&mut Machine) -> Result<(), E>,
 ) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), E> {
-    let tape = Tape::new(trace);
-    let outcome = first_and_second(program, &options, io, Some(&tape), driven, drive)?;
-    let writer = (tape.into_writer()).expect("nothing of a run outlives it");
+    let recording = Recording::new(trace);
+    let outcome = first_and_second(program, &options, io, Some(&recording), driven, drive)?;
+    let writer = (recording.into_writer()).expect("nothing of a run outlives it");
     Ok((outcome, writer))
 }
 
@@ -226,12 +226,12 @@ pub fn record<Io: HostIo>(
     io: Io,
     trace: TraceWriter<TraceOutput>,
 ) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), MachineError> {
-    let tape = Tape::new(trace);
+    let recording = Recording::new(trace);
     let nobody = Driven::ByNobody;
-    let outcome = first_and_second(program, &options, io, Some(&tape), nobody, |_| {
+    let outcome = first_and_second(program, &options, io, Some(&recording), nobody, |_| {
         Ok::<_, MachineError>(())
     })?;
-    let writer = (tape.into_writer()).expect("nothing of a run outlives it");
+    let writer = (recording.into_writer()).expect("nothing of a run outlives it");
     Ok((outcome, writer))
 }
 
@@ -287,11 +287,11 @@ fn first_and_second<Io: HostIo, E: From<MachineError>>(
     program: &Program,
     options: &RunOptions,
     io: Io,
-    tape: Option<&Tape>,
+    recording: Option<&Recording>,
     driven: Driven,
     drive: impl FnOnce(&mut Machine) -> Result<(), E>,
 ) -> Result<Outcome<Io>, E> {
-    let mut first = first_pass(program, options, Box::new(io), tape, driven)?;
+    let mut first = first_pass(program, options, Box::new(io), recording, driven)?;
     drive(first.machine())?;
     if driven != Driven::ByNobody {
         // It may have said so.
@@ -305,7 +305,7 @@ fn first_pass(
     program: &Program,
     options: &RunOptions,
     io: Box<dyn HostIo>,
-    tape: Option<&Tape>,
+    recording: Option<&Recording>,
     driven: Driven,
 ) -> Result<Begun, MachineError> {
     let scheduler = options.spec.schedule.scheduler()?;
@@ -315,7 +315,7 @@ fn first_pass(
         logged: true,
         analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
         others: Vec::new(),
-        tape,
+        recording,
         io: Box::new(Recorder::new(world)),
         control: Arc::clone(&options.control),
         driven,
@@ -402,7 +402,7 @@ fn second_pass<Io: HostIo>(
                 logged: false,
                 analysis: analysis.into_second_pass(),
                 others: Vec::new(),
-                tape: None,
+                recording: None,
                 io: Box::new(Player::new(answers)),
                 control: Arc::clone(&options.control),
                 driven,

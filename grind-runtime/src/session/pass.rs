@@ -1,7 +1,7 @@
 //! One pass of a run: a machine with all who listen to it. It is run to its end, or in steps.
 
 use super::downcast;
-use super::record::{Audience, Tape, TapedIo};
+use super::record::{Audience, RecordedIo, Recording};
 use super::{RunOptions, machine};
 use crate::detect::LiveAnalysis;
 use crate::machine::{HostIo, Machine, MachineConfig, MachineError, RunStats};
@@ -21,7 +21,7 @@ pub(super) struct Pass<'a> {
     /// Who listens besides.
     pub(super) others: Vec<Box<dyn EventSink>>,
     /// Where it is recorded.
-    pub(super) tape: Option<&'a Tape>,
+    pub(super) recording: Option<&'a Recording>,
     pub(super) io: Box<dyn HostIo>,
     pub(super) control: Arc<Control>,
     pub(super) driven: Driven,
@@ -52,7 +52,7 @@ pub(super) fn pass(
 pub(super) struct Begun {
     machine: Machine,
     logged: bool,
-    taped: bool,
+    recorded: bool,
 }
 
 impl Begun {
@@ -61,9 +61,9 @@ impl Begun {
         options: &RunOptions,
         pass: Pass<'_>,
     ) -> Result<Begun, MachineError> {
-        let taped = pass.tape.is_some();
-        let (mut scheduler, io) = match pass.tape {
-            Some(tape) => (tape.scheduler(pass.scheduler), tape.io(pass.io)),
+        let recorded = pass.recording.is_some();
+        let (mut scheduler, io) = match pass.recording {
+            Some(recording) => (recording.scheduler(pass.scheduler), recording.io(pass.io)),
             None => (pass.scheduler, pass.io),
         };
         if pass.logged {
@@ -71,7 +71,7 @@ impl Begun {
         }
         let audience = Audience {
             others: pass.others,
-            tape: pass.tape.cloned(),
+            recording: pass.recording.cloned(),
             analysis: pass.analysis,
         };
         let config = MachineConfig {
@@ -87,7 +87,7 @@ impl Begun {
         Ok(Begun {
             machine: Machine::new(program, config)?,
             logged: pass.logged,
-            taped,
+            recorded,
         })
     }
 
@@ -122,8 +122,8 @@ impl Begun {
             others,
             limits_reached: result.limits_reached,
             stats: result.stats,
-            io: match self.taped {
-                true => downcast::<TapedIo>(result.io).into_inner(),
+            io: match self.recorded {
+                true => downcast::<RecordedIo>(result.io).into_inner(),
                 false => result.io,
             },
         }

@@ -14,11 +14,11 @@ pub type TraceOutput = Box<dyn Write + Send>;
 
 /// A trace that is being written. The run has one thread of the host, so that nobody ever waits for the lock.
 #[derive(Clone)]
-pub(super) struct Tape(Arc<Mutex<TraceWriter<TraceOutput>>>);
+pub(super) struct Recording(Arc<Mutex<TraceWriter<TraceOutput>>>);
 
-impl Tape {
-    pub(super) fn new(writer: TraceWriter<TraceOutput>) -> Tape {
-        Tape(Arc::new(Mutex::new(writer)))
+impl Recording {
+    pub(super) fn new(writer: TraceWriter<TraceOutput>) -> Recording {
+        Recording(Arc::new(Mutex::new(writer)))
     }
 
     fn writer(&self) -> MutexGuard<'_, TraceWriter<TraceOutput>> {
@@ -32,31 +32,31 @@ impl Tape {
     }
 
     pub(super) fn scheduler(&self, inner: Box<dyn Scheduler>) -> Box<dyn Scheduler> {
-        let tape = self.clone();
-        Box::new(Taped { inner, tape })
+        let recording = self.clone();
+        Box::new(RecordedScheduler { inner, recording })
     }
 
     pub(super) fn io(&self, inner: Box<dyn HostIo>) -> Box<dyn HostIo> {
-        let tape = self.clone();
-        Box::new(TapedIo { inner, tape })
+        let recording = self.clone();
+        Box::new(RecordedIo { inner, recording })
     }
 }
 
-struct Taped {
+struct RecordedScheduler {
     inner: Box<dyn Scheduler>,
-    tape: Tape,
+    recording: Recording,
 }
 
-impl std::fmt::Debug for Taped {
+impl std::fmt::Debug for RecordedScheduler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.inner.fmt(f)
     }
 }
 
-impl Scheduler for Taped {
+impl Scheduler for RecordedScheduler {
     fn next(&mut self, point: &Point<'_>) -> Slice {
         let slice = self.inner.next(point);
-        let mut writer = self.tape.writer();
+        let mut writer = self.recording.writer();
         if point.keeps(slice) {
             writer.kept();
         } else {
@@ -67,17 +67,17 @@ impl Scheduler for Taped {
 
     fn random(&mut self) -> u64 {
         let bits = self.inner.random();
-        self.tape.writer().random(bits);
+        self.recording.writer().random(bits);
         bits
     }
 }
 
-pub(super) struct TapedIo {
+pub(super) struct RecordedIo {
     inner: Box<dyn HostIo>,
-    tape: Tape,
+    recording: Recording,
 }
 
-impl TapedIo {
+impl RecordedIo {
     pub(super) fn into_inner(self) -> Box<dyn HostIo> {
         self.inner
     }
@@ -85,11 +85,11 @@ impl TapedIo {
     fn answered(&self, answer: &Result<Answer, Errno>) {
         // It fails only where a value has no serial form, and every answer has one.
         let bytes = postcard::to_stdvec(answer).unwrap_or_default();
-        self.tape.writer().input(bytes);
+        self.recording.writer().input(bytes);
     }
 }
 
-impl HostIo for TapedIo {
+impl HostIo for RecordedIo {
     fn call(&mut self, call: &Call<'_>) -> Result<Answer, Errno> {
         let answer = self.inner.call(call);
         self.answered(&answer);
@@ -106,7 +106,7 @@ impl HostIo for TapedIo {
         self.inner.driven(tick, act);
         // As above.
         let bytes = postcard::to_stdvec(act).unwrap_or_default();
-        self.tape.writer().act(tick, bytes);
+        self.recording.writer().act(tick, bytes);
     }
 
     fn next_act(&mut self) -> Option<(u64, DriverAct)> {
@@ -117,7 +117,7 @@ impl HostIo for TapedIo {
 /// All who listen to a run.
 pub(super) struct Audience {
     pub(super) others: Vec<Box<dyn EventSink>>,
-    pub(super) tape: Option<Tape>,
+    pub(super) recording: Option<Recording>,
     /// Knows the calls that a trace says of an event.
     pub(super) analysis: LiveAnalysis,
 }
@@ -138,8 +138,8 @@ fn all(
 impl EventSink for Audience {
     fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow {
         let flow = all(&mut self.others, |sink| sink.records(thread, records));
-        if let Some(tape) = &self.tape {
-            tape.writer().records(thread, records);
+        if let Some(recording) = &self.recording {
+            recording.writer().records(thread, records);
         }
         match self.analysis.records(thread, records) {
             Flow::Continue => flow,
@@ -149,8 +149,9 @@ impl EventSink for Audience {
 
     fn event(&mut self, event: &Event) -> Flow {
         let flow = all(&mut self.others, |sink| sink.event(event));
-        if let Some(tape) = &self.tape {
-            tape.writer()
+        if let Some(recording) = &self.recording {
+            recording
+                .writer()
                 .event(event, self.analysis.calls(event.thread));
         }
         match self.analysis.event(event) {

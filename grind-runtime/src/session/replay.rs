@@ -3,7 +3,7 @@
 use super::observe::{Observe, Observer};
 use super::pass::{Begun, Pass, Passed, pass};
 use super::playback::{Divergence, Playback, PlaybackIo, Played, TraceInput};
-use super::record::{Tape, TraceOutput};
+use super::record::{Recording, TraceOutput};
 use super::{FirstCame, Outcome, RunOptions, SECOND_STOPPED, downcast};
 use crate::detect::{AnalysisOptions, Detect, LiveAnalysis};
 use crate::machine::{HostIo, MachineError, NullIo};
@@ -108,7 +108,7 @@ pub(super) struct Replay {
     playback: Playback,
     options: RunOptions,
     control: Arc<Control>,
-    tape: Option<Tape>,
+    recording: Option<Recording>,
     observing: bool,
     driven: Driven,
 }
@@ -132,7 +132,7 @@ pub(super) struct Again {
     options: RunOptions,
     truncated: bool,
     observed: Option<Observer>,
-    tape: Option<Tape>,
+    recording: Option<Recording>,
 }
 
 impl Replay {
@@ -147,7 +147,7 @@ impl Replay {
         let mut run_options = RunOptions::from(header.spec);
         run_options.analysis = options.analysis;
         let sites = || Arc::clone(program.sites());
-        let tape = options.record.map(Tape::new);
+        let recording = options.record.map(Recording::new);
         let playback = Playback::new(reader, Arc::clone(&options.control));
         let io = PlaybackIo {
             playback: playback.clone(),
@@ -163,7 +163,7 @@ impl Replay {
             logged: true,
             analysis: LiveAnalysis::new(sites(), run_options.analysis.clone()),
             others,
-            tape: tape.as_ref(),
+            recording: recording.as_ref(),
             io: Box::new(io),
             control: Arc::clone(&options.control),
             driven: header.driven,
@@ -173,7 +173,7 @@ impl Replay {
             playback,
             options: run_options,
             control: options.control,
-            tape,
+            recording,
             observing,
             driven: header.driven,
         };
@@ -213,7 +213,7 @@ impl Replay {
             options: self.options,
             truncated,
             observed,
-            tape: self.tape,
+            recording: self.recording,
         };
         if !analysis.needs_second_pass() {
             return Ok(Next::Done(again.replayed(analysis)));
@@ -229,7 +229,7 @@ impl Replay {
             logged: false,
             analysis: analysis.into_second_pass(),
             others: vec![Box::new(again.playback.clone())],
-            tape: None,
+            recording: None,
             io: Box::new(io),
             control: self.control,
             driven: self.driven,
@@ -256,7 +256,7 @@ impl Again {
             options: self.options,
             truncated: self.truncated,
             observed: self.observed,
-            record: self.tape.and_then(Tape::into_writer),
+            record: self.recording.and_then(Recording::into_writer),
         }
     }
 }
@@ -289,7 +289,7 @@ pub fn listen<S: EventSink>(
             logged: false,
             analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
             others: vec![Box::new(playback.clone()), Box::new(listener)],
-            tape: None,
+            recording: None,
             io: Box::new(io),
             control,
             driven,

@@ -6,7 +6,7 @@
 //! which the guest calls the host or uses an instruction of bulk memory. A run that is dropped has ended.
 
 use super::pass::Begun;
-use super::record::{Tape, TraceOutput};
+use super::record::{Recording, TraceOutput};
 use super::replay::{self, Replay, ReplayError, ReplayOptions, Replayed};
 use super::{FirstCame, Next, Outcome, RunOptions, TraceInput, first_pass, second_pass};
 use crate::machine::{HostIo, MachineError};
@@ -50,7 +50,7 @@ type Ran<Io> = (Outcome<Io>, Option<TraceWriter<TraceOutput>>);
 pub struct SteppedRun<Io> {
     program: Program,
     options: RunOptions,
-    tape: Option<Tape>,
+    recording: Option<Recording>,
     at: At<Io>,
 }
 
@@ -78,7 +78,7 @@ impl<Io: HostIo> SteppedRun<Io> {
         SteppedRun {
             program,
             options,
-            tape: trace.map(Tape::new),
+            recording: trace.map(Recording::new),
             at: At::Start(io),
         }
     }
@@ -91,7 +91,7 @@ impl<Io: HostIo> SteppedRun<Io> {
         let SteppedRun {
             program,
             options,
-            tape,
+            recording,
             at,
         } = self;
         let nobody = Driven::ByNobody;
@@ -100,32 +100,32 @@ impl<Io: HostIo> SteppedRun<Io> {
                 &program,
                 &options,
                 Box::new(io),
-                tape.as_ref(),
+                recording.as_ref(),
                 nobody,
             )?),
             At::First(mut first) => match first.step()? {
                 false => At::First(first),
                 true => match second_pass(&program, &options, first.finish(), nobody)? {
-                    Next::Done(outcome) => return Ok(done(outcome, tape)),
+                    Next::Done(outcome) => return Ok(done(outcome, recording)),
                     Next::Again(came, second) => At::Second(came, second),
                 },
             },
             At::Second(came, mut second) => match second.step()? {
                 false => At::Second(came, second),
-                true => return Ok(done(came.with(second.finish()), tape)),
+                true => return Ok(done(came.with(second.finish()), recording)),
             },
         };
         Ok(Step::More(SteppedRun {
             program,
             options,
-            tape,
+            recording,
             at,
         }))
     }
 }
 
-fn done<R, Io>(outcome: Outcome<Io>, tape: Option<Tape>) -> Step<R, Ran<Io>> {
-    Step::Done((outcome, tape.and_then(Tape::into_writer)))
+fn done<R, Io>(outcome: Outcome<Io>, recording: Option<Recording>) -> Step<R, Ran<Io>> {
+    Step::Done((outcome, recording.and_then(Recording::into_writer)))
 }
 
 /// A replay that is made in steps; see [`replay`](super::replay).

@@ -2,7 +2,7 @@
 
 use super::known::{Known, Numbers};
 use super::regions::Predictor;
-use super::stacks::{Interner, Thread, Told, Tree};
+use super::stacks::{Interner, Thread, Tree, Written};
 use crate::model::bytes::{Bytes, put};
 use crate::model::sites::{SiteId, SiteTable};
 use crate::model::{Event, EventKind, Records, Slice, ThreadId};
@@ -112,7 +112,7 @@ pub(super) struct Encoder {
     predictor: Option<Predictor>,
     /// Whose the events and records are.
     current: ThreadId,
-    told: PerThread<Told>,
+    written: PerThread<Written>,
     interner: Interner,
     known: Numbers,
     kept: u64,
@@ -124,7 +124,7 @@ impl Encoder {
         Encoder {
             predictor: full.then(|| Predictor::new(sites)),
             current: ThreadId::default(),
-            told: PerThread(Vec::new()),
+            written: PerThread(Vec::new()),
             interner: Interner::default(),
             known: Numbers::default(),
             kept: 0,
@@ -245,16 +245,16 @@ impl Encoder {
 
     /// Where the thread is, and whether that has yet to be written: not if it is a new place.
     fn place(&mut self, out: &mut Vec<u8>, thread: ThreadId, calls: &[SiteId]) -> (u32, bool) {
-        let told = self.told.of(thread);
-        let before = told.node;
+        let written = self.written.of(thread);
+        let before = written.node;
         let mut made = false;
-        self.interner.tell(told, calls, |parent, site| {
+        self.interner.tell(written, calls, |parent, site| {
             out.push(Tag::NewStack as u8);
             put(out, parent.into());
             put(out, site.0.into());
             made = true;
         });
-        let node = told.node;
+        let node = written.node;
         if made {
             self.kept = 0;
         }
@@ -338,7 +338,7 @@ impl Decoder {
         };
         match self.predictor {
             Some(_) => state.stack().collect(),
-            None => self.tree.stack(state.told).collect(),
+            None => self.tree.stack(state.written).collect(),
         }
     }
 
@@ -413,14 +413,14 @@ impl Decoder {
                 }
                 Tag::Stack => {
                     let node = bytes.u32().filter(|&node| self.tree.contains(node))?;
-                    self.threads.of(thread).told = node;
+                    self.threads.of(thread).written = node;
                 }
                 Tag::NewStack => {
                     let parent = bytes.u32()?;
                     let site = bytes
                         .u32()
                         .filter(|&site| (site as usize) < self.sites.len())?;
-                    self.threads.of(thread).told = self.tree.add(parent, SiteId(site))?;
+                    self.threads.of(thread).written = self.tree.add(parent, SiteId(site))?;
                 }
                 Tag::Event => {
                     let (kind, rest) = postcard::take_from_bytes(bytes.rest()).ok()?;
@@ -429,7 +429,7 @@ impl Decoder {
                     if !sites_of(&kind).all(|site| (site.0 as usize) < self.sites.len()) {
                         return None;
                     }
-                    let node = self.threads.of(thread).told;
+                    let node = self.threads.of(thread).written;
                     self.known.add(node, &kind, len);
                     self.event(kind);
                     return Some(());
@@ -437,7 +437,7 @@ impl Decoder {
                 Tag::Known => {
                     let (node, kind) = self.known.get(bytes.varint()?)?;
                     let kind = kind.clone();
-                    self.threads.of(thread).told = *node;
+                    self.threads.of(thread).written = *node;
                     self.event(kind);
                     return Some(());
                 }

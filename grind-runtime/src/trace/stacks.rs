@@ -17,7 +17,7 @@ const MAX_NODES: usize = 1 << 20;
 pub(super) struct Thread {
     calls: CallStack,
     /// The node that the trace gave last.
-    pub(super) told: u32,
+    pub(super) written: u32,
 }
 
 impl Thread {
@@ -44,15 +44,15 @@ impl Thread {
     /// It ended.
     pub(super) fn end(&mut self) {
         *self = Thread {
-            told: self.told,
+            written: self.written,
             ..Thread::default()
         };
     }
 }
 
-/// A thread, as a writer last told of it.
+/// A thread, as it was last written.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Written {
     /// Calls, outermost first, each with the node of the stack up to it.
     calls: Vec<(SiteId, u32)>,
     pub(super) node: u32,
@@ -69,30 +69,30 @@ impl Interner {
     /// call.
     pub(super) fn tell(
         &mut self,
-        told: &mut Told,
+        written: &mut Written,
         calls: &[SiteId],
         mut new: impl FnMut(u32, SiteId),
     ) {
-        let same = (told.calls.iter().zip(calls)).take_while(|((one, _), other)| one == *other);
+        let same = (written.calls.iter().zip(calls)).take_while(|((one, _), other)| one == *other);
         let same = same.count();
-        told.calls.truncate(same);
-        told.node = told.calls.last().map_or(0, |&(_, node)| node);
+        written.calls.truncate(same);
+        written.node = written.calls.last().map_or(0, |&(_, node)| node);
         for &site in &calls[same..] {
             let next = self.nodes.len() as u32 + 1;
-            let node = match self.nodes.get(&(told.node, site)) {
+            let node = match self.nodes.get(&(written.node, site)) {
                 Some(&found) => found,
                 None if self.nodes.len() >= MAX_NODES => {
-                    *told = Told::default();
+                    *written = Written::default();
                     return;
                 }
                 None => {
-                    self.nodes.insert((told.node, site), next);
-                    new(told.node, site);
+                    self.nodes.insert((written.node, site), next);
+                    new(written.node, site);
                     next
                 }
             };
-            told.calls.push((site, node));
-            told.node = node;
+            written.calls.push((site, node));
+            written.node = node;
         }
     }
 }

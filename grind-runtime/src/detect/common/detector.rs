@@ -32,7 +32,7 @@ pub(in crate::detect) struct End<'a> {
 
 /// What detectors have to say.
 #[derive(Debug, Default)]
-pub(in crate::detect) struct Told {
+pub(in crate::detect) struct Results {
     /// With the position of the first occurrence.
     pub(in crate::detect) found: Vec<(u64, Diagnosed)>,
     pub(in crate::detect) limits: Vec<LimitNotice>,
@@ -54,7 +54,7 @@ pub(in crate::detect) trait Detector: std::fmt::Debug + Send {
     fn found_any(&self) -> bool;
 
     /// Says all.
-    fn finish(self: Box<Self>, end: &End<'_>, told: &mut Told);
+    fn finish(self: Box<Self>, end: &End<'_>, results: &mut Results);
 }
 
 /// Findings of one detector, each once with a count, in order of first occurrence.

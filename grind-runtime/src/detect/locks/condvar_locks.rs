@@ -11,7 +11,7 @@
 //!
 //! **Cost**: an entry for each thread that waits.
 
-use crate::detect::common::detector::{At, Detector, End, Found, Told};
+use crate::detect::common::detector::{At, Detector, End, Found, Results};
 use crate::detect::common::diagnosis::{Diagnosis, Note, Related, Word};
 use crate::detect::common::kind::FindingKind;
 use crate::model::meaning::{LockStep, LockToldBy, OfLock, WaitStep};
@@ -129,7 +129,7 @@ impl Detector for CondvarLocks {
         !self.found.is_empty()
     }
 
-    fn finish(self: Box<Self>, _: &End<'_>, told: &mut Told) {
-        told.found.extend(self.found.into_list());
+    fn finish(self: Box<Self>, _: &End<'_>, results: &mut Results) {
+        results.found.extend(self.found.into_list());
     }
 }

@@ -40,7 +40,7 @@
 
 use crate::detect::clocks::fork_join::{ForkJoin, Moment};
 use crate::detect::common::context::Contexts;
-use crate::detect::common::detector::{At, Detector, End, Told};
+use crate::detect::common::detector::{At, Detector, End, Results};
 use crate::detect::common::diagnosis::{
     Diagnosed, Diagnosis, HeldLock, LockOrderEdge, Stack, Wanted,
 };
@@ -183,10 +183,10 @@ impl Detector for LockOrder {
         !self.found.is_empty()
     }
 
-    fn finish(self: Box<Self>, end: &End<'_>, told: &mut Told) {
+    fn finish(self: Box<Self>, end: &End<'_>, results: &mut Results) {
         let (inversions, notices) = self.inversions(end.contexts);
-        told.found.extend(inversions);
-        told.limits.extend(notices);
+        results.found.extend(inversions);
+        results.limits.extend(notices);
     }
 }
 

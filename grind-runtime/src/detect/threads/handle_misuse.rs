@@ -11,7 +11,7 @@
 //!
 //! **Cost**: a copy of the stack for each join and detach of a thread that somebody had to join.
 
-use crate::detect::common::detector::{At, Detector, End, Found, Told};
+use crate::detect::common::detector::{At, Detector, End, Found, Results};
 use crate::detect::common::diagnosis::{Diagnosis, Stack};
 use crate::model::{EventKind, ThreadId};
 use rustc_hash::FxHashMap;
@@ -60,7 +60,7 @@ impl Detector for HandleMisuses {
         !self.found.is_empty()
     }
 
-    fn finish(self: Box<Self>, _: &End<'_>, told: &mut Told) {
-        told.found.extend(self.found.into_list());
+    fn finish(self: Box<Self>, _: &End<'_>, results: &mut Results) {
+        results.found.extend(self.found.into_list());
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! **Cost**: an entry for each joinable thread, at most [`Limits::threads`](crate::detect::Limits::threads).
 
-use crate::detect::common::detector::{At, Detector, End, Told};
+use crate::detect::common::detector::{At, Detector, End, Results};
 use crate::detect::common::diagnosis::{Diagnosed, Diagnosis, Stack};
 use crate::model::{EventKind, ThreadEnd, ThreadId};
 use std::collections::BTreeSet;
@@ -65,7 +65,7 @@ impl Detector for ThreadLeaks {
         false
     }
 
-    fn finish(self: Box<Self>, end: &End<'_>, told: &mut Told) {
+    fn finish(self: Box<Self>, end: &End<'_>, results: &mut Results) {
         if !end.normally {
             return;
         }
@@ -91,7 +91,7 @@ impl Detector for ThreadLeaks {
             };
             (end.position, Diagnosed { diagnosis, count })
         };
-        told.found.extend(places.into_iter().map(leak));
-        told.running = running;
+        results.found.extend(places.into_iter().map(leak));
+        results.running = running;
     }
 }

@@ -30,14 +30,19 @@ struct State {
 
 /// See the module. The run has one thread of the host, so that nobody ever waits for the lock.
 #[derive(Clone)]
-pub(super) struct Steer(Arc<Mutex<State>>);
+pub(super) struct PlanScheduler(Arc<Mutex<State>>);
 
-impl Steer {
+impl PlanScheduler {
     /// `random` is what the guest gets, in order; then comes that of the seed.
-    pub(super) fn new(plan: Plan, sites: Arc<SiteTable>, seed: u64, mut random: Vec<u64>) -> Steer {
+    pub(super) fn new(
+        plan: Plan,
+        sites: Arc<SiteTable>,
+        seed: u64,
+        mut random: Vec<u64>,
+    ) -> PlanScheduler {
         random.reverse();
         let tracker = Tracker::new(Arc::clone(&plan.locks));
-        Steer(Arc::new(Mutex::new(State {
+        PlanScheduler(Arc::new(Mutex::new(State {
             plan,
             next: 0,
             steps: Vec::new(),
@@ -98,13 +103,13 @@ impl State {
     }
 }
 
-impl std::fmt::Debug for Steer {
+impl std::fmt::Debug for PlanScheduler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Steer")
+        f.write_str("PlanScheduler")
     }
 }
 
-impl Scheduler for Steer {
+impl Scheduler for PlanScheduler {
     fn next(&mut self, point: &Point<'_>) -> Slice {
         self.state().decide(point)
     }
@@ -115,7 +120,7 @@ impl Scheduler for Steer {
     }
 }
 
-impl EventSink for Steer {
+impl EventSink for PlanScheduler {
     fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow {
         let mut state = self.state();
         let sites = Arc::clone(&state.sites);
