@@ -168,7 +168,8 @@ test('what is shown is the report of grind, and its script runs', async () => {
   await page.choose(guest('wasm/race_counter.wasm'));
   // The frame is of an origin of its own, so that it is a target of its own.
   const frame = await browser.frame();
-  await frame.until("document.readyState === 'complete'", 'the report');
+  // At first it has another document, which is empty.
+  await frame.until("document.readyState === 'complete' && document.body.innerText !== ''", 'the report');
   assert.match(await frame.ask('document.body.innerText'), /data race/i);
   const theme = 'document.documentElement.dataset.theme';
   const before = await frame.ask(theme);
