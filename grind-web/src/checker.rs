@@ -8,9 +8,7 @@ use grind_runtime::interop::timeline::{self, Marker};
 use grind_runtime::model::Control;
 use grind_runtime::program::imports::ThreadAbi;
 use grind_runtime::report::merge::Merge;
-use grind_runtime::session::{
-    self, ReplayOptions, Replayed, SteppedReplay, TraceInput, TraceOutput,
-};
+use grind_runtime::session::{self, ReplayOptions, SteppedReplay, TraceInput, TraceOutput};
 use grind_runtime::trace::{self, Header, ModuleHash};
 use grind_runtime::{
     Driven, ExitCode, FindingKind, Kind, Outcome, Program, Report, RunOptions, Step, SteppedRun,
@@ -412,7 +410,7 @@ impl Checker {
             Step::More(run) => many.run = Some(run),
             Step::Done((outcome, _)) => {
                 let report = self.report(&many.guest, &outcome);
-                many.code = worse(many.code, outcome.own_exit_code());
+                many.code = ExitCode::worse(many.code, outcome.own_exit_code());
                 many.merge.add(&many.guest.options.spec.schedule, report);
                 self.progress.runs += 1;
                 self.progress.findings = many.merge.report_mut().findings.len() as u64;
@@ -465,35 +463,18 @@ impl Checker {
             }
             Step::Done(replayed) => replayed,
         };
-        let Replayed {
-            outcome,
-            options,
-            truncated,
-            ..
-        } = *replayed;
         let symbolizer = Symbolizer::new(Arc::clone(program.original()));
-        let mut report = outcome.report(&program, &symbolizer, &options);
-        let mut code = outcome.own_exit_code();
-        if truncated {
-            let text = "the trace is truncated: the run was ended where it ends";
-            report.warnings.push(text.to_owned());
-            if let Some(grind_runtime::report::GuestExit::Stopped { reason }) = &mut report.exit {
-                *reason = "the end of the trace".to_owned();
-            }
-            if [0, ExitCode::Timeout.code()].contains(&code) {
-                code = ExitCode::Truncated.code();
-            }
-        }
-        report.command = grind_runtime::report::Command::Replay;
+        let mut report = replayed.report(&program, &symbolizer);
         let header = open(&trace)?.header().clone();
         report.program.module = String::from_utf8_lossy(&header.module).into_owned();
-        report.program.arguments = arguments(&options);
-        self.draw(&mut report, &program, &trace, outcome.stats.words)?;
+        report.program.arguments = arguments(&replayed.options);
+        let words = replayed.outcome.stats.words;
+        self.draw(&mut report, &program, &trace, words)?;
         self.progress.runs = 1;
         self.progress.findings = report.findings.len() as u64;
-        self.end(report, code, None);
+        self.end(report, replayed.own_exit_code(), None);
         if let Some(finished) = &mut self.finished {
-            finished.truncated = truncated;
+            finished.truncated = replayed.truncated;
         }
         Ok((None, true))
     }
@@ -566,15 +547,4 @@ fn exit_code(report: &Report, own: u8) -> u8 {
     } else {
         own
     }
-}
-
-/// Of the exit codes of two runs, the one to tell; the first of two that are alike.
-fn worse(a: u8, b: u8) -> u8 {
-    let rank = |code: u8| match code {
-        0 => 0,
-        c if c == ExitCode::Trap.code() => 3,
-        c if c == ExitCode::Timeout.code() => 2,
-        _ => 1,
-    };
-    if rank(b) > rank(a) { b } else { a }
 }

@@ -22,7 +22,7 @@ use grind_runtime::machine::{HostIo, NullIo};
 use grind_runtime::model::{Ending, ThreadId};
 use grind_runtime::program::Program;
 use grind_runtime::program::symbols::Symbolizer;
-use grind_runtime::report::{self, log};
+use grind_runtime::report::log;
 use grind_runtime::session::{self, ExitCode, Observe, Observer, ReplayOptions};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -153,33 +153,18 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
         list(&program, observer)?;
     }
     let symbolizer = Symbolizer::new(Arc::clone(program.original()));
-    let mut report = replayed
-        .outcome
-        .report(&program, &symbolizer, &replayed.options);
+    let mut report = replayed.report(&program, &symbolizer);
     let limits = &replayed.options.spec.limits;
     name_options(&mut report, &replayed.outcome.limits_reached, limits);
-    if replayed.truncated {
-        let text = "the trace is truncated: the run was ended where it ends";
-        report.warnings.push(text.to_owned());
-        if let Some(report::GuestExit::Stopped { reason }) = &mut report.exit {
-            *reason = "the end of the trace".to_owned();
-        }
-    }
-    report.command = report::Command::Replay;
     report.program.module = module.display().to_string();
     report.program.arguments = (header.spec.args.iter().skip(1))
         .map(|arg| String::from_utf8_lossy(arg).into_owned())
         .collect();
     report.reproduce = Some(quoted(&["grind", "replay"], file.path()));
     suppressions.apply(&mut report);
-    let of_run = replayed.outcome.own_exit_code();
-    let otherwise = match replayed.truncated {
-        // It is stopped where the trace ends, as by a time-out.
-        true if [0, ExitCode::Timeout.code()].contains(&of_run) => match args.allow_truncated {
-            true => 0,
-            false => ExitCode::Truncated.code(),
-        },
-        _ => of_run,
+    let otherwise = match replayed.own_exit_code() {
+        code if code == ExitCode::Truncated.code() && args.allow_truncated => 0,
+        code => code,
     };
     let code = policy.exit_code(&mut report, otherwise);
     let stopped = replayed.outcome.ending == Ending::TimedOut;

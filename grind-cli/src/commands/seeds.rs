@@ -72,7 +72,7 @@ pub(crate) fn run(
             suppressions.apply(&mut report);
             let any = !report.findings.is_empty();
             merge.add(&schedule, report);
-            code = worse(code, one.code);
+            code = ExitCode::worse(code, one.code);
             stopped += u64::from(one.stopped);
             bar.inc(1);
             bar.set_message(message(merge.report_mut()));
@@ -139,33 +139,5 @@ fn message(report: &Report) -> String {
         0 => String::new(),
         1 => ", 1 finding".to_owned(),
         n => format!(", {n} findings"),
-    }
-}
-
-/// Of the exit codes of two runs, the one to tell; the first of two that are alike.
-fn worse(a: u8, b: u8) -> u8 {
-    let rank = |code: u8| match code {
-        0 => 0,
-        c if c == ExitCode::Trap.code() => 3,
-        c if c == ExitCode::Timeout.code() => 2,
-        _ => 1,
-    };
-    if rank(b) > rank(a) { b } else { a }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_worst_exit_code_is_told() {
-        for (codes, told) in [
-            (&[0, 3, 4][..], 3),
-            (&[0, 124, 3], 124),
-            (&[124, 134, 0], 134),
-            (&[0, 0], 0),
-        ] {
-            assert_eq!(codes.iter().copied().fold(0, worse), told);
-        }
     }
 }

@@ -68,10 +68,7 @@ impl JoinSet {
     /// The same if one has ended; lets the guest run for a slice if not, and returns `None`.
     pub fn try_join_next(&mut self) -> Option<Came> {
         let shared = Arc::clone(self.0.first()?.shared());
-        let at = shared.poll(|machine| self.ended_first(machine))?;
-        let handle = self.0.remove(at);
-        let came = shared.poll(|machine| Some(joined(machine, handle.id())));
-        Some((handle.id(), came.unwrap_or(Err(JoinError::Over))))
+        shared.poll(|machine| self.next_of(machine))
     }
 
     /// Lets the guest run until all have ended. Returns what came of each, in the order in which they ended. An aborted thread is an

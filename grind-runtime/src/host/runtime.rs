@@ -1,8 +1,8 @@
 //! The runtime: a run whose main thread is the host.
 
 use super::handle::{JoinError, ThreadHandle};
-use crate::machine::{ActError, HostIo, Machine, MachineError, Pause, Value};
-use crate::model::{Control, Driven, ThreadId};
+use crate::machine::{ActError, HostIo, Machine, MachineError, PAGE, Pause, Value};
+use crate::model::{Control, Driven};
 use crate::program::Program;
 use crate::session::{DrivenRun, Outcome, RunOptions};
 use std::fmt;
@@ -10,9 +10,6 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-
-/// Bytes of a page of memory.
-const PAGE: u64 = 65_536;
 
 /// Runs threads of a program over one shared memory, as the host asks for them. See [`host`](super) for an example.
 ///
@@ -86,14 +83,15 @@ impl Shared {
     }
 
     /// Lets the guest run for a slice, unless the machine says before what is asked for.
-    pub(super) fn poll<R>(&self, done: impl Fn(&mut Machine) -> Option<R>) -> Option<R> {
+    pub(super) fn poll<R>(&self, mut done: impl FnMut(&mut Machine) -> Option<R>) -> Option<R> {
         let mut run = self.lock();
         let machine = run.as_mut()?.machine();
-        done(machine).or_else(|| {
-            // Whoever waits is told of what goes wrong.
-            let _ = advance(machine, Machine::run_a_slice);
-            done(machine)
-        })
+        if let Some(result) = done(machine) {
+            return Some(result);
+        }
+        // Whoever waits is told of what goes wrong.
+        let _ = advance(machine, Machine::run_a_slice);
+        done(machine)
     }
 }
 
@@ -126,7 +124,7 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         io: Io,
     ) -> Result<ThreadRuntime<Io>, MachineError> {
         let control = Arc::clone(&options.control);
-        let run = DrivenRun::new(program, options, Box::new(io), Driven::AsMainThread)?;
+        let run = DrivenRun::new(program, options, Box::new(io), None, Driven::AsMainThread)?;
         Ok(ThreadRuntime {
             shared: Arc::new(Shared {
                 run: Mutex::new(Some(run)),
@@ -200,12 +198,6 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     pub fn finish(self) -> Result<Outcome<Io>, MachineError> {
         let run = self.shared.lock().take();
         run.expect("only this and the destructor take it").finish()
-    }
-
-    /// The thread that the host is.
-    #[must_use]
-    pub fn main_thread(&self) -> ThreadId {
-        ThreadId(0)
     }
 }
 

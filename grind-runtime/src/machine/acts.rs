@@ -92,7 +92,7 @@ impl Machine {
     pub fn spawn_with(&mut self, export: &str, args: &[Value]) -> Result<ThreadId, ActError> {
         let params = self.engine.state().program.info().params_of_export(export);
         let params = params.ok_or_else(|| ActError::NoFunction(export.to_owned()))?;
-        let fits = |(arg, &ty): (&Value, &WasmType)| Value::number(arg.bits(), ty) == Some(*arg);
+        let fits = |(arg, &ty): (&Value, &WasmType)| arg.is_a(ty) && ValType::of(ty).is_some();
         if params.len() != args.len() || !args.iter().zip(params).all(fits) {
             return Err(ActError::Types {
                 export: export.to_owned(),

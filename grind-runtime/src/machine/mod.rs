@@ -51,6 +51,9 @@ use derive_setters::Setters;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Bytes of a page of memory.
+pub(crate) const PAGE: u64 = 65_536;
+
 /// How a program is run.
 #[derive(Setters)]
 #[non_exhaustive]

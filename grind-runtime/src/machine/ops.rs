@@ -8,13 +8,10 @@ use super::abi::{Ctx, HostFn};
 use super::lock_words::{self, Done};
 use super::state::State;
 use super::thread::Block;
-use super::{Trap, atomics, embedded, scopes};
+use super::{PAGE, Trap, atomics, embedded, scopes};
 use crate::model::sites::SiteId;
 use crate::model::{AtomicKind, EventKind, LimitReached, RangeOrigin, ThreadId, WaitOutcome};
 use crate::program::AtomicOp;
-
-/// Bytes of a page of memory.
-const PAGE: u64 = 65_536;
 
 /// What a thread asks for, or goes on with.
 #[derive(Clone, Debug, PartialEq, Eq)]

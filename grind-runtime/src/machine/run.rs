@@ -14,14 +14,11 @@ use super::instances::too_large;
 use super::ops::Op;
 use super::state::{State, Verdict};
 use super::thread::{Status, TlsLayout};
-use super::{MachineConfig, MachineError, RunResult, RunStats, Trap, Value, embedded, entry};
+use super::{MachineConfig, MachineError, PAGE, RunResult, RunStats, Trap, Value, embedded, entry};
 use crate::model::{Driven, Ending, EventKind, LimitReached, ThreadId};
 use crate::program::{Program, WasmType, hooks};
 use crate::schedule::PointKind;
 use std::collections::VecDeque;
-
-/// Bytes of a page of memory.
-const PAGE: u64 = 65_536;
 
 /// Fuel for which a thread runs before a run that is made [in steps](Machine::run_a_little) comes back.
 const PORTION: u64 = 50_000;

@@ -84,8 +84,8 @@ impl Row {
         (self.make)(seed, &parameters)
     }
 
-    /// Takes the parameters that were given, and those of which nothing was said.
-    fn parameters(&'static self, given: &[&str]) -> Result<Vec<u32>, StrategyError> {
+    /// Takes the parameters that were given, which are numbers or not, and those of which nothing was said.
+    fn parameters(&'static self, given: &[Result<u32, &str>]) -> Result<Vec<u32>, StrategyError> {
         if given.len() > self.parameters.len() {
             return Err(StrategyError::Parameters {
                 strategy: self.name,
@@ -94,15 +94,16 @@ impl Row {
             });
         }
         let values = self.parameters.iter().enumerate().map(|(nth, parameter)| {
-            let Some(text) = given.get(nth) else {
-                return Ok(parameter.default);
+            let value = match given.get(nth) {
+                None => return Ok(parameter.default),
+                Some(Ok(value)) if parameter.range.contains(value) => return Ok(*value),
+                Some(Ok(value)) => value.to_string(),
+                Some(Err(text)) => (*text).to_owned(),
             };
-            let value = text.trim().parse().ok();
-            let value = value.filter(|value| parameter.range.contains(value));
-            value.ok_or_else(|| StrategyError::Value {
+            Err(StrategyError::Value {
                 strategy: self.name,
                 parameter: parameter.name,
-                value: (*text).to_owned(),
+                value,
                 range: parameter.range.clone(),
             })
         });
@@ -114,8 +115,15 @@ impl FromStr for Strategy {
     type Err = StrategyError;
 
     fn from_str(text: &str) -> Result<Strategy, StrategyError> {
+        let number = |text: &'_ str| text.trim().parse().ok();
         let (name, given) = match text.split_once(':') {
-            Some((name, parameters)) => (name, parameters.split(',').collect()),
+            Some((name, given)) => (
+                name,
+                given
+                    .split(',')
+                    .map(|text| number(text).ok_or(text))
+                    .collect(),
+            ),
             None => (text, Vec::new()),
         };
         let row = row(name)?;
@@ -133,8 +141,7 @@ impl Strategy {
     /// [`StrategyError`] if it comes from a file and is none that there is.
     pub fn scheduler(&self, seed: u64) -> Result<Box<dyn Scheduler>, StrategyError> {
         let row = row(&self.name)?;
-        let given: Vec<String> = self.parameters.iter().map(u32::to_string).collect();
-        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        let given: Vec<_> = self.parameters.iter().copied().map(Ok).collect();
         Ok((row.make)(seed, &row.parameters(&given)?))
     }
 }

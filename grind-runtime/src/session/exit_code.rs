@@ -58,6 +58,18 @@ impl ExitCode {
         )
     }
 
+    /// Of what two runs exit with, the one to tell; the first of two that are alike.
+    #[must_use]
+    pub fn worse(a: u8, b: u8) -> u8 {
+        let rank = |code: u8| match code {
+            0 => 0,
+            c if c == ExitCode::Trap.code() => 3,
+            c if c == ExitCode::Timeout.code() => 2,
+            _ => 1,
+        };
+        if rank(b) > rank(a) { b } else { a }
+    }
+
     /// The number.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -91,5 +103,22 @@ impl ExitCode {
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         std::process::ExitCode::from(code.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_exit_code_is_told() {
+        for (codes, told) in [
+            (&[0, 3, 4][..], 3),
+            (&[0, 124, 3], 124),
+            (&[124, 134, 0], 134),
+            (&[0, 0], 0),
+        ] {
+            assert_eq!(codes.iter().copied().fold(0, ExitCode::worse), told);
+        }
     }
 }

@@ -138,7 +138,7 @@ pub fn run<Io: HostIo>(
     io: Io,
 ) -> Result<Outcome<Io>, MachineError> {
     let nobody = Driven::ByNobody;
-    first_and_second(program, &options, io, None, nobody, |_| Ok(()))
+    first_and_second(program, options, io, None, nobody, |_| Ok(()))
 }
 
 /// Runs a program that is driven: `drive` is given the machine, and acts in the run where the machine comes back to it. When it
@@ -180,7 +180,7 @@ pub fn drive<Io: HostIo, E: From<MachineError>>(
     driven: Driven,
     drive: impl FnOnce(&mut Machine) -> Result<(), E>,
 ) -> Result<Outcome<Io>, E> {
-    first_and_second(program, &options, io, None, driven, drive)
+    first_and_second(program, options, io, None, driven, drive)
 }
 
 /// The same, and writes what happens to a trace, as [`record`].
@@ -196,7 +196,7 @@ pub fn drive_and_record<Io: HostIo, E: From<MachineError>>(
     drive: impl FnOnce(&mut Machine) -> Result<(), E>,
 ) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), E> {
     let recording = Recording::new(trace);
-    let outcome = first_and_second(program, &options, io, Some(&recording), driven, drive)?;
+    let outcome = first_and_second(program, options, io, Some(&recording), driven, drive)?;
     let writer = (recording.into_writer()).expect("nothing of a run outlives it");
     Ok((outcome, writer))
 }
@@ -228,14 +228,14 @@ pub fn record<Io: HostIo>(
 ) -> Result<(Outcome<Io>, TraceWriter<TraceOutput>), MachineError> {
     let recording = Recording::new(trace);
     let nobody = Driven::ByNobody;
-    let outcome = first_and_second(program, &options, io, Some(&recording), nobody, |_| {
+    let outcome = first_and_second(program, options, io, Some(&recording), nobody, |_| {
         Ok::<_, MachineError>(())
     })?;
     let writer = (recording.into_writer()).expect("nothing of a run outlives it");
     Ok((outcome, writer))
 }
 
-/// A run that is driven, as an object: what [`drive`] lends, who has this owns.
+/// A run as an object, driven or not: what [`drive`] lends, who has this owns.
 pub(crate) struct DrivenRun {
     program: Program,
     options: RunOptions,
@@ -248,10 +248,11 @@ impl DrivenRun {
         program: &Program,
         options: RunOptions,
         io: Box<dyn HostIo>,
+        recording: Option<&Recording>,
         driven: Driven,
     ) -> Result<DrivenRun, MachineError> {
         Ok(DrivenRun {
-            first: first_pass(program, &options, io, None, driven)?,
+            first: first_pass(program, &options, io, recording, driven)?,
             program: program.clone(),
             options,
             driven,
@@ -262,42 +263,31 @@ impl DrivenRun {
         self.first.machine()
     }
 
-    /// Lets what is left run to its end. `Io` is what it was given.
+    /// Lets what is left run to its end, and makes the second pass. `Io` is what it was given.
     pub(crate) fn finish<Io: HostIo>(mut self) -> Result<Outcome<Io>, MachineError> {
-        // It may have said so.
-        let _ = self.machine().end();
-        finish(&self.program, &self.options, self.first, self.driven)
-    }
-}
-
-/// The rest of a first pass, and the second.
-fn finish<Io: HostIo>(
-    program: &Program,
-    options: &RunOptions,
-    first: Begun,
-    driven: Driven,
-) -> Result<Outcome<Io>, MachineError> {
-    match second_pass(program, options, first.complete()?, driven)? {
-        Next::Done(outcome) => Ok(outcome),
-        Next::Again(came, second) => Ok(came.with(second.complete()?)),
+        if self.driven != Driven::ByNobody {
+            // It may have said so.
+            let _ = self.machine().end();
+        }
+        let first = self.first.complete()?;
+        match second_pass(&self.program, &self.options, first, self.driven)? {
+            Next::Done(outcome) => Ok(outcome),
+            Next::Again(came, second) => Ok(came.with(second.complete()?)),
+        }
     }
 }
 
 fn first_and_second<Io: HostIo, E: From<MachineError>>(
     program: &Program,
-    options: &RunOptions,
+    options: RunOptions,
     io: Io,
     recording: Option<&Recording>,
     driven: Driven,
     drive: impl FnOnce(&mut Machine) -> Result<(), E>,
 ) -> Result<Outcome<Io>, E> {
-    let mut first = first_pass(program, options, Box::new(io), recording, driven)?;
-    drive(first.machine())?;
-    if driven != Driven::ByNobody {
-        // It may have said so.
-        let _ = first.machine().end();
-    }
-    Ok(finish(program, options, first, driven)?)
+    let mut run = DrivenRun::new(program, options, Box::new(io), recording, driven)?;
+    drive(run.machine())?;
+    Ok(run.finish()?)
 }
 
 /// The pass that reaches the host.

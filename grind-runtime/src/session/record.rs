@@ -14,7 +14,7 @@ pub type TraceOutput = Box<dyn Write + Send>;
 
 /// A trace that is being written. The run has one thread of the host, so that nobody ever waits for the lock.
 #[derive(Clone)]
-pub(super) struct Recording(Arc<Mutex<TraceWriter<TraceOutput>>>);
+pub(crate) struct Recording(Arc<Mutex<TraceWriter<TraceOutput>>>);
 
 impl Recording {
     pub(super) fn new(writer: TraceWriter<TraceOutput>) -> Recording {

@@ -4,11 +4,13 @@ use super::observe::{Observe, Observer};
 use super::pass::{Begun, Pass, Passed, pass};
 use super::playback::{Divergence, Playback, PlaybackIo, Played, TraceInput};
 use super::record::{Recording, TraceOutput};
-use super::{FirstCame, Outcome, RunOptions, SECOND_STOPPED, downcast};
+use super::{ExitCode, FirstCame, Outcome, RunOptions, SECOND_STOPPED, downcast};
 use crate::detect::{AnalysisOptions, Detect, LiveAnalysis};
 use crate::machine::{HostIo, MachineError, NullIo};
 use crate::model::{Control, Driven, Ending, EventSink};
+use crate::program::symbols::Symbolizer;
 use crate::program::{Program, ProgramOptions};
+use crate::report::finding::summary::{Command, GuestExit, Report};
 use crate::trace::{Header, ModuleHash, TraceError, TraceReader, TraceWriter};
 use derive_setters::Setters;
 use std::sync::Arc;
@@ -39,6 +41,35 @@ pub struct Replayed {
     pub observed: Option<Observer>,
     /// The new trace, without a footer yet.
     pub record: Option<TraceWriter<TraceOutput>>,
+}
+
+impl Replayed {
+    /// What it showed, and that the trace is truncated where it is.
+    #[must_use]
+    pub fn report(&self, program: &Program, symbolizer: &Symbolizer) -> Report {
+        let mut report = self.outcome.report(program, symbolizer, &self.options);
+        report.command = Command::Replay;
+        if self.truncated {
+            let text = "the trace is truncated: the run was ended where it ends";
+            report.warnings.push(text.to_owned());
+            if let Some(GuestExit::Stopped { reason }) = &mut report.exit {
+                *reason = "the end of the trace".to_owned();
+            }
+        }
+        report
+    }
+
+    /// The exit code but for findings: that of the run, unless it only ended because the trace did.
+    #[must_use]
+    pub fn own_exit_code(&self) -> u8 {
+        match self.outcome.own_exit_code() {
+            // It is stopped where the trace ends, as by a time-out.
+            code if self.truncated && [0, ExitCode::Timeout.code()].contains(&code) => {
+                ExitCode::Truncated.code()
+            }
+            code => code,
+        }
+    }
 }
 
 /// Why a trace could not be run again.
