@@ -1,6 +1,6 @@
 //! A thread as the host sees it.
 
-use super::runtime::Shared;
+use super::shared::Shared;
 use crate::machine::{ActError, Machine, MachineError, ThreadError, Value};
 use crate::model::ThreadId;
 use std::fmt;
@@ -62,6 +62,16 @@ impl ThreadHandle {
     pub fn join(&self) -> Result<Vec<Value>, JoinError> {
         self.shared
             .wait(|machine| ended(machine, self.thread).then(|| joined(machine, self.thread)))?
+    }
+
+    /// The same for who awaits it: it blocks no thread of the host, and lets the guest run whenever it is polled.
+    ///
+    /// # Errors
+    /// [`JoinError`]
+    pub async fn join_async(&self) -> Result<Vec<Value>, JoinError> {
+        let joined =
+            |machine: &mut Machine| ended(machine, self.thread).then(|| joined(machine, self.thread));
+        self.shared.wait_async(joined).await?
     }
 
     /// The same if the thread has ended; lets the guest run for a slice if not.

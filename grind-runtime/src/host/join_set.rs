@@ -65,6 +65,13 @@ impl JoinSet {
         Some(next.unwrap_or_else(|error| (self.0.remove(0).id(), Err(error))))
     }
 
+    /// The same for who awaits it. If it is dropped before it is ready, no thread is lost.
+    pub async fn join_next_async(&mut self) -> Option<Came> {
+        let shared = Arc::clone(self.0.first()?.shared());
+        let next = shared.wait_async(|machine| self.next_of(machine)).await;
+        Some(next.unwrap_or_else(|error| (self.0.remove(0).id(), Err(error))))
+    }
+
     /// The same if one has ended; lets the guest run for a slice if not, and returns `None`.
     pub fn try_join_next(&mut self) -> Option<Came> {
         let shared = Arc::clone(self.0.first()?.shared());

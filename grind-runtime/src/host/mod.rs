@@ -32,10 +32,17 @@
 //! thread of the run, is recorded, and orders as what a main thread does: the run replays without its host.
 
 mod handle;
+mod instance;
 mod join_set;
+mod linker;
 mod runtime;
+mod shared;
 
 pub use crate::machine::ThreadError;
+pub use crate::program::embedder::{Executor, Task};
 pub use handle::{JoinError, ThreadHandle};
+pub use instance::{CallError, Instance, PollError};
 pub use join_set::JoinSet;
+pub use linker::Linker;
+pub use threadlink::abi::Polled;
 pub use runtime::{ThreadRuntime, shared_pages_for_bytes};

@@ -1,15 +1,15 @@
 //! The runtime: a run whose main thread is the host.
 
-use super::handle::{JoinError, ThreadHandle};
-use crate::machine::{ActError, HostIo, Machine, MachineError, PAGE, Pause, Value};
-use crate::model::{Control, Driven};
+use super::Instance;
+use super::handle::ThreadHandle;
+use super::shared::Shared;
+use crate::machine::{ActError, HostIo, MachineError, PAGE, Value};
+use crate::model::Driven;
 use crate::program::Program;
 use crate::session::{DrivenRun, Outcome, RunOptions};
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 /// Runs threads of a program over one shared memory, as the host asks for them. See [`host`](super) for an example.
 ///
@@ -22,94 +22,6 @@ pub struct ThreadRuntime<Io> {
 impl<Io> fmt::Debug for ThreadRuntime<Io> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadRuntime").finish_non_exhaustive()
-    }
-}
-
-/// What handles share with their runtime.
-pub(super) struct Shared {
-    /// None when the runtime was dropped, or finished.
-    run: Mutex<Option<DrivenRun>>,
-    /// Who waits to get at it.
-    waiting: AtomicUsize,
-    control: Arc<Control>,
-}
-
-impl Shared {
-    /// Gets at the run, which comes back for that at its next scheduling point.
-    fn lock(&self) -> MutexGuard<'_, Option<DrivenRun>> {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        self.control.interrupt();
-        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // It was for this.
-            self.control.take_interrupt();
-        }
-        run
-    }
-
-    /// Does something with the machine.
-    ///
-    /// # Errors
-    /// [`ActError::Over`] if there is none any more.
-    pub(super) fn act<R>(
-        &self,
-        act: impl FnOnce(&mut Machine) -> Result<R, ActError>,
-    ) -> Result<R, ActError> {
-        match &mut *self.lock() {
-            Some(run) => act(run.machine()),
-            None => Err(ActError::Over),
-        }
-    }
-
-    /// Lets the guest run until the machine says what is waited for. Others get at it in between.
-    pub(super) fn wait<R>(
-        &self,
-        mut done: impl FnMut(&mut Machine) -> Option<R>,
-    ) -> Result<R, JoinError> {
-        loop {
-            {
-                let mut run = self.lock();
-                let machine = run.as_mut().ok_or(JoinError::Over)?.machine();
-                if let Some(result) = done(machine) {
-                    return Ok(result);
-                }
-                advance(machine, Machine::run)?;
-            }
-            // The lock is not a fair one.
-            while self.waiting.load(Ordering::SeqCst) > 0 {
-                thread::yield_now();
-            }
-        }
-    }
-
-    /// Lets the guest run for a slice, unless the machine says before what is asked for.
-    pub(super) fn poll<R>(&self, mut done: impl FnMut(&mut Machine) -> Option<R>) -> Option<R> {
-        let mut run = self.lock();
-        let machine = run.as_mut()?.machine();
-        if let Some(result) = done(machine) {
-            return Some(result);
-        }
-        // Whoever waits is told of what goes wrong.
-        let _ = advance(machine, Machine::run_a_slice);
-        done(machine)
-    }
-}
-
-/// Lets threads run, and time pass where all wait for it.
-fn advance(
-    machine: &mut Machine,
-    run: impl FnOnce(&mut Machine) -> Result<Pause, MachineError>,
-) -> Result<(), JoinError> {
-    let failed = |error: MachineError| JoinError::Failed(Arc::new(error));
-    match run(machine).map_err(failed)? {
-        Pause::ThreadEnded(_) | Pause::Interrupted => Ok(()),
-        Pause::Waiting { deadline: Some(_) } => {
-            // It is refused only where nobody waits for a deadline.
-            let _ = machine.elapse();
-            Ok(())
-        }
-        Pause::Waiting { deadline: None } => Err(JoinError::Blocked),
-        Pause::Ended => Err(JoinError::Over),
     }
 }
 
@@ -126,11 +38,7 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         let control = Arc::clone(&options.control);
         let run = DrivenRun::new(program, options, Box::new(io), None, Driven::AsMainThread)?;
         Ok(ThreadRuntime {
-            shared: Arc::new(Shared {
-                run: Mutex::new(Some(run)),
-                waiting: AtomicUsize::new(0),
-                control,
-            }),
+            shared: Arc::new(Shared::new(run, control)),
             io: PhantomData,
         })
     }
@@ -166,6 +74,14 @@ impl<Io: HostIo> ThreadRuntime<Io> {
             .collect()
     }
 
+    /// Makes an instance in which the host calls exported functions one after the other.
+    ///
+    /// # Errors
+    /// [`ActError::TooManyThreads`], [`ActError::Over`]
+    pub fn instance(&self) -> Result<Instance, ActError> {
+        Instance::open(&self.shared)
+    }
+
     /// Reads the guest's memory, as an access of the main thread.
     ///
     /// # Errors
@@ -196,16 +112,15 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     /// # Errors
     /// [`MachineError`]
     pub fn finish(self) -> Result<Outcome<Io>, MachineError> {
-        let run = self.shared.lock().take();
+        let run = self.shared.take();
         run.expect("only this and the destructor take it").finish()
     }
 }
 
 impl<Io> Drop for ThreadRuntime<Io> {
     fn drop(&mut self) {
-        let run = self.shared.lock().take();
         // Not under the lock: what the embedder gave is dropped with it.
-        drop(run);
+        drop(self.shared.take());
     }
 }
 

@@ -1,13 +1,15 @@
 //! What the driver of a machine does between two turns of its threads. See [`Machine`].
 
 use super::io::DriverAct;
+use super::kept::Kept;
 use super::run::Machine;
 use super::state::State;
 use super::thread::{Block, Status, ThreadEntry};
 use super::{Joined, Value, embedded};
 use crate::model::{Driven, EventKind, ThreadEnd, ThreadId};
-use crate::program::embedder::ValType;
+use crate::program::embedder::{InFlight, ValType};
 use crate::program::{Program, WasmType};
+use std::sync::Arc;
 
 /// The main thread, which stands for the driver where there is one.
 pub(super) const MAIN: ThreadId = ThreadId(0);
@@ -64,6 +66,9 @@ pub enum ActError {
         /// How many.
         len: usize,
     },
+    /// The thread is in a call, or in one that the driver took no note of.
+    #[error("{0} is in a call")]
+    InCall(ThreadId),
     /// No thread waits for a deadline, or one can go on without.
     #[error("no thread waits for time to pass")]
     NoDeadline,
@@ -90,6 +95,12 @@ impl Machine {
     /// # Errors
     /// [`ActError`]
     pub fn spawn_with(&mut self, export: &str, args: &[Value]) -> Result<ThreadId, ActError> {
+        self.check_types(export, args)?;
+        self.spawn([export], args.iter().map(|arg| arg.bits()))
+    }
+
+    /// Whether this exported function takes these values.
+    pub(super) fn check_types(&self, export: &str, args: &[Value]) -> Result<(), ActError> {
         let params = self.engine.state().program.info().params_of_export(export);
         let params = params.ok_or_else(|| ActError::NoFunction(export.to_owned()))?;
         let fits = |(arg, &ty): (&Value, &WasmType)| arg.is_a(ty) && ValType::of(ty).is_some();
@@ -100,7 +111,7 @@ impl Machine {
                 given: args.to_vec(),
             });
         }
-        self.spawn([export], args.iter().map(|arg| arg.bits()))
+        Ok(())
     }
 
     /// Takes note of the end of a thread that the driver created: all that it did happens before what the driver does from then on.
@@ -166,6 +177,17 @@ impl Machine {
         self.act(DriverAct::End)
     }
 
+    /// Virtual time since the run began, in nanoseconds.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.engine.state().clock.now()
+    }
+
+    /// Calls of asynchronous functions of the embedder that are in flight, if the driver is the main thread.
+    pub(crate) fn in_flight(&self) -> Option<&Arc<InFlight>> {
+        self.engine.state().in_flight.as_ref()
+    }
+
     /// The guest's memory, as somebody sees it who takes no part.
     #[must_use]
     pub fn memory(&self) -> &[u8] {
@@ -212,6 +234,10 @@ impl Machine {
                 state.clock.jump();
             }
             DriverAct::End => state.driver_ends(),
+            act @ (DriverAct::Open
+            | DriverAct::Call { .. }
+            | DriverAct::Returned { .. }
+            | DriverAct::Close { .. }) => self.act_on_kept(act)?,
         }
         Ok(())
     }
@@ -258,7 +284,24 @@ impl Machine {
             DriverAct::Elapse if !state.idle || state.clock.next().is_none() => {
                 Err(ActError::NoDeadline)
             }
-            DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
+            DriverAct::Call {
+                thread,
+                export,
+                args,
+            } => {
+                if *state.kept(*thread)? != Kept::Idle {
+                    return Err(ActError::InCall(*thread));
+                }
+                let is_number = |ty| ValType::of(ty).is_some();
+                let exports = std::slice::from_ref(export);
+                exports_take(&state.program, exports, args.len(), is_number)
+            }
+            DriverAct::Returned { thread } => match state.kept(*thread)? {
+                Kept::Returned => Ok(()),
+                _ => Err(ActError::NoThread(*thread)),
+            },
+            DriverAct::Close { thread } => state.can_close(*thread),
+            DriverAct::Open | DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
         }
     }
 }
@@ -319,7 +362,16 @@ impl State {
 
     /// Lets the main thread do something, whoever has the turn.
     pub(super) fn as_main<R>(&mut self, act: impl FnOnce(&mut State) -> R) -> R {
-        let current = std::mem::replace(&mut self.current, MAIN);
+        self.as_thread(MAIN, act)
+    }
+
+    /// Lets a thread do something, whoever has the turn.
+    pub(super) fn as_thread<R>(
+        &mut self,
+        thread: ThreadId,
+        act: impl FnOnce(&mut State) -> R,
+    ) -> R {
+        let current = std::mem::replace(&mut self.current, thread);
         let done = act(self);
         self.current = current;
         done
@@ -328,6 +380,7 @@ impl State {
     /// The driver does nothing any more.
     pub(super) fn driver_ends(&mut self) {
         self.outside = false;
+        self.close_all();
         let is_main = matches!(
             self.threads[0].status,
             Status::Blocked {

@@ -18,6 +18,7 @@ mod input;
 mod instances;
 mod intercepts;
 pub mod io;
+mod kept;
 mod last_words;
 mod lock_words;
 mod names;
@@ -46,6 +47,7 @@ pub use value::Value;
 use crate::model::sites::SiteId;
 use crate::model::{Control, Driven, Ending, EventSink, LimitReached, RunSpec, Slice, ThreadId};
 use crate::program::Program;
+use crate::program::embedder::Executor;
 use crate::schedule::{Scheduler, StrategyError};
 use derive_setters::Setters;
 use std::collections::BTreeSet;
@@ -74,6 +76,8 @@ pub struct MachineConfig {
     pub engine: Option<String>,
     /// Whether whoever has the [`Machine`] acts in the run.
     pub driven: Driven,
+    /// Where futures of asynchronous functions of the embedder run.
+    pub(crate) executor: Option<Arc<dyn Executor>>,
 }
 
 /// Fuel given to a thread at a time, about as many instructions: a thread that touches no memory is interrupted after a
@@ -98,6 +102,7 @@ impl MachineConfig {
             fuel: FUEL,
             engine: None,
             driven: Driven::ByNobody,
+            executor: None,
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::program::AtomicOp;
 pub(super) enum Op {
     /// Enter the guest.
     Start,
+    /// Call what the driver asked for.
+    Called,
     /// Go on after the ring was drained.
     Drained,
     /// Go on after the fuel ran out.
@@ -124,7 +126,7 @@ impl Op {
 /// Carries an operation of the current thread out.
 pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
     match op {
-        Op::Start | Op::Drained | Op::Refuelled => Reply::Value(0),
+        Op::Start | Op::Called | Op::Drained | Op::Refuelled => Reply::Value(0),
         Op::Value(value) => Reply::Value(value),
         Op::Atomic {
             site,

@@ -31,6 +31,8 @@ pub enum Pause {
     Ended,
     /// A thread that the driver created has ended. It is told once.
     ThreadEnded(ThreadId),
+    /// What the driver [asked](Machine::ask) a thread to call has returned. It is told once.
+    CallReturned(ThreadId),
     /// No thread can go on until the driver acts. With a deadline (virtual nanoseconds), one goes on if time
     /// [elapses](Machine::elapse).
     Waiting {
@@ -205,8 +207,8 @@ impl Machine {
                 return Ok(Pause::Interrupted);
             }
             let state = self.engine.state_mut();
-            if let Some(thread) = state.ended_of_driver.pop_front() {
-                return Ok(Pause::ThreadEnded(thread));
+            if let Some(news) = state.news.pop_front() {
+                return Ok(news);
             }
             if state.idle {
                 state.reschedule();
@@ -279,7 +281,7 @@ impl Machine {
                 // It can be refused only where it has happened.
                 let _ = self.end();
             }
-            Pause::ThreadEnded(_) | Pause::Interrupted => {}
+            Pause::ThreadEnded(_) | Pause::CallReturned(_) | Pause::Interrupted => {}
         }
         Ok(false)
     }
@@ -348,6 +350,7 @@ impl Machine {
                 self.enter(thread)?;
                 return self.call_next(thread);
             }
+            Op::Called => return self.call_next(thread),
             Op::Refuelled => Verdict::Value(0),
             Op::Drained => Verdict::Value(u64::from(self.engine.state_mut().next_slot())),
             op => self.engine.perform(op),
@@ -450,12 +453,7 @@ impl Machine {
             for name in first {
                 add(&*self.engine, name, Vec::new());
             }
-            let params = self.engine.state().program.info().params_of_export(last);
-            let args = (params.unwrap_or_default().iter().enumerate()).map(|(index, &ty)| {
-                let bits = entry.args.get(index).copied().unwrap_or(0);
-                Value::number(bits, ty).unwrap_or(Value::NullFunc)
-            });
-            queue.push_back(call(last, args.collect()));
+            queue.push_back(self.invocation(last, &entry.args));
         }
         *self.activation(thread) = Activation {
             instance: Some(instance),
@@ -464,6 +462,19 @@ impl Machine {
         };
         self.engine.state_mut().emit(EventKind::ThreadStart);
         Ok(())
+    }
+
+    /// A call of this exported function, with arguments as bits.
+    pub(super) fn invocation(&self, export: &str, args: &[u64]) -> Invocation {
+        let params = self.engine.state().program.info().params_of_export(export);
+        let args = (params.unwrap_or_default().iter().enumerate()).map(|(index, &ty)| {
+            let bits = args.get(index).copied().unwrap_or(0);
+            Value::number(bits, ty).unwrap_or(Value::NullFunc)
+        });
+        Invocation {
+            export: export.to_owned(),
+            args: args.collect(),
+        }
     }
 
     pub(super) fn instantiate(&mut self) -> Result<Instance, MachineError> {
@@ -490,6 +501,10 @@ impl Machine {
                     self.trapped(thread, trap);
                     return Ok(());
                 }
+            },
+            None if self.engine.state().thread().kept.is_some() => match self.next_asked() {
+                None if self.engine.state_mut().park() => return Ok(()),
+                next => next,
             },
             next => next,
         };

@@ -10,6 +10,7 @@ use super::lock_words::LockWords;
 use super::ops::{self, Op, Reply};
 use super::pending::View;
 use super::ring::RING_WORDS;
+use super::run::Pause;
 use super::scopes::Scopes;
 use super::thread::{Block, Stack, Status, Thread, ThreadEntry, TlsLayout, Woken};
 use super::waiters::Waiters;
@@ -23,6 +24,7 @@ use crate::model::{
     WaitOutcome,
 };
 use crate::program::Program;
+use crate::program::embedder::InFlight;
 use crate::program::imports::ThreadAbi;
 use crate::schedule::{Point, PointKind, Scheduler};
 use std::collections::{BTreeSet, VecDeque};
@@ -82,11 +84,13 @@ pub(super) struct State {
     pub(super) paused: bool,
     /// Nobody can go on before the driver acts, or time passes.
     pub(super) idle: bool,
-    /// Threads of the driver that have ended, which it was not told.
-    pub(super) ended_of_driver: VecDeque<ThreadId>,
+    /// What became of threads of the driver, which it was not told: one entry a thread or less.
+    pub(super) news: VecDeque<Pause>,
     /// What the scheduler decided that it could not.
     pub(super) wrong_decision: Option<MachineError>,
     pub(super) control: Arc<Control>,
+    /// Calls of asynchronous functions of the embedder.
+    pub(super) in_flight: Option<Arc<InFlight>>,
     /// Words taken out of the ring, not yet delivered.
     pub(super) batch: Vec<u32>,
     /// Words delivered.
@@ -172,8 +176,10 @@ impl State {
             pause_at: u64::MAX,
             paused: false,
             idle: false,
-            ended_of_driver: VecDeque::new(),
+            news: VecDeque::new(),
             wrong_decision: None,
+            in_flight: (config.driven == Driven::AsMainThread)
+                .then(|| InFlight::new(config.executor, Arc::clone(&config.control))),
             control: config.control,
             batch: Vec::with_capacity(RING_WORDS as usize),
             delivered: 0,
@@ -398,7 +404,7 @@ impl State {
         }
     }
 
-    fn block(&mut self, on: Block, deadline: Option<u64>) {
+    pub(super) fn block(&mut self, on: Block, deadline: Option<u64>) {
         let thread = self.current;
         self.thread_mut().status = Status::Blocked { on, deadline };
         self.not_runnable(thread);
@@ -582,7 +588,7 @@ impl State {
         }
     }
 
-    fn make_ready(&mut self, thread: ThreadId, op: Op) {
+    pub(super) fn make_ready(&mut self, thread: ThreadId, op: Op) {
         self.threads[thread.0 as usize].status = Status::Ready(op);
         if let Err(at) = self.runnable.binary_search(&thread) {
             self.runnable.insert(at, thread);
@@ -758,13 +764,21 @@ impl State {
         self.not_runnable(thread);
         self.alive -= 1;
         self.control.thread_ended();
+        if let Some(calls) = &self.in_flight {
+            calls.cancel(thread);
+        }
         if of_driver {
-            self.ended_of_driver.push_back(thread);
-            self.due();
+            self.tell_driver(Pause::ThreadEnded(thread));
         }
         for joiner in joiners {
             self.make_ready(joiner, Op::Joined { child: thread });
         }
+    }
+
+    /// The driver is told this about one of its threads.
+    pub(super) fn tell_driver(&mut self, news: Pause) {
+        self.news.push_back(news);
+        self.due();
     }
 
     /// Ends what is still alive, in the event stream.

@@ -1,6 +1,7 @@
 //! One guest thread, without its engine half.
 
 use super::intercepts::{Frame, Function};
+use super::kept::Kept;
 use super::last_words::LastWords;
 use super::ops::Op;
 use super::stdio::Count;
@@ -22,7 +23,7 @@ pub(super) enum Block {
     Input,
     /// Somebody who wakes who waits for this key, in a function of the embedder.
     Key { key: u64 },
-    /// Nothing of the guest: it is the main thread of a machine whose driver acts as that.
+    /// Nothing of the guest: it is the main thread of a machine whose driver acts as that, or is kept for what the driver asks.
     Driver,
     /// Nothing: it called exit, or wanted the host when the run had ended, and others are observed.
     Exited,
@@ -149,6 +150,8 @@ pub(super) struct Thread {
     pub(super) woken: Option<Woken>,
     /// The driver created it, and is told of its end.
     pub(super) of_driver: bool,
+    /// It calls what the driver asks it to, and is about this.
+    pub(super) kept: Option<Kept>,
     /// Who created it, and how many that one had created before.
     pub(super) origin: (ThreadId, u32),
     /// How many threads it created.
@@ -179,6 +182,7 @@ impl Thread {
             last_words: LastWords::default(),
             woken: None,
             of_driver: false,
+            kept: None,
             origin: (ThreadId(0), 0),
             children: 0,
             joiners: Vec::new(),

@@ -48,6 +48,7 @@ use crate::model::sites::SiteTable;
 use crate::model::{Control, Decisions, Driven, Ending, LimitReached, RunSpec};
 use crate::predict::translate::Observed;
 use crate::program::Program;
+use crate::program::embedder::Executor;
 use crate::program::symbols::Symbolizer;
 use crate::report::finding::identity::Index;
 use crate::report::finding::summary::{GuestExit, Report};
@@ -79,6 +80,8 @@ pub struct RunOptions {
     pub engine: Option<String>,
     /// Fuel given to a thread at a time, [`FUEL`](machine::FUEL) if nothing else is said.
     pub fuel: Option<u64>,
+    /// Where the futures of asynchronous functions of the embedder run; they are for runs of a [`ThreadRuntime`](crate::host::ThreadRuntime).
+    pub executor: Option<Arc<dyn Executor>>,
 }
 
 impl RunOptions {

@@ -83,6 +83,7 @@ impl Begun {
             fuel: options.fuel.unwrap_or(machine::FUEL),
             engine: options.engine.clone(),
             driven: pass.driven,
+            executor: options.executor.clone(),
         };
         Ok(Begun {
             machine: Machine::new(program, config)?,

@@ -49,6 +49,27 @@ pub enum DriverAct {
     Elapse,
     /// It does nothing any more: the main thread returns.
     End,
+    /// A thread that calls nothing by itself, but what the driver asks it to.
+    Open,
+    /// Such a thread calls this exported function with these arguments.
+    Call {
+        /// Which.
+        thread: ThreadId,
+        /// Function.
+        export: String,
+        /// Its arguments, one for each parameter.
+        args: Vec<u64>,
+    },
+    /// It takes note that such a call has returned.
+    Returned {
+        /// Of which thread.
+        thread: ThreadId,
+    },
+    /// Such a thread, which is in no call, ends.
+    Close {
+        /// Which.
+        thread: ThreadId,
+    },
 }
 
 impl DriverAct {
@@ -58,6 +79,7 @@ impl DriverAct {
             DriverAct::Spawn { exports, args } => {
                 exports.iter().map(String::len).sum::<usize>() + size_of_val(args.as_slice())
             }
+            DriverAct::Call { export, args, .. } => export.len() + size_of_val(args.as_slice()),
             DriverAct::Write { bytes, .. } => bytes.len(),
             _ => 0,
         };

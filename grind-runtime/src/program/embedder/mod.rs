@@ -21,9 +21,18 @@
 //! # }
 //! ```
 
+mod asynchronous;
+mod in_flight;
+
+pub(crate) use in_flight::InFlight;
+pub use in_flight::{Executor, Task};
+
 use super::{Import, ModuleInfo, WasmType};
+use crate::model::ThreadId;
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +86,9 @@ pub struct HostImport {
     function: Arc<Function>,
 }
 
+/// Keys of [`Reply::Block`] from here on are grind's own.
+pub(crate) const RESERVED_KEYS: u64 = 1 << 63;
+
 /// How the calling thread goes on. Besides this, a function can fail: then the thread traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply<R = ()> {
@@ -88,7 +100,7 @@ pub enum Reply<R = ()> {
     /// Then the function is called again, with the same arguments, and [`Guest::woken`] says why. Threads that wait for different keys
     /// do not notice each other.
     Block {
-        /// A number of the embedder's choice.
+        /// A number of the embedder's choice, less than 2<sup>63</sup>: the others are grind's own.
         key: u64,
         /// At the longest.
         timeout: Option<Duration>,
@@ -123,6 +135,16 @@ impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What a panic of such a function says.
+fn panicked(payload: &(dyn Any + Send)) -> HostError {
+    let message = (payload.downcast_ref::<&str>().copied())
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    HostError::new(match message {
+        Some(message) => format!("a function of the host panicked: {message}"),
+        None => "a function of the host panicked".to_owned(),
+    })
 }
 
 /// Any error is one, in its own words; so that `?` can be used.
@@ -339,10 +361,23 @@ impl HostImport {
         ))
     }
 
-    /// Calls it, again if `woken`.
-    pub(crate) fn call(&self, memory: &mut [u8], args: &[u64], woken: Option<Wake>) -> Effects {
+    /// Whether it is for the same import.
+    pub(crate) fn is_named_as(&self, other: &HostImport) -> bool {
+        (&self.module, &self.name) == (&other.module, &other.name)
+    }
+
+    /// Calls it, again if `woken`. If it panics, the thread traps.
+    pub(crate) fn call(
+        &self,
+        memory: &mut [u8],
+        args: &[u64],
+        woken: Option<Wake>,
+        caller: (ThreadId, Option<Arc<InFlight>>),
+    ) -> Effects {
         let mut guest = Guest::new(memory, woken);
-        let reply = (self.function)(&mut guest, args);
+        guest.caller = caller;
+        let call = AssertUnwindSafe(|| (self.function)(&mut guest, args));
+        let reply = catch_unwind(call).unwrap_or_else(|payload| Err(panicked(&*payload)));
         let mut touched = guest.touched;
         let result = match reply {
             Ok(Reply::Return(value)) => Ok(value),
@@ -425,7 +460,8 @@ impl Driver {
     /// Asks for the next call.
     pub(crate) fn next(&self, memory: &mut [u8], results: &[u64]) -> Effects {
         let mut guest = Guest::new(memory, None);
-        let next = (self.0)(&mut guest, results);
+        let call = AssertUnwindSafe(|| (self.0)(&mut guest, results));
+        let next = catch_unwind(call).unwrap_or_else(|payload| Err(panicked(&*payload)));
         let (result, call) = match next {
             Ok(call) => (Ok(0), call),
             Err(HostError(why)) => (Err(why), None),
@@ -457,6 +493,7 @@ pub struct Guest<'a> {
     memory: &'a mut [u8],
     woken: Option<Wake>,
     touched: Vec<Touch>,
+    caller: (ThreadId, Option<Arc<InFlight>>),
 }
 
 /// An address or length outside the guest's memory.
@@ -470,7 +507,13 @@ impl<'a> Guest<'a> {
             memory,
             woken,
             touched: Vec::new(),
+            caller: (ThreadId(0), None),
         }
+    }
+
+    /// The thread that called, and the calls of the run that are in flight.
+    fn caller(&self) -> (ThreadId, Option<Arc<InFlight>>) {
+        self.caller.clone()
     }
 
     /// Why the function is called again, if it is.

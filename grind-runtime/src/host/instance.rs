@@ -1,0 +1,194 @@
+//! An instance that the host makes calls in.
+
+use super::handle::{JoinError, ended, joined};
+use super::shared::Shared;
+use crate::machine::{ActError, Machine, Value};
+use crate::model::ThreadId;
+use std::fmt;
+use std::sync::Arc;
+use threadlink::abi::{POLL, Polled};
+
+/// An instance of the program with a thread of its own, in which the host calls exported functions one after the other, as a page does with
+/// a module that it loaded: its globals and thread-locals stay from one call to the next. Other threads run while a call does.
+///
+/// Dropped, it is [closed](Instance::close), or aborted where it is if it is in a call.
+pub struct Instance {
+    shared: Arc<Shared>,
+    thread: ThreadId,
+}
+
+/// Why a call of the host has no results.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// It was refused, and nothing has happened.
+    #[error(transparent)]
+    Refused(#[from] ActError),
+    /// The thread has ended in it, or the run has.
+    #[error(transparent)]
+    Ended(#[from] JoinError),
+}
+
+/// Why tasks of the guest do not go on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PollError {
+    /// The call did not return.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// It returned something that is no answer: the export is not that of `threadlink`.
+    #[error("`{POLL}` returned {0:?}, which is no answer")]
+    Answer(Vec<Value>),
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Instance").field(&self.thread).finish()
+    }
+}
+
+impl Instance {
+    pub(super) fn open(shared: &Arc<Shared>) -> Result<Instance, ActError> {
+        let thread = shared.act(Machine::open)?;
+        let shared = Arc::clone(shared);
+        Ok(Instance { shared, thread })
+    }
+
+    /// Its thread.
+    #[must_use]
+    pub fn id(&self) -> ThreadId {
+        self.thread
+    }
+
+    /// Calls an exported function with these values, and lets the guest run until it has returned. Returns what it returned. All that the
+    /// host did before happens before the call, and that before what the host does next.
+    ///
+    /// If it is [blocked](JoinError::Blocked), the host can do something for it and [go on](Instance::resume).
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] by [`ActError::NoFunction`], [`ActError::Types`] or [`ActError::InCall`]; [`CallError::Ended`] if it trapped, was
+    /// aborted, or the run has ended.
+    pub fn call(
+        &self,
+        export: &str,
+        args: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Value>, CallError> {
+        self.start(export, args)?;
+        self.resume()
+    }
+
+    /// Begins a call, which goes on when somebody waits for something of the run.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`], by [`ActError::NoThread`] as well if the instance has ended.
+    pub fn start(
+        &self,
+        export: &str,
+        args: impl IntoIterator<Item = Value>,
+    ) -> Result<(), CallError> {
+        let args: Vec<Value> = args.into_iter().collect();
+        self.shared
+            .act(|machine| machine.ask(self.thread, export, &args))?;
+        Ok(())
+    }
+
+    /// Lets the guest run until the call that was begun has returned.
+    ///
+    /// # Errors
+    /// See [`Instance::call`].
+    pub fn resume(&self) -> Result<Vec<Value>, CallError> {
+        self.shared.wait(|machine| self.returned(machine))?
+    }
+
+    /// [`Instance::call`] for who awaits it. If it is dropped before it is ready, the call goes on, and [`Instance::resume_async`] gets
+    /// at its results.
+    ///
+    /// # Errors
+    /// See [`Instance::call`].
+    pub async fn call_async(
+        &self,
+        export: &str,
+        args: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Value>, CallError> {
+        self.start(export, args)?;
+        self.resume_async().await
+    }
+
+    /// [`Instance::resume`] for who awaits it.
+    ///
+    /// # Errors
+    /// See [`Instance::call`].
+    pub async fn resume_async(&self) -> Result<Vec<Value>, CallError> {
+        self.shared
+            .wait_async(|machine| self.returned(machine))
+            .await?
+    }
+
+    /// What came of the call that was begun, if something did.
+    fn returned(&self, machine: &mut Machine) -> Option<Result<Vec<Value>, CallError>> {
+        if ended(machine, self.thread) {
+            let ended = joined(machine, self.thread);
+            return Some(ended.map_err(CallError::Ended));
+        }
+        match machine.results_of_call(self.thread) {
+            Ok(results) => results.map(Ok),
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
+    /// Lets the tasks of the guest go on ([`threadlink_poll`](POLL)) until all that are left are blocked, or none is left. The module's entry is
+    /// to have been called in this instance before.
+    ///
+    /// # Errors
+    /// [`PollError`]
+    pub fn poll_guest(&self) -> Result<Polled, PollError> {
+        answer(self.call(POLL, [])?)
+    }
+
+    /// The same for who awaits it.
+    ///
+    /// # Errors
+    /// [`PollError`]
+    pub async fn poll_guest_async(&self) -> Result<Polled, PollError> {
+        answer(self.call_async(POLL, []).await?)
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] by [`ActError::InCall`], [`CallError::Ended`] if it had trapped or was aborted.
+    pub fn close(self) -> Result<(), CallError> {
+        self.shared.act(|machine| {
+            if ended(machine, self.thread) {
+                return Ok(());
+            }
+            machine.close(self.thread)
+        })?;
+        let closed = self.shared.act(|machine| Ok(joined(machine, self.thread)))?;
+        closed.map(drop).map_err(CallError::Ended)
+    }
+
+    /// Ends it where it is, as [`ThreadHandle::abort`](super::ThreadHandle::abort).
+    pub fn abort(&self) {
+        // It is refused where there is nothing to end any more.
+        let _ = self.shared.act(|machine| machine.abort(self.thread));
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // It is refused where there is nothing to end any more.
+        let _ = self.shared.act(|machine| {
+            (machine.close(self.thread)).or_else(|_| machine.abort(self.thread))
+        });
+    }
+}
+
+/// What a call of [`POLL`] returned.
+fn answer(returned: Vec<Value>) -> Result<Polled, PollError> {
+    let code = match returned[..] {
+        [Value::I32(code)] => Polled::from_code(code),
+        _ => None,
+    };
+    code.ok_or(PollError::Answer(returned))
+}

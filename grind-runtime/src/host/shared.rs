@@ -1,0 +1,231 @@
+//! What handles share with their runtime, and how whoever waits for something lets the guest run.
+//!
+//! There is no thread of the runtime's own. Who waits on a thread of the host runs the guest there until what it waits for has happened; who
+//! awaits runs it for a little whenever it is polled. One does so at a time, and the others are woken when there is news for them, or
+//! when it goes.
+
+use super::handle::JoinError;
+use crate::machine::{ActError, Machine, MachineError, Pause};
+use crate::model::Control;
+use crate::program::embedder::InFlight;
+use crate::session::DrivenRun;
+use std::future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
+
+/// Slices for which a poll lets the guest run: some microseconds each, unless threads seldom synchronise.
+const SLICES: u32 = 32;
+
+pub(super) struct Shared {
+    /// None when the runtime was dropped, or finished.
+    run: Mutex<Option<DrivenRun>>,
+    /// Who waits to get at it.
+    waiting: AtomicUsize,
+    control: Arc<Control>,
+    in_flight: Arc<InFlight>,
+}
+
+/// What came of letting the guest run.
+enum Looked<R> {
+    /// What was waited for.
+    Done(Result<R, JoinError>),
+    /// It can go on.
+    Again,
+    /// It goes on when a call in flight is done, or at a time.
+    Outside(Outside),
+}
+
+/// When a guest goes on that waits for calls in flight.
+struct Outside {
+    /// When something happens behind this in [`InFlight::wait`].
+    since: u64,
+    /// Or at this virtual time, and how far off that is.
+    deadline: Option<(u64, Duration)>,
+}
+
+/// Tells the others that one who let the guest run does so no more.
+struct Leaves<'a>(&'a Shared);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.notify();
+    }
+}
+
+impl Shared {
+    pub(super) fn new(mut run: DrivenRun, control: Arc<Control>) -> Shared {
+        let in_flight = run.machine().in_flight();
+        Shared {
+            in_flight: Arc::clone(in_flight.expect("the host is the main thread")),
+            run: Mutex::new(Some(run)),
+            waiting: AtomicUsize::new(0),
+            control,
+        }
+    }
+
+    /// Gets at the run, which comes back for that at its next scheduling point.
+    fn lock(&self) -> MutexGuard<'_, Option<DrivenRun>> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.control.interrupt();
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // It was for this, or for a call that is done, which whoever lets the guest run looks at first.
+            self.control.take_interrupt();
+        }
+        run
+    }
+
+    /// The run, if nobody is at it.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Option<DrivenRun>>> {
+        match self.run.try_lock() {
+            Ok(run) => Some(run),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Takes the run away: whoever waits is told that it is over, and calls in flight are dropped.
+    pub(super) fn take(&self) -> Option<DrivenRun> {
+        let run = self.lock().take();
+        self.in_flight.close();
+        run
+    }
+
+    /// Does something with the machine.
+    ///
+    /// # Errors
+    /// [`ActError::Over`] if there is none any more.
+    pub(super) fn act<R>(
+        &self,
+        act: impl FnOnce(&mut Machine) -> Result<R, ActError>,
+    ) -> Result<R, ActError> {
+        let acted = match &mut *self.lock() {
+            Some(run) => act(run.machine()),
+            None => Err(ActError::Over),
+        };
+        self.in_flight.notify();
+        acted
+    }
+
+    /// Lets the guest run until the machine says what is waited for. Others get at it in between.
+    pub(super) fn wait<R>(
+        &self,
+        mut done: impl FnMut(&mut Machine) -> Option<R>,
+    ) -> Result<R, JoinError> {
+        let _leaves = Leaves(self);
+        let mut time_is_up = None;
+        loop {
+            let looked = self.look(&mut self.lock(), Machine::run, &mut time_is_up, &mut done);
+            match looked {
+                Looked::Done(result) => return result,
+                Looked::Again => {}
+                Looked::Outside(Outside { since, deadline }) => {
+                    let time = deadline.map(|(_, time)| time);
+                    if !self.in_flight.wait(since, time) {
+                        time_is_up = deadline.map(|(until, _)| until);
+                    }
+                }
+            }
+            // The lock is not a fair one.
+            while self.waiting.load(Ordering::SeqCst) > 0 {
+                thread::yield_now();
+            }
+        }
+    }
+
+    /// The same for who awaits it, and does not block.
+    pub(super) async fn wait_async<R>(
+        &self,
+        mut done: impl FnMut(&mut Machine) -> Option<R>,
+    ) -> Result<R, JoinError> {
+        let _leaves = Leaves(self);
+        future::poll_fn(|context| self.poll_wait(context, &mut done)).await
+    }
+
+    fn poll_wait<R>(
+        &self,
+        context: &mut Context<'_>,
+        done: &mut impl FnMut(&mut Machine) -> Option<R>,
+    ) -> Poll<Result<R, JoinError>> {
+        // First: who leaves after this tells.
+        self.in_flight.register(context.waker());
+        let Some(mut run) = self.try_lock() else {
+            return Poll::Pending;
+        };
+        let mut time_is_up = None;
+        for _ in 0..SLICES {
+            match self.look(&mut run, Machine::run_a_slice, &mut time_is_up, done) {
+                Looked::Done(result) => return Poll::Ready(result),
+                Looked::Again => {}
+                Looked::Outside(outside) => match outside.deadline {
+                    Some((until, time)) if self.in_flight.passed(until, time) => {
+                        time_is_up = Some(until);
+                    }
+                    _ => return Poll::Pending,
+                },
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Lets the guest run for a slice, unless the machine says before what is asked for.
+    pub(super) fn poll<R>(&self, mut done: impl FnMut(&mut Machine) -> Option<R>) -> Option<R> {
+        let mut run = self.lock();
+        match self.look(&mut run, Machine::run_a_slice, &mut None, &mut done) {
+            Looked::Done(Ok(result)) => Some(result),
+            // Whoever waits is told of what goes wrong.
+            _ => done(run.as_mut()?.machine()),
+        }
+    }
+
+    /// Lets the guest run a little with `run_guest`, and time pass where all wait for that, unless what is waited for has happened.
+    fn look<R>(
+        &self,
+        run: &mut Option<DrivenRun>,
+        run_guest: fn(&mut Machine) -> Result<Pause, MachineError>,
+        time_is_up: &mut Option<u64>,
+        done: &mut impl FnMut(&mut Machine) -> Option<R>,
+    ) -> Looked<R> {
+        let Some(run) = run else {
+            return Looked::Done(Err(JoinError::Over));
+        };
+        let machine = run.machine();
+        let since = self.in_flight.now();
+        for key in self.in_flight.done() {
+            // It is refused where the run is over.
+            let _ = machine.wake(key, 1);
+        }
+        if let Some(result) = done(machine) {
+            return Looked::Done(Ok(result));
+        }
+        let time_is_up = time_is_up.take();
+        match run_guest(machine) {
+            Err(error) => Looked::Done(Err(JoinError::Failed(Arc::new(error)))),
+            Ok(Pause::Ended) => Looked::Done(Err(JoinError::Over)),
+            Ok(Pause::Interrupted) => Looked::Again,
+            Ok(Pause::ThreadEnded(_) | Pause::CallReturned(_)) => {
+                self.in_flight.notify();
+                Looked::Again
+            }
+            Ok(Pause::Waiting { deadline }) => match deadline {
+                None if !self.in_flight.any() => Looked::Done(Err(JoinError::Blocked)),
+                Some(until) if !self.in_flight.any() || time_is_up == Some(until) => {
+                    // It is refused only where nobody waits for a deadline.
+                    let _ = machine.elapse();
+                    Looked::Again
+                }
+                _ => Looked::Outside(Outside {
+                    since,
+                    deadline: deadline.map(|until| {
+                        let time = until.saturating_sub(machine.now());
+                        (until, Duration::from_nanos(time))
+                    }),
+                }),
+            },
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Calls of asynchronous functions of the embedder that are in flight.
+//!
+//! A thread of the guest that calls such a function is blocked by a key of its own, as by [`Reply::Block`], until
+//! the future is ready; then the function is called again, and takes the result. What it does to the guest is recorded as
+//! that of any function of the embedder, so that a run which is repeated needs neither the future nor its executor.
+//!
+//! There is one call in flight a thread at most, so that the limit is that of threads.
+
+use super::{Guest, HostError, RESERVED_KEYS, Reply, panicked};
+use crate::model::{Control, ThreadId};
+use futures_util::FutureExt;
+use futures_util::future::{AbortHandle, abortable};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// A future of an [`Executor`].
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where the futures of asynchronous functions run. `tokio::runtime::Handle` is one, with feature `tokio`.
+pub trait Executor: fmt::Debug + Send + Sync {
+    /// Runs a future to its end, beside whoever calls this.
+    fn spawn(&self, task: Task);
+
+    /// Calls `poll`, which polls a future once, on the calling thread: where a future may look for its executor, as those of tokio
+    /// do, it shall find it.
+    fn enter(&self, poll: &mut dyn FnMut()) {
+        poll();
+    }
+
+    /// A future that is ready when so much time has passed.
+    fn sleep(&self, time: Duration) -> Task;
+}
+
+/// What a future came to: how the result gets into the guest, and what that is.
+pub(super) type Finish = Box<dyn FnOnce(&mut Guest<'_>) -> Result<Reply<u64>, HostError> + Send>;
+
+/// A future of such a call.
+pub(super) type CallFuture = Pin<Box<dyn Future<Output = Result<Finish, HostError>> + Send>>;
+
+/// Why an asynchronous function traps where its future has nowhere to run.
+pub(super) const NO_EXECUTOR: &str = "an asynchronous function of the host needs an executor \
+    (`RunOptions::executor`) and a run that is driven by a `ThreadRuntime`";
+
+/// The key by which a thread waits for its call.
+pub(super) fn key(thread: ThreadId) -> u64 {
+    RESERVED_KEYS | 1 << 62 | u64::from(thread.0)
+}
+
+/// The calls of one run.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    executor: Option<Arc<dyn Executor>>,
+    control: Arc<Control>,
+    state: Mutex<State>,
+    /// Something happened that whoever waits for the run wants to know of.
+    news: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: FxHashMap<ThreadId, InCall>,
+    /// Threads whose calls are done, and which were not woken yet.
+    done: VecDeque<ThreadId>,
+    /// Counts calls, and news.
+    counter: u64,
+    /// Who waits for the run, asynchronously.
+    wakers: Vec<Waker>,
+    /// The time until which somebody lets it pass, if he does, and whether it has.
+    timer: Option<(u64, bool)>,
+}
+
+struct InCall {
+    /// Which of the run.
+    number: u64,
+    abort: AbortHandle,
+    came: Option<Result<Finish, HostError>>,
+}
+
+impl fmt::Debug for InCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InCall({})", self.number)
+    }
+}
+
+/// How a call begins.
+pub(super) enum Begun {
+    Ready(Result<Finish, HostError>),
+    Pending,
+}
+
+impl InFlight {
+    pub(crate) fn new(executor: Option<Arc<dyn Executor>>, control: Arc<Control>) -> Arc<InFlight> {
+        Arc::new(InFlight {
+            executor,
+            control,
+            state: Mutex::default(),
+            news: Condvar::new(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a call of this thread. The future is polled once here, and goes to the executor only if it is not ready then.
+    pub(super) fn begin(self: &Arc<Self>, thread: ThreadId, mut future: CallFuture) -> Begun {
+        let Some(executor) = &self.executor else {
+            return Begun::Ready(Err(HostError::new(NO_EXECUTOR)));
+        };
+        let mut first = Poll::Pending;
+        let mut panic = None;
+        executor.enter(&mut || {
+            let mut context = Context::from_waker(Waker::noop());
+            match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
+                Ok(polled) => first = polled,
+                Err(payload) => panic = Some(panicked(&*payload)),
+            }
+        });
+        match (panic, first) {
+            (Some(error), _) => return Begun::Ready(Err(error)),
+            (None, Poll::Ready(came)) => return Begun::Ready(came),
+            (None, Poll::Pending) => {}
+        }
+        let (call, abort) = abortable(AssertUnwindSafe(future).catch_unwind());
+        let number = {
+            let mut state = self.state();
+            state.counter += 1;
+            let number = state.counter;
+            let in_call = InCall {
+                number,
+                abort,
+                came: None,
+            };
+            state.calls.insert(thread, in_call);
+            number
+        };
+        let mut completion = Completion {
+            run: Arc::downgrade(self),
+            thread,
+            number,
+        };
+        executor.spawn(Box::pin(async move {
+            // Who aborts it has forgotten it before.
+            if let Ok(came) = call.await {
+                completion.complete(came.unwrap_or_else(|payload| Err(panicked(&*payload))));
+            }
+        }));
+        Begun::Pending
+    }
+
+    /// What came of this thread's call, if it is done.
+    pub(super) fn take(&self, thread: ThreadId) -> Option<Result<Finish, HostError>> {
+        let mut state = self.state();
+        let came = state.calls.get_mut(&thread)?.came.take()?;
+        state.calls.remove(&thread);
+        Some(came)
+    }
+
+    fn complete(&self, thread: ThreadId, number: u64, came: Result<Finish, HostError>) {
+        let mut state = self.state();
+        let Some(call) = state.calls.get_mut(&thread) else {
+            return;
+        };
+        if call.number != number || call.came.is_some() {
+            return;
+        }
+        call.came = Some(came);
+        state.done.push_back(thread);
+        self.tell(state);
+        // Whoever lets the guest run at this moment wakes the thread.
+        self.control.interrupt();
+    }
+
+    /// Drops the call of a thread that has ended, if it is in one.
+    pub(crate) fn cancel(&self, thread: ThreadId) {
+        let call = self.state().calls.remove(&thread);
+        if let Some(call) = call {
+            call.abort.abort();
+        }
+    }
+
+    /// Drops all calls.
+    pub(crate) fn close(&self) {
+        let (calls, news) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.calls), state)
+        };
+        self.tell(news);
+        for call in calls.into_values() {
+            call.abort.abort();
+        }
+    }
+
+    /// Threads whose calls are done, to be woken by their keys.
+    pub(crate) fn done(&self) -> impl Iterator<Item = u64> {
+        let done = std::mem::take(&mut self.state().done);
+        done.into_iter().map(key)
+    }
+
+    /// Whether calls are in flight.
+    pub(crate) fn any(&self) -> bool {
+        !self.state().calls.is_empty()
+    }
+
+    /// Something happened in the run, or was done to it: whoever waits looks again.
+    pub(crate) fn notify(&self) {
+        self.tell(self.state());
+    }
+
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        state.counter += 1;
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.news.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// How far it is: to be asked for before one looks, and given to [`InFlight::wait`].
+    pub(crate) fn now(&self) -> u64 {
+        self.state().counter
+    }
+
+    /// Waits until something happens behind `since`, so long at most. Returns whether it did.
+    pub(crate) fn wait(&self, since: u64, at_most: Option<Duration>) -> bool {
+        let state = self.state();
+        let same = |state: &mut State| state.counter == since;
+        match at_most {
+            None => {
+                drop(self.news.wait_while(state, same));
+                true
+            }
+            Some(time) => match self.news.wait_timeout_while(state, time, same) {
+                Ok((_, timeout)) => !timeout.timed_out(),
+                Err(_) => true,
+            },
+        }
+    }
+
+    /// Wakes who waits asynchronously when something happens.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut state = self.state();
+        if !state.wakers.iter().any(|known| known.will_wake(waker)) {
+            state.wakers.push(waker.clone());
+        }
+    }
+
+    /// Lets so much time pass, until this virtual time, beside what else happens. Returns whether it has: who asks first is told no, and
+    /// when it has passed something happens.
+    pub(crate) fn passed(self: &Arc<Self>, until: u64, time: Duration) -> bool {
+        let mut state = self.state();
+        match state.timer {
+            Some((known, true)) if known == until => {
+                state.timer = None;
+                true
+            }
+            Some((known, false)) if known == until => false,
+            _ => {
+                state.timer = Some((until, false));
+                drop(state);
+                // There are no calls without one.
+                let Some(executor) = &self.executor else {
+                    return true;
+                };
+                let (run, sleep) = (Arc::downgrade(self), executor.sleep(time));
+                executor.spawn(Box::pin(async move {
+                    sleep.await;
+                    if let Some(run) = run.upgrade() {
+                        run.time_is_up(until);
+                    }
+                }));
+                false
+            }
+        }
+    }
+
+    fn time_is_up(&self, until: u64) {
+        let mut state = self.state();
+        if let Some((known, passed)) = &mut state.timer
+            && *known == until
+        {
+            *passed = true;
+            self.tell(state);
+        }
+    }
+}
+
+/// Says what came of a call; that it was dropped, if nothing else was said.
+struct Completion {
+    run: Weak<InFlight>,
+    thread: ThreadId,
+    number: u64,
+}
+
+impl Completion {
+    fn complete(&mut self, came: Result<Finish, HostError>) {
+        if let Some(run) = self.run.upgrade() {
+            run.complete(self.thread, self.number, came);
+        }
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        self.complete(Err(HostError::new(
+            "its executor dropped the call before it was done",
+        )));
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Executor for tokio::runtime::Handle {
+    fn spawn(&self, task: Task) {
+        drop(tokio::runtime::Handle::spawn(self, task));
+    }
+
+    fn enter(&self, poll: &mut dyn FnMut()) {
+        let _entered = tokio::runtime::Handle::enter(self);
+        poll();
+    }
+
+    fn sleep(&self, time: Duration) -> Task {
+        let _entered = tokio::runtime::Handle::enter(self);
+        Box::pin(tokio::time::sleep(time))
+    }
+}

@@ -1,0 +1,475 @@
+//! Asynchronous functions of the host, and hosts that are asynchronous themselves, on tokio.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use grind_runtime::host::{
+    CallError, JoinError, JoinSet, Linker, ThreadError, ThreadHandle, ThreadRuntime,
+};
+use grind_runtime::program::embedder::Guest;
+use grind_runtime::{
+    Diagnosis, Ending, NullIo, Outcome, Program, ProgramOptions, RunOptions, ThreadId, Value,
+};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime as Tokio};
+use tokio::sync::{Barrier, Notify, oneshot};
+
+const GUEST: &str = r#"(module
+    (import "host" "ready" (func $ready (param i32) (result i32)))
+    (import "host" "later" (func $later (param i32) (result i32)))
+    (import "host" "never" (func $never))
+    (import "host" "meet" (func $meet))
+    (import "host" "panic" (func $panic (param i32)))
+    (import "host" "fails" (func $fails))
+    (import "host" "fill" (func $fill (param i32 i32) (result i32)))
+    (import "host" "now" (func $now (result i32)))
+    (memory (export "memory") 1 1 shared)
+    (func (export "ready") (param i32) (result i32) (call $ready (local.get 0)))
+    (func (export "later") (param i32) (result i32) (call $later (local.get 0)))
+    (func (export "never") (call $never))
+    (func (export "meet") (call $meet))
+    (func (export "panic") (param i32) (call $panic (local.get 0)))
+    (func (export "fails") (call $fails))
+    (func (export "now") (result i32) (call $now))
+    ;; The bytes that the host filled in, summed.
+    (func (export "fill") (param $at i32) (param $len i32) (result i32) (local $sum i32)
+        (local.set $len (call $fill (local.get $at) (local.get $len)))
+        (loop $again
+            (local.set $len (i32.sub (local.get $len) (i32.const 1)))
+            (local.set $sum (i32.add (local.get $sum)
+                (i32.load8_u (i32.add (local.get $at) (local.get $len)))))
+            (br_if $again (local.get $len)))
+        (local.get $sum))
+    (func (export "peek") (param $at i32) (result i32) (i32.load8_u (local.get $at)))
+    (func (export "work") (param $rounds i32)
+        (loop $again
+            (drop (i32.atomic.rmw.add (i32.const 72) (i32.const 1)))
+            (local.set $rounds (i32.sub (local.get $rounds) (i32.const 1)))
+            (br_if $again (local.get $rounds))))
+    ;; Spins until somebody else has written.
+    (func (export "spin_until") (loop $again
+        (br_if $again (i32.eqz (i32.atomic.load (i32.const 128))))))
+    (func (export "later_and_write") (drop (call $later (i32.const 1)))
+        (i32.atomic.store (i32.const 128) (i32.const 1)))
+    (func (export "sleep") (param i64) (result i32)
+        (memory.atomic.wait32 (i32.const 256) (i32.const 0) (local.get 0))))"#;
+
+/// A host, and what its functions have to do with the tests.
+struct Host {
+    tokio: Tokio,
+    program: Program,
+    /// Futures of `never` that were dropped.
+    dropped: Arc<AtomicU32>,
+}
+
+struct CountsDrop(Arc<AtomicU32>);
+
+impl Drop for CountsDrop {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Host {
+    fn new() -> Host {
+        Host::with_meeting(1)
+    }
+
+    /// `meet` waits until so many are in it.
+    fn with_meeting(size: usize) -> Host {
+        let tokio = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_time()
+            .build()
+            .unwrap();
+        let dropped = Arc::new(AtomicU32::new(0));
+        let drops = Arc::clone(&dropped);
+        let meeting = Arc::new(Barrier::new(size));
+        let mut linker = Linker::new();
+        linker
+            .func_async("host", "ready", |_, (number,): (i32,)| {
+                Ok(async move { Ok(number + 1) })
+            })
+            .func_async("host", "later", |_, (number,): (i32,)| {
+                Ok(async move {
+                    // The reactor is found at the first poll as well.
+                    tokio::time::sleep(Duration::from_micros(50)).await;
+                    tokio::task::yield_now().await;
+                    Ok(number + 1)
+                })
+            })
+            .func_async("host", "never", move |_, ()| {
+                let counts = CountsDrop(Arc::clone(&drops));
+                Ok(async move {
+                    let _counts = counts;
+                    std::future::pending::<()>().await;
+                    Ok(())
+                })
+            })
+            .func_async("host", "meet", move |_, ()| {
+                let meeting = Arc::clone(&meeting);
+                Ok(async move {
+                    meeting.wait().await;
+                    Ok(())
+                })
+            })
+            .func_async("host", "panic", |_, (when,): (i32,)| {
+                assert_ne!(when, 0, "at the call");
+                Ok(async move {
+                    assert_ne!(when, 1, "at the first poll");
+                    tokio::task::yield_now().await;
+                    assert_ne!(when, 2, "later");
+                    Ok(())
+                })
+            })
+            .func_async("host", "fails", |_, ()| {
+                Ok(async {
+                    tokio::task::yield_now().await;
+                    let read = std::str::from_utf8(&[0xff]).map(str::len)?;
+                    assert_eq!(read, 0);
+                    Ok(())
+                })
+            })
+            .func_async_then("host", "fill", |_, (at, len): (u32, u32)| {
+                Ok(async move {
+                    tokio::task::yield_now().await;
+                    let bytes: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+                    Ok(move |guest: &mut Guest<'_>| {
+                        guest.write(at, &bytes)?;
+                        Ok(len)
+                    })
+                })
+            })
+            .func("host", "now", |_, ()| -> Result<i32, _> {
+                panic!("a synchronous one")
+            });
+        let options = ProgramOptions::default().imports(linker.into_imports());
+        let program = Program::with_options(&wat::parse_str(GUEST).unwrap(), options).unwrap();
+        Host {
+            tokio,
+            program,
+            dropped,
+        }
+    }
+
+    fn runtime(&self, seed: u64) -> ThreadRuntime<NullIo> {
+        let options = RunOptions::seeded(seed).executor(Some(Arc::new(self.tokio.handle().clone())));
+        ThreadRuntime::new(&self.program, options, NullIo).unwrap()
+    }
+
+    /// Waits for tokio to have dropped so many futures of `never`.
+    fn dropped(&self, count: u32) {
+        while self.dropped.load(Ordering::SeqCst) < count {
+            std::thread::yield_now();
+        }
+        assert_eq!(self.dropped.load(Ordering::SeqCst), count);
+    }
+}
+
+fn found<Io>(outcome: Outcome<Io>) -> Vec<Diagnosis> {
+    let diagnoses = outcome.analysis.diagnoses.into_iter();
+    diagnoses.map(|one| one.diagnosis).collect()
+}
+
+fn trap_of(came: Result<Vec<Value>, JoinError>) -> String {
+    match came {
+        Err(JoinError::Thread(ThreadError::Trapped(trap))) => trap.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_call_gives_what_its_future_does_ready_or_not() {
+    let host = Host::new();
+    for seed in 0..10 {
+        let runtime = host.runtime(seed);
+        let ready = runtime.spawn("ready", [Value::I32(1)]).unwrap();
+        let later = runtime.spawn("later", [Value::I32(2)]).unwrap();
+        let fill = [Value::I32(512), Value::I32(5)];
+        let fill = runtime.spawn("fill", fill).unwrap();
+        assert_eq!(later.join().unwrap(), [Value::I32(3)]);
+        assert_eq!(ready.join().unwrap(), [Value::I32(2)]);
+        assert_eq!(fill.join().unwrap(), [Value::I32(10)]);
+        assert_eq!(found(runtime.finish().unwrap()), []);
+    }
+}
+
+#[test]
+fn only_the_calling_thread_waits() {
+    // All of them are in flight at once, or nobody ever leaves.
+    let host = Host::with_meeting(50);
+    let runtime = host.runtime(7);
+    let mut set = JoinSet::new();
+    for handle in runtime.spawn_repeat("meet", &[], 50).unwrap() {
+        set.insert(handle);
+    }
+    let works = runtime.spawn("work", [Value::I32(100)]).unwrap();
+    assert_eq!(works.join().unwrap(), []);
+    for (_, came) in set.join_all() {
+        assert_eq!(came.unwrap(), []);
+    }
+    // One that spins lets the others be woken.
+    let spins = runtime.spawn("spin_until", []).unwrap();
+    runtime.spawn("later_and_write", []).unwrap().detach();
+    assert_eq!(spins.join().unwrap(), []);
+}
+
+#[test]
+fn what_the_host_writes_when_it_is_done_is_an_access_of_the_calling_thread() {
+    let host = Host::new();
+    for (peeks_first, races) in [(true, true), (false, false)] {
+        for seed in 0..10 {
+            let runtime = host.runtime(seed);
+            let fill = runtime.spawn("fill", [Value::I32(512), Value::I32(5)]);
+            let fill = fill.unwrap();
+            if !peeks_first {
+                fill.join().unwrap();
+            }
+            let peek = runtime.spawn("peek", [Value::I32(513)]).unwrap();
+            peek.join().unwrap();
+            if peeks_first {
+                fill.join().unwrap();
+            }
+            let found = found(runtime.finish().unwrap());
+            let threads = found.iter().map(|one| match one {
+                Diagnosis::DataRace { first, second, .. } => {
+                    let mut threads = [first.thread, second.thread];
+                    threads.sort();
+                    threads
+                }
+                other => panic!("{other:?}"),
+            });
+            let expected: &[[ThreadId; 2]] = match races {
+                true => &[[ThreadId(1), ThreadId(2)]],
+                false => &[],
+            };
+            assert_eq!(threads.collect::<Vec<_>>(), expected, "{seed}");
+        }
+    }
+}
+
+#[test]
+fn an_abort_or_the_end_of_the_runtime_drops_the_future() {
+    let host = Host::new();
+    let runtime = host.runtime(3);
+    let stuck = runtime.spawn("never", []).unwrap();
+    assert!(!gets_on(&stuck));
+    stuck.abort();
+    assert!(matches!(
+        stuck.join(),
+        Err(JoinError::Thread(ThreadError::Aborted))
+    ));
+    host.dropped(1);
+    let works = runtime.spawn("later", [Value::I32(1)]).unwrap();
+    assert_eq!(works.join().unwrap(), [Value::I32(2)]);
+
+    let stuck = runtime.spawn("never", []).unwrap();
+    std::thread::scope(|scope| {
+        let joins = scope.spawn(|| stuck.join());
+        std::thread::sleep(Duration::from_millis(5));
+        drop(runtime);
+        assert!(matches!(joins.join().unwrap(), Err(JoinError::Over)));
+    });
+    host.dropped(2);
+}
+
+/// Lets a thread get into its call. Returns whether it ends.
+fn gets_on(thread: &ThreadHandle) -> bool {
+    (0..20).any(|_| thread.is_finished())
+}
+
+#[test]
+fn a_panic_or_an_error_traps_the_thread_with_its_message() {
+    let host = Host::new();
+    let runtime = host.runtime(4);
+    let said = ["at the call", "at the first poll", "later"];
+    for (when, said) in (0..).zip(said) {
+        let panics = runtime.spawn("panic", [Value::I32(when)]).unwrap();
+        let trap = trap_of(panics.join());
+        assert!(
+            trap.contains("a function of the host panicked") && trap.contains(said),
+            "{trap}"
+        );
+    }
+    let fails = runtime.spawn("fails", []).unwrap();
+    let trap = trap_of(fails.join());
+    assert!(trap.contains("invalid utf-8"), "{trap}");
+    let panics = runtime.spawn("now", []).unwrap();
+    let trap = trap_of(panics.join());
+    assert!(trap.contains("a synchronous one"), "{trap}");
+    // The runtime survives.
+    let works = runtime.spawn("later", [Value::I32(1)]).unwrap();
+    assert_eq!(works.join().unwrap(), [Value::I32(2)]);
+}
+
+#[test]
+fn without_an_executor_the_call_says_what_is_missing() {
+    let host = Host::new();
+    let options = RunOptions::seeded(1);
+    let runtime = ThreadRuntime::new(&host.program, options, NullIo).unwrap();
+    let later = runtime.spawn("later", [Value::I32(1)]).unwrap();
+    let trap = trap_of(later.join());
+    assert!(trap.contains("needs an executor"), "{trap}");
+}
+
+#[test]
+fn an_executor_that_is_gone_is_an_error_and_no_wait_for_ever() {
+    let host = Host::new();
+    let runtime = host.runtime(1);
+    let stuck = runtime.spawn("never", []).unwrap();
+    assert!(!gets_on(&stuck));
+    let Host { tokio, dropped, .. } = host;
+    tokio.shutdown_background();
+    let trap = trap_of(stuck.join());
+    assert!(trap.contains("its executor dropped the call"), "{trap}");
+    assert_eq!(dropped.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn virtual_time_passes_as_real_time_does_while_a_call_is_in_flight() {
+    let host = Host::new();
+    let runtime = host.runtime(1);
+    let never = runtime.spawn("never", []).unwrap();
+    let timed_out = 2;
+    // Not an hour: nobody has that long, and without the call it takes no time at all.
+    let short = i64::try_from(Duration::from_millis(20).as_nanos()).unwrap();
+    let begin = std::time::Instant::now();
+    let sleeps = runtime.spawn("sleep", [Value::I64(short)]).unwrap();
+    assert_eq!(sleeps.join().unwrap(), [Value::I32(timed_out)]);
+    assert!(begin.elapsed() >= Duration::from_millis(19));
+    let sleeps = runtime.spawn("sleep", [Value::I64(short)]).unwrap();
+    let asynchronously = host.tokio.block_on(sleeps.join_async());
+    assert_eq!(asynchronously.unwrap(), [Value::I32(timed_out)]);
+    never.abort();
+    let hour = i64::try_from(Duration::from_secs(3600).as_nanos()).unwrap();
+    let sleeps = runtime.spawn("sleep", [Value::I64(hour)]).unwrap();
+    assert_eq!(sleeps.join().unwrap(), [Value::I32(timed_out)]);
+}
+
+#[test]
+fn a_host_can_await_its_guests_and_blocks_no_worker() {
+    let host = Arc::new(Host::new());
+    // On the one thread of this executor, a future that blocked would let nobody else go on.
+    let here = Builder::new_current_thread().build().unwrap();
+    let machines = 8;
+    let done = Arc::new(AtomicUsize::new(0));
+    here.block_on(async {
+        let mut tasks = Vec::new();
+        for seed in 0..machines {
+            let (host, done) = (Arc::clone(&host), Arc::clone(&done));
+            tasks.push(tokio::spawn(async move {
+                let runtime = host.runtime(seed);
+                let mut set = JoinSet::new();
+                for export in ["later", "ready", "later"] {
+                    set.spawn(&runtime, export, [Value::I32(4)]).unwrap();
+                }
+                set.spawn(&runtime, "work", [Value::I32(5000)]).unwrap();
+                let mut results = Vec::new();
+                while let Some((_, came)) = set.join_next_async().await {
+                    results.extend(came.unwrap());
+                }
+                assert_eq!(results, [Value::I32(5); 3]);
+                let instance = runtime.instance().unwrap();
+                let called = instance.call_async("later", [Value::I32(1)]).await;
+                assert_eq!(called.unwrap(), [Value::I32(2)]);
+                let trap = instance.call_async("fails", []).await.unwrap_err();
+                assert!(matches!(trap, CallError::Ended(_)), "{trap:?}");
+                done.fetch_add(1, Ordering::SeqCst);
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    assert_eq!(done.load(Ordering::SeqCst), machines as usize);
+}
+
+#[test]
+fn who_awaits_can_go_and_another_lets_the_guest_run() {
+    let host = Host::new();
+    let runtime = host.runtime(5);
+    let one = runtime.spawn("spin_until", []).unwrap();
+    let two = runtime.spawn("later_and_write", []).unwrap();
+    host.tokio.block_on(async {
+        let (send, receive) = oneshot::channel::<()>();
+        tokio::select! {
+            biased;
+            _ = one.join_async() => panic!("it ends only by the other"),
+            _ = tokio::task::yield_now() => {}
+        }
+        tokio::join!(
+            async {
+                // Dropped after some polls.
+                tokio::select! {
+                    _ = receive => {}
+                    came = one.join_async() => drop(came.unwrap()),
+                }
+            },
+            async {
+                let _ = send.send(());
+                assert_eq!(two.join_async().await.unwrap(), []);
+            },
+        );
+    });
+}
+
+/// The shape that a generator of hosts fails at four times in five: two imports that are joined, on a runtime of many threads.
+#[test]
+fn two_joined_calls_never_fail_on_many_threads() {
+    let host = Arc::new(Host::with_meeting(2));
+    let failures = Mutex::new(0);
+    for round in 0..1000 {
+        let runtime = host.runtime(round % 20);
+        let both = [(); 2].map(|()| runtime.spawn("meet", []).unwrap());
+        let [one, two] = both;
+        let joined = host.tokio.block_on(async {
+            let one = tokio::spawn(async move { one.join_async().await });
+            let two = tokio::spawn(async move { two.join_async().await });
+            (one.await, two.await)
+        });
+        let (Ok(Ok(_)), Ok(Ok(_))) = joined else {
+            *failures.lock().unwrap() += 1;
+            continue;
+        };
+    }
+    assert_eq!(*failures.lock().unwrap(), 0);
+}
+
+#[test]
+fn a_notification_from_another_thread_of_the_host_is_not_lost() {
+    let notify = Arc::new(Notify::new());
+    let wakes = Arc::clone(&notify);
+    let mut linker = Linker::new();
+    linker.func_async("host", "wait", move |_, ()| {
+        let notify = Arc::clone(&notify);
+        Ok(async move {
+            notify.notified().await;
+            Ok(())
+        })
+    });
+    let wasm = wat::parse_str(
+        r#"(module (import "host" "wait" (func $wait)) (memory 1 1 shared)
+            (func (export "wait") (param $rounds i32)
+                (loop $again (call $wait)
+                    (local.set $rounds (i32.sub (local.get $rounds) (i32.const 1)))
+                    (br_if $again (local.get $rounds)))))"#,
+    )
+    .unwrap();
+    let options = ProgramOptions::default().imports(linker.into_imports());
+    let program = Program::with_options(&wasm, options).unwrap();
+    let tokio = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let options = RunOptions::seeded(1).executor(Some(Arc::new(tokio.handle().clone())));
+    let runtime = ThreadRuntime::new(&program, options, NullIo).unwrap();
+    let waits = runtime.spawn("wait", [Value::I32(500)]).unwrap();
+    std::thread::scope(|scope| {
+        let joins = scope.spawn(|| waits.join());
+        while !joins.is_finished() {
+            wakes.notify_one();
+            std::thread::yield_now();
+        }
+        assert_eq!(joins.join().unwrap().unwrap(), []);
+    });
+    let outcome = runtime.finish().unwrap();
+    assert_eq!(outcome.ending, Ending::Returned);
+}
