@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use grind_runtime::host::{Detail, ThreadRuntime};
 use grind_runtime::report::json;
+use grind_runtime::{HostImport, NullIo, Program, ProgramOptions, RunOptions, Value};
 use snapbox::cmd::{Command, OutputAssert};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -683,4 +685,43 @@ fn bad_traces_are_refused_by_what_is_wrong() {
     grind(&["replay", "--watch", "zero", &file])
         .assert()
         .code(2);
+}
+
+#[test]
+fn the_trace_of_a_host_replays_without_it() {
+    const GUEST: &str = r#"(module
+        (import "host" "number" (func $number (param i32) (result i32)))
+        (memory 1 1 shared)
+        (func (export "write") (param i32)
+            (i32.store (i32.const 64) (call $number (local.get 0)))))"#;
+    let number = HostImport::wrap("host", "number", |_, (number,): (i32,)| Ok(number + 1));
+    let options = ProgramOptions::default().imports(vec![number]);
+    let program = Program::with_options(&wat::parse_str(GUEST).unwrap(), options).unwrap();
+    let directory = TempDir::new().unwrap();
+    for joins_first in [false, true] {
+        let path = directory.path().join("host.grind");
+        let out = Box::new(fs::File::create(&path).unwrap());
+        let options = RunOptions::seeded(2);
+        let runtime = ThreadRuntime::record(&program, options, NullIo, Detail::Light, out).unwrap();
+        for number in 0..2 {
+            let thread = runtime.spawn("write", [Value::I32(number)]).unwrap();
+            if joins_first {
+                thread.join().unwrap();
+            }
+        }
+        let last = runtime.spawn("write", [Value::I32(3)]).unwrap();
+        last.join().unwrap();
+        runtime.finish().unwrap();
+        let path = path.display().to_string();
+        let assert = grind(&["replay", &path]).assert();
+        match joins_first {
+            true => assert.code(0),
+            false => {
+                let assert = assert.code(66);
+                assert!(stderr(&assert).contains("data race"));
+                assert
+            }
+        };
+        grind(&["trace", "info", &path]).assert().success();
+    }
 }

@@ -46,6 +46,7 @@
 //! | `reports` | reports as JUnit and SARIF, and `html` | yes |
 //! | `zstd` | traces are compressed, by the C library; without it, they are written as they are, and any can be read | yes |
 //! | `parquet` | traces as tables | no |
+//! | `tokio` | `tokio::runtime::Handle` as the [executor](host::Executor) of asynchronous functions of the host | no |
 //!
 //! For `wasm32-unknown-unknown` it builds with `html` and `reports` only.
 //!

@@ -134,7 +134,7 @@ const RUNTIME: &[Row] = &[
             "trace",
         ],
     ),
-    ("host", &["machine", "model", "program", "session"]),
+    ("host", &["machine", "model", "program", "session", "trace"]),
     (
         "session",
         &[

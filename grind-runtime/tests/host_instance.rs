@@ -110,10 +110,7 @@ fn what_cannot_be_called_is_refused_and_nothing_has_happened() {
 
     // One call at a time, and one that is blocked can be gone on with.
     let blocked = instance.call("sleep_for_ever", []);
-    assert!(matches!(
-        blocked,
-        Err(CallError::Ended(JoinError::Blocked))
-    ));
+    assert!(matches!(blocked, Err(CallError::Ended(JoinError::Blocked))));
     let busy = refused(instance.call("count", []));
     assert_eq!(busy, ActError::InCall(instance.id()));
     let other = runtime.instance().unwrap();

@@ -184,7 +184,7 @@ impl Checker {
             (None, Some(embedded)) => embedded.to_vec(),
             (None, None) => return Err(WebError::NoModule),
         };
-        let program = Program::with_options(&wasm, reader.header().program_options())?;
+        let program = Program::for_replay(&wasm, reader.header().program_options())?;
         let output = Output::default();
         let control = Arc::<Control>::default();
         let echo = Streams {

@@ -125,6 +125,6 @@ pub(crate) fn program(reader: &TraceReader<TraceInput>, named: Option<&Path>) ->
             .into());
         }
     };
-    Program::with_options(&wasm, header.program_options())
+    Program::for_replay(&wasm, header.program_options())
         .with_context(|| named.unwrap_or(&recorded).shown())
 }

@@ -69,8 +69,9 @@ impl ThreadHandle {
     /// # Errors
     /// [`JoinError`]
     pub async fn join_async(&self) -> Result<Vec<Value>, JoinError> {
-        let joined =
-            |machine: &mut Machine| ended(machine, self.thread).then(|| joined(machine, self.thread));
+        let joined = |machine: &mut Machine| {
+            ended(machine, self.thread).then(|| joined(machine, self.thread))
+        };
         self.shared.wait_async(joined).await?
     }
 

@@ -164,7 +164,9 @@ impl Instance {
             }
             machine.close(self.thread)
         })?;
-        let closed = self.shared.act(|machine| Ok(joined(machine, self.thread)))?;
+        let closed = self
+            .shared
+            .act(|machine| Ok(joined(machine, self.thread)))?;
         closed.map(drop).map_err(CallError::Ended)
     }
 
@@ -178,9 +180,9 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         // It is refused where there is nothing to end any more.
-        let _ = self.shared.act(|machine| {
-            (machine.close(self.thread)).or_else(|_| machine.abort(self.thread))
-        });
+        let _ = self
+            .shared
+            .act(|machine| (machine.close(self.thread)).or_else(|_| machine.abort(self.thread)));
     }
 }
 

@@ -40,9 +40,11 @@ mod shared;
 
 pub use crate::machine::ThreadError;
 pub use crate::program::embedder::{Executor, Task};
+pub use crate::session::TraceOutput;
+pub use crate::trace::Detail;
 pub use handle::{JoinError, ThreadHandle};
 pub use instance::{CallError, Instance, PollError};
 pub use join_set::JoinSet;
 pub use linker::Linker;
+pub use runtime::{RuntimeError, ThreadRuntime, shared_pages_for_bytes};
 pub use threadlink::abi::Polled;
-pub use runtime::{ThreadRuntime, shared_pages_for_bytes};

@@ -6,8 +6,10 @@ use super::shared::Shared;
 use crate::machine::{ActError, HostIo, MachineError, PAGE, Value};
 use crate::model::Driven;
 use crate::program::Program;
-use crate::session::{DrivenRun, Outcome, RunOptions};
+use crate::session::{DrivenRun, Outcome, Recording, RunOptions, TraceOutput};
+use crate::trace::Detail;
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -16,7 +18,20 @@ use std::sync::Arc;
 /// Dropped, it ends the run where it is, at once: whoever waits for a thread of it is told so.
 pub struct ThreadRuntime<Io> {
     shared: Arc<Shared>,
+    recording: Option<Recording>,
     io: PhantomData<fn() -> Io>,
+}
+
+/// Why a runtime did not come to its end, or was not begun.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The run failed.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// The trace cannot be written.
+    #[error("the trace cannot be written: {0}")]
+    Trace(#[from] io::Error),
 }
 
 impl<Io> fmt::Debug for ThreadRuntime<Io> {
@@ -35,10 +50,42 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         options: RunOptions,
         io: Io,
     ) -> Result<ThreadRuntime<Io>, MachineError> {
+        ThreadRuntime::with(program, options, io, None)
+    }
+
+    /// The same, and writes what happens to a trace. The module is in it, so that `grind replay` needs nothing else: no host, and no
+    /// function of the host but those that come in place of grind's own.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]
+    pub fn record(
+        program: &Program,
+        options: RunOptions,
+        io: Io,
+        detail: Detail,
+        out: TraceOutput,
+    ) -> Result<ThreadRuntime<Io>, RuntimeError> {
+        let recording = Recording::of_host(program, &options.spec, detail, out)?;
+        Ok(ThreadRuntime::with(program, options, io, Some(recording))?)
+    }
+
+    fn with(
+        program: &Program,
+        options: RunOptions,
+        io: Io,
+        recording: Option<Recording>,
+    ) -> Result<ThreadRuntime<Io>, MachineError> {
         let control = Arc::clone(&options.control);
-        let run = DrivenRun::new(program, options, Box::new(io), None, Driven::AsMainThread)?;
+        let run = DrivenRun::new(
+            program,
+            options,
+            Box::new(io),
+            recording.as_ref(),
+            Driven::AsMainThread,
+        )?;
         Ok(ThreadRuntime {
             shared: Arc::new(Shared::new(run, control)),
+            recording,
             io: PhantomData,
         })
     }
@@ -110,10 +157,16 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     /// [`Entry::unfinished`](crate::model::Entry::unfinished) says. Returns what the run showed.
     ///
     /// # Errors
-    /// [`MachineError`]
-    pub fn finish(self) -> Result<Outcome<Io>, MachineError> {
+    /// [`RuntimeError`]
+    pub fn finish(mut self) -> Result<Outcome<Io>, RuntimeError> {
         let run = self.shared.take();
-        run.expect("only this and the destructor take it").finish()
+        let run = run.expect("only this and the destructor take it");
+        let outcome = run.finish()?;
+        if let Some(recording) = self.recording.take() {
+            let findings = outcome.analysis.diagnoses.len();
+            recording.finish(&outcome.footer(outcome.exit_code(), findings))?;
+        }
+        Ok(outcome)
     }
 }
 

@@ -23,8 +23,8 @@ pub(super) fn call(state: &mut State, memory: &mut [u8], import: u32, args: Vec<
         }
     });
     let (thread, calls) = (state.current, state.in_flight.clone());
-    let effects = (state.io)
-        .embedded(&mut || function.call(memory, &args, woken, (thread, calls.clone())));
+    let effects =
+        (state.io).embedded(&mut || function.call(memory, &args, woken, (thread, calls.clone())));
     match (touch(state, memory, effects.touched), effects.result) {
         (Ok(After::Return), Ok(value)) => Reply::Value(value),
         (Ok(After::Yield), Ok(value)) => Reply::Yield(value),

@@ -45,12 +45,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::NoThread`] if it has ended or is none of those, [`ActError::InCall`] if it is in a call, or is in one that the driver took no
     /// [note](Machine::results_of_call) of, [`ActError::NoFunction`], [`ActError::Types`].
-    pub fn ask(
-        &mut self,
-        thread: ThreadId,
-        export: &str,
-        args: &[Value],
-    ) -> Result<(), ActError> {
+    pub fn ask(&mut self, thread: ThreadId, export: &str, args: &[Value]) -> Result<(), ActError> {
         self.check_types(export, args)?;
         let (export, args) = (export.to_owned(), args.iter().map(|arg| arg.bits()));
         let args = args.collect();

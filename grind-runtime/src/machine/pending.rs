@@ -31,9 +31,7 @@ impl View<'_> {
         };
         let width = |site: SiteId| self.sites.packed(site).width() as u8;
         match *op {
-            Op::Start | Op::Called | Op::Drained | Op::Refuelled | Op::Value(_) => {
-                Operation::Plain
-            },
+            Op::Start | Op::Called | Op::Drained | Op::Refuelled | Op::Value(_) => Operation::Plain,
             Op::Atomic { site, base, op, .. } => Operation::Atomic {
                 site,
                 addr: addr(site, base),

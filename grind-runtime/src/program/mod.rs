@@ -38,6 +38,7 @@ struct Parts {
     lowered: lower::Lowered,
     embedder: Vec<embedder::HostImport>,
     driver: Option<embedder::Driver>,
+    rules: Vec<interceptors::Rule>,
     translation: Translation,
 }
 
@@ -93,8 +94,21 @@ impl Program {
             lowered,
             embedder: options.imports,
             driver: options.driver,
+            rules: options.interceptors,
             translation: Translation::default(),
         })))
+    }
+
+    /// Parses, validates and lowers the module of a trace, for runs that get all answers from that: what the embedder provided when it was
+    /// recorded is called by nobody, and need not be there.
+    ///
+    /// # Errors
+    /// See [`Program::new`].
+    pub fn for_replay(wasm: &[u8], options: ProgramOptions) -> Result<Program, ProgramError> {
+        let mut options = options;
+        let info = Program::inspect(wasm)?;
+        options.imports.extend(imports::stand_ins(&info));
+        Program::with_options(wasm, options)
     }
 
     /// What a module declares, whether or not it can be run.
@@ -133,6 +147,11 @@ impl Program {
     #[must_use]
     pub fn interceptors(&self) -> &[(u32, Interceptor)] {
         &self.0.lowered.interceptors
+    }
+
+    /// Those that it was made with besides the known ones.
+    pub(crate) fn rules(&self) -> &[interceptors::Rule] {
+        &self.0.rules
     }
 
     /// Instructions that take a lock which is a word in memory.

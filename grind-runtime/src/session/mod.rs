@@ -58,7 +58,7 @@ use crate::trace::{Footer, TraceWriter};
 use derive_setters::Setters;
 use log::RunLog;
 use pass::{Begun, Pass, Passed};
-use record::Recording;
+pub(crate) use record::Recording;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
