@@ -82,6 +82,8 @@ if [ ${#without_lines[@]} -gt 0 ]; then
 fi
 
 if [ $# -eq 0 ]; then
+    # Those that only a host of their own runs.
+    build wasm/hosted tracing hosted_calls
     # A few without hooks, to compare their imports.
     build wasm/untraced "" clean_counter_mutex clean_try_locks norace_annotated_order
     # What all of this was made from, so that a test can say that it is out of date.

@@ -193,6 +193,75 @@ pub const ANNOTATE_FUNCTIONS: &[Function] = &[
 /// which returns a [`Polled`].
 pub const POLL: &str = "threadlink_poll";
 
+/// What comes before the name of an asynchronous function of the host, where it is imported to begin a call and not to wait for
+/// it: it has one more parameter, the last, the call's number (`i32`), and returns nothing.
+pub const ASYNC: &str = "[async]";
+
+/// Import of [`MODULE`] by which a thread takes what came of one of its calls: `completed_call(*mut CompletedCall) -> i32`, 0 if nothing has
+/// come of any that is left.
+pub const COMPLETED_CALL: &str = "completed_call";
+
+/// Import of [`MODULE`] by which a guest tells the host what an asynchronous function of its own came to: `resolve_call(call: i32, bits:
+/// i64)`. The host gave it the number as the last argument.
+pub const RESOLVE_CALL: &str = "resolve_call";
+
+/// What came of a call of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct CompletedCall {
+    /// The call's number, which the guest gave.
+    pub call: u32,
+    /// 0, or 1 more than the length of the message, if it failed.
+    pub failed: u32,
+    /// The result as bits, 0 if there is none.
+    pub bits: u64,
+    /// Why it failed, in UTF-8, cut at the end of the array.
+    pub why: [u8; CompletedCall::MESSAGE],
+}
+
+impl CompletedCall {
+    /// Bytes of a message at most.
+    pub const MESSAGE: usize = 112;
+
+    /// Bytes of all.
+    pub const SIZE: usize = 16 + CompletedCall::MESSAGE;
+
+    /// Nothing that came of any.
+    #[must_use]
+    pub const fn new() -> CompletedCall {
+        CompletedCall {
+            call: 0,
+            failed: 0,
+            bits: 0,
+            why: [0; CompletedCall::MESSAGE],
+        }
+    }
+
+    /// Why it failed, if it did.
+    #[must_use]
+    pub fn message(&self) -> Option<&[u8]> {
+        let len = self.failed.checked_sub(1)? as usize;
+        Some(&self.why[..len.min(CompletedCall::MESSAGE)])
+    }
+
+    /// As it is in memory, so that a host need not know how that is laid out.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; CompletedCall::SIZE] {
+        let mut bytes = [0; CompletedCall::SIZE];
+        bytes[..4].copy_from_slice(&self.call.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.failed.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.bits.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.why);
+        bytes
+    }
+}
+
+impl Default for CompletedCall {
+    fn default() -> Self {
+        CompletedCall::new()
+    }
+}
+
 /// What [`POLL`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]

@@ -10,6 +10,7 @@
 //! | [`thread`] | `std::thread` | works on `wasm32-unknown-unknown` |
 //! | `sync` (feature `sync`, on by default) | `parking_lot` | lock hooks (feature `tracing`) |
 //! | `task` (feature `task`, on by default) | an executor of `async` tasks | returns to the host when all are blocked |
+//! | `host` (feature `task`) | | asynchronous functions of the host as futures, and a guest's own for the host |
 //! | [`annotate`] | | facts a detector cannot see by itself |
 //! | [`process`] | `std::env`, `std::process` | arguments, output and exit code on `wasm32-unknown-unknown` |
 //! | [`time`] | `std::time` | a clock on `wasm32-unknown-unknown` |
@@ -74,6 +75,8 @@
 
 pub mod abi;
 pub mod annotate;
+#[cfg(feature = "task")]
+pub mod host;
 pub mod process;
 #[cfg(feature = "sync")]
 pub mod sync;

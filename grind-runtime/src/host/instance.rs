@@ -1,12 +1,11 @@
 //! An instance that the host makes calls in.
 
 use super::handle::{JoinError, ended, joined};
-use super::shared::Shared;
+use super::shared::{How, Shared};
 use crate::machine::{ActError, Machine, Value};
 use crate::model::ThreadId;
 use std::fmt;
 use std::sync::Arc;
-use threadlink::abi::{POLL, Polled};
 
 /// An instance of the program with a thread of its own, in which the host calls exported functions one after the other, as a page does with
 /// a module that it loaded: its globals and thread-locals stay from one call to the next. Other threads run while a call does.
@@ -27,18 +26,6 @@ pub enum CallError {
     /// The thread has ended in it, or the run has.
     #[error(transparent)]
     Ended(#[from] JoinError),
-}
-
-/// Why tasks of the guest do not go on.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PollError {
-    /// The call did not return.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// It returned something that is no answer: the export is not that of `threadlink`.
-    #[error("`{POLL}` returned {0:?}, which is no answer")]
-    Answer(Vec<Value>),
 }
 
 impl fmt::Debug for Instance {
@@ -124,6 +111,22 @@ impl Instance {
             .await?
     }
 
+    /// [`Instance::call`] either way.
+    pub(super) async fn call_as(
+        &self,
+        how: How,
+        export: &str,
+        args: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Value>, CallError> {
+        self.start(export, args)?;
+        let returned = |machine: &mut Machine| self.returned(machine);
+        self.shared.wait_as(how, returned).await?
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// What came of the call that was begun, if something did.
     fn returned(&self, machine: &mut Machine) -> Option<Result<Vec<Value>, CallError>> {
         if ended(machine, self.thread) {
@@ -134,23 +137,6 @@ impl Instance {
             Ok(results) => results.map(Ok),
             Err(error) => Some(Err(error.into())),
         }
-    }
-
-    /// Lets the tasks of the guest go on ([`threadlink_poll`](POLL)) until all that are left are blocked, or none is left. The module's entry is
-    /// to have been called in this instance before.
-    ///
-    /// # Errors
-    /// [`PollError`]
-    pub fn poll_guest(&self) -> Result<Polled, PollError> {
-        answer(self.call(POLL, [])?)
-    }
-
-    /// The same for who awaits it.
-    ///
-    /// # Errors
-    /// [`PollError`]
-    pub async fn poll_guest_async(&self) -> Result<Polled, PollError> {
-        answer(self.call_async(POLL, []).await?)
     }
 
     /// Ends it.
@@ -184,13 +170,4 @@ impl Drop for Instance {
             .shared
             .act(|machine| (machine.close(self.thread)).or_else(|_| machine.abort(self.thread)));
     }
-}
-
-/// What a call of [`POLL`] returned.
-fn answer(returned: Vec<Value>) -> Result<Polled, PollError> {
-    let code = match returned[..] {
-        [Value::I32(code)] => Polled::from_code(code),
-        _ => None,
-    };
-    code.ok_or(PollError::Answer(returned))
 }

@@ -1,5 +1,6 @@
 //! Functions of the host for its guests, registered by name.
 
+use crate::program::embedder::asynchronous::{self, Begin};
 use crate::program::embedder::{Guest, HostError, HostImport, HostParams, HostResult};
 
 /// Collects functions of the host: [`HostImport`]s with the names that such things have elsewhere.
@@ -43,7 +44,7 @@ impl Linker {
     }
 
     /// A function whose result comes from a future, which only the calling thread of the guest waits for; see
-    /// [`HostImport::wrap_async`].
+    /// [`HostImport::wrap_async`]. A guest can also begin a call and go on, by `threadlink::host::call_async`.
     pub fn func_async<P, R, F>(
         &mut self,
         module: &str,
@@ -51,11 +52,11 @@ impl Linker {
         function: impl Fn(&mut Guest<'_>, P) -> Result<F, HostError> + Send + Sync + 'static,
     ) -> &mut Linker
     where
-        P: HostParams,
+        P: HostParams + 'static,
         R: HostResult + Send + 'static,
         F: Future<Output = Result<R, HostError>> + Send + 'static,
     {
-        self.define(HostImport::wrap_async(module, name, function))
+        self.asynchronous::<P, R>(module, name, asynchronous::with_result(function))
     }
 
     /// The same, where the guest's memory is written when the future is ready; see [`HostImport::wrap_async_then`].
@@ -66,12 +67,26 @@ impl Linker {
         function: impl Fn(&mut Guest<'_>, P) -> Result<F, HostError> + Send + Sync + 'static,
     ) -> &mut Linker
     where
-        P: HostParams,
+        P: HostParams + 'static,
         R: HostResult,
         T: FnOnce(&mut Guest<'_>) -> Result<R, HostError> + Send + 'static,
         F: Future<Output = Result<T, HostError>> + Send + 'static,
     {
-        self.define(HostImport::wrap_async_then(module, name, function))
+        self.asynchronous::<P, R>(module, name, asynchronous::with_then(function))
+    }
+
+    /// Both ways to import it.
+    fn asynchronous<P: HostParams + 'static, R: HostResult>(
+        &mut self,
+        module: &str,
+        name: &str,
+        begin: Begin<P>,
+    ) -> &mut Linker {
+        let beginning = HostImport::beginning(module, name, begin.clone());
+        HostImport::of_calls().into_iter().fold(
+            (self.define(asynchronous::waiting::<P, R>(module, name, begin))).define(beginning),
+            Linker::define,
+        )
     }
 
     /// A function that is there already. It comes in place of one of the same name.

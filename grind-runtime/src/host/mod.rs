@@ -37,14 +37,16 @@ mod join_set;
 mod linker;
 mod runtime;
 mod shared;
+mod tasks;
 
 pub use crate::machine::ThreadError;
 pub use crate::program::embedder::{Executor, Task};
 pub use crate::session::TraceOutput;
 pub use crate::trace::Detail;
 pub use handle::{JoinError, ThreadHandle};
-pub use instance::{CallError, Instance, PollError};
+pub use instance::{CallError, Instance};
 pub use join_set::JoinSet;
 pub use linker::Linker;
 pub use runtime::{RuntimeError, ThreadRuntime, shared_pages_for_bytes};
+pub use tasks::PollError;
 pub use threadlink::abi::Polled;

@@ -10,7 +10,7 @@ use crate::model::Control;
 use crate::program::embedder::InFlight;
 use crate::session::DrivenRun;
 use std::future;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 use std::thread;
@@ -26,6 +26,17 @@ pub(super) struct Shared {
     waiting: AtomicUsize,
     control: Arc<Control>,
     in_flight: Arc<InFlight>,
+    /// Calls of asynchronous functions of the guest so far.
+    calls: AtomicU32,
+}
+
+/// How somebody waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum How {
+    /// On a thread of the host, where the guest runs meanwhile.
+    Blocking,
+    /// In a future, which lets the guest run when it is polled.
+    Awaiting,
 }
 
 /// What came of letting the guest run.
@@ -63,7 +74,22 @@ impl Shared {
             run: Mutex::new(Some(run)),
             waiting: AtomicUsize::new(0),
             control,
+            calls: AtomicU32::new(0),
         }
+    }
+
+    pub(super) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Threads that have ended so far.
+    pub(super) fn threads_ended(&self) -> u64 {
+        self.control.threads_ended()
+    }
+
+    /// A number for a call of the guest.
+    pub(super) fn next_call(&self) -> u32 {
+        self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Gets at the run, which comes back for that at its next scheduling point.
@@ -133,6 +159,18 @@ impl Shared {
             while self.waiting.load(Ordering::SeqCst) > 0 {
                 thread::yield_now();
             }
+        }
+    }
+
+    /// The same, either way. What waits by blocking never awaits.
+    pub(super) async fn wait_as<R>(
+        &self,
+        how: How,
+        done: impl FnMut(&mut Machine) -> Option<R>,
+    ) -> Result<R, JoinError> {
+        match how {
+            How::Blocking => self.wait(done),
+            How::Awaiting => self.wait_async(done).await,
         }
     }
 

@@ -43,7 +43,7 @@
 //! assert_eq!(task.try_join().unwrap().unwrap(), 12);
 //! ```
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
@@ -63,6 +63,8 @@ pub(super) struct Host {
     providers: RefCell<BTreeMap<String, Start>>,
     /// Who waits for it to call in.
     turns: RefCell<Waiters>,
+    /// Takes what came of asynchronous calls, where there were any.
+    calls: Cell<Option<fn()>>,
 }
 
 impl Host {
@@ -70,11 +72,15 @@ impl Host {
         Host {
             providers: RefCell::new(BTreeMap::new()),
             turns: RefCell::new(Waiters::new()),
+            calls: Cell::new(None),
         }
     }
 
     /// The host has called in.
     pub(super) fn enter(&self) {
+        if let Some(drain) = self.calls.get() {
+            drain();
+        }
         let count = self.turns.borrow().len();
         for _ in 0..count {
             let granted = self.turns.borrow_mut().grant().map(|granted| granted.waker);
@@ -83,6 +89,13 @@ impl Host {
             }
         }
     }
+}
+
+/// Lets this be called whenever the host calls in. Returns whether it does: not where the tasks are run by
+/// [`block_on`](super::block_on), nor where the thread is ending.
+pub(crate) fn calls_in(drain: fn()) -> bool {
+    let known = executor::host(|host| host.calls.set(Some(drain)));
+    known.is_some() && !executor::blocks()
 }
 
 /// A future that is ready when the host, or whoever runs the tasks by [`poll`](super::poll), calls in the next time.

@@ -4,7 +4,11 @@
 //! the future is ready; then the function is called again, and takes the result. What it does to the guest is recorded as
 //! that of any function of the embedder, so that a run which is repeated needs neither the future nor its executor.
 //!
-//! There is one call in flight a thread at most, so that the limit is that of threads.
+//! A guest can also begin a call and go on, and takes what came of it later (`threadlink::host`): such a call has a number of the
+//! guest's.
+//!
+//! A thread waits for one call at most, so that the limit of these is that of threads. Each of the others has a number of 32 bits in the guest's
+//! memory.
 
 use super::{Guest, HostError, RESERVED_KEYS, Reply, panicked};
 use crate::model::{Control, ThreadId};
@@ -40,8 +44,11 @@ pub trait Executor: fmt::Debug + Send + Sync {
 /// What a future came to: how the result gets into the guest, and what that is.
 pub(super) type Finish = Box<dyn FnOnce(&mut Guest<'_>) -> Result<Reply<u64>, HostError> + Send>;
 
+/// The same, or why it came to nothing.
+pub(super) type Came = Result<Finish, HostError>;
+
 /// A future of such a call.
-pub(super) type CallFuture = Pin<Box<dyn Future<Output = Result<Finish, HostError>> + Send>>;
+pub(super) type CallFuture = Pin<Box<dyn Future<Output = Came> + Send>>;
 
 /// Why an asynchronous function traps where its future has nowhere to run.
 pub(super) const NO_EXECUTOR: &str = "an asynchronous function of the host needs an executor \
@@ -53,7 +60,6 @@ pub(super) fn key(thread: ThreadId) -> u64 {
 }
 
 /// The calls of one run.
-#[derive(Debug)]
 pub(crate) struct InFlight {
     executor: Option<Arc<dyn Executor>>,
     control: Arc<Control>,
@@ -62,11 +68,15 @@ pub(crate) struct InFlight {
     news: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
-    calls: FxHashMap<ThreadId, InCall>,
-    /// Threads whose calls are done, and which were not woken yet.
+    calls: FxHashMap<Caller, InCall>,
+    /// Threads that wait for a call which is done, and were not woken yet.
     done: VecDeque<ThreadId>,
+    /// What came of calls that no thread waits for, by the thread that began them.
+    completed: FxHashMap<ThreadId, VecDeque<(u32, Came)>>,
+    /// What asynchronous functions of the guest came to, by the number that the host gave the call.
+    resolved: FxHashMap<u32, u64>,
     /// Counts calls, and news.
     counter: u64,
     /// Who waits for the run, asynchronously.
@@ -75,22 +85,39 @@ struct State {
     timer: Option<(u64, bool)>,
 }
 
+/// Who called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Caller {
+    /// A thread that waits.
+    Waits(ThreadId),
+    /// One that goes on, by a number of its own.
+    GoesOn(ThreadId, u32),
+}
+
+impl Caller {
+    fn thread(self) -> ThreadId {
+        match self {
+            Caller::Waits(thread) | Caller::GoesOn(thread, _) => thread,
+        }
+    }
+}
+
 struct InCall {
     /// Which of the run.
     number: u64,
     abort: AbortHandle,
-    came: Option<Result<Finish, HostError>>,
+    came: Option<Came>,
 }
 
-impl fmt::Debug for InCall {
+impl fmt::Debug for InFlight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InCall({})", self.number)
+        (f.debug_struct("InFlight").field("executor", &self.executor)).finish_non_exhaustive()
     }
 }
 
 /// How a call begins.
 pub(super) enum Begun {
-    Ready(Result<Finish, HostError>),
+    Ready(Came),
     Pending,
 }
 
@@ -108,8 +135,8 @@ impl InFlight {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a call of this thread. The future is polled once here, and goes to the executor only if it is not ready then.
-    pub(super) fn begin(self: &Arc<Self>, thread: ThreadId, mut future: CallFuture) -> Begun {
+    /// Begins a call. The future is polled once here, and goes to the executor only if it is not ready then.
+    pub(super) fn begin(self: &Arc<Self>, caller: Caller, mut future: CallFuture) -> Begun {
         let Some(executor) = &self.executor else {
             return Begun::Ready(Err(HostError::new(NO_EXECUTOR)));
         };
@@ -137,12 +164,12 @@ impl InFlight {
                 abort,
                 came: None,
             };
-            state.calls.insert(thread, in_call);
+            state.calls.insert(caller, in_call);
             number
         };
         let mut completion = Completion {
             run: Arc::downgrade(self),
-            thread,
+            caller,
             number,
         };
         executor.spawn(Box::pin(async move {
@@ -154,35 +181,84 @@ impl InFlight {
         Begun::Pending
     }
 
-    /// What came of this thread's call, if it is done.
-    pub(super) fn take(&self, thread: ThreadId) -> Option<Result<Finish, HostError>> {
+    /// What came of the call that this thread waits for, if it is done.
+    pub(super) fn take(&self, thread: ThreadId) -> Option<Came> {
         let mut state = self.state();
-        let came = state.calls.get_mut(&thread)?.came.take()?;
-        state.calls.remove(&thread);
+        let caller = Caller::Waits(thread);
+        let came = state.calls.get_mut(&caller)?.came.take()?;
+        state.calls.remove(&caller);
         Some(came)
     }
 
-    fn complete(&self, thread: ThreadId, number: u64, came: Result<Finish, HostError>) {
+    /// What came of the next call that is done and that this thread did not wait for.
+    pub(super) fn take_completed(&self, thread: ThreadId) -> Option<(u32, Came)> {
         let mut state = self.state();
-        let Some(call) = state.calls.get_mut(&thread) else {
+        let completed = state.completed.get_mut(&thread)?;
+        let next = completed.pop_front();
+        if completed.is_empty() {
+            state.completed.remove(&thread);
+        }
+        next
+    }
+
+    /// Whether there is one.
+    pub(crate) fn has_completed(&self, thread: ThreadId) -> bool {
+        self.state().completed.contains_key(&thread)
+    }
+
+    /// A call that no thread waits for is done.
+    pub(super) fn completed(&self, thread: ThreadId, call: u32, came: Came) {
+        let mut state = self.state();
+        let completed = state.completed.entry(thread).or_default();
+        completed.push_back((call, came));
+    }
+
+    /// An asynchronous function of the guest came to this.
+    pub(super) fn resolve(&self, call: u32, bits: u64) {
+        self.state().resolved.insert(call, bits);
+    }
+
+    /// What it came to, if it did.
+    pub(crate) fn take_resolved(&self, call: u32) -> Option<u64> {
+        self.state().resolved.remove(&call)
+    }
+
+    fn complete(&self, caller: Caller, number: u64, came: Came) {
+        let mut state = self.state();
+        let Some(call) = state.calls.get_mut(&caller) else {
             return;
         };
         if call.number != number || call.came.is_some() {
             return;
         }
-        call.came = Some(came);
-        state.done.push_back(thread);
+        match caller {
+            Caller::Waits(thread) => {
+                call.came = Some(came);
+                state.done.push_back(thread);
+            }
+            Caller::GoesOn(thread, call) => {
+                state.calls.remove(&caller);
+                let completed = state.completed.entry(thread).or_default();
+                completed.push_back((call, came));
+            }
+        }
         self.tell(state);
         // Whoever lets the guest run at this moment wakes the thread.
         self.control.interrupt();
     }
 
-    /// Drops the call of a thread that has ended, if it is in one.
+    /// Drops the calls of a thread that has ended.
     pub(crate) fn cancel(&self, thread: ThreadId) {
-        let call = self.state().calls.remove(&thread);
-        if let Some(call) = call {
+        let (calls, completed) = {
+            let mut state = self.state();
+            let of_thread = |caller: &Caller, _: &mut InCall| caller.thread() == thread;
+            let calls: Vec<_> = state.calls.extract_if(of_thread).collect();
+            (calls, state.completed.remove(&thread))
+        };
+        for (_, call) in calls {
             call.abort.abort();
         }
+        drop(completed);
     }
 
     /// Drops all calls.
@@ -293,14 +369,14 @@ impl InFlight {
 /// Says what came of a call; that it was dropped, if nothing else was said.
 struct Completion {
     run: Weak<InFlight>,
-    thread: ThreadId,
+    caller: Caller,
     number: u64,
 }
 
 impl Completion {
-    fn complete(&mut self, came: Result<Finish, HostError>) {
+    fn complete(&mut self, came: Came) {
         if let Some(run) = self.run.upgrade() {
-            run.complete(self.thread, self.number, came);
+            run.complete(self.caller, self.number, came);
         }
     }
 }

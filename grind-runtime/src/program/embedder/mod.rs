@@ -21,7 +21,7 @@
 //! # }
 //! ```
 
-mod asynchronous;
+pub(crate) mod asynchronous;
 mod in_flight;
 
 pub(crate) use in_flight::InFlight;
