@@ -11,7 +11,11 @@
 #![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use grind_runtime::host::{JoinSet, Linker, ThreadRuntime};
-use grind_runtime::{Limits, NullIo, Program, ProgramOptions, RunOptions, RunSpec, Value};
+use grind_runtime::{
+    HostError, Limits, NullIo, Program, ProgramOptions, RunOptions, RunSpec, Value,
+};
+use std::env;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::{Builder, Runtime as Tokio};
@@ -19,6 +23,8 @@ use tokio::runtime::{Builder, Runtime as Tokio};
 /// Calls of a round.
 const CALLS: u32 = 20_000;
 const ROUNDS: usize = 15;
+/// The argument by which the bench tells itself to measure memory.
+const BLOCKED: &str = "--blocked";
 /// Calls in flight at once.
 const IN_FLIGHT: u32 = 10_000;
 /// Microseconds that an asynchronous call may take longer than one that is not: ready, and woken.
@@ -60,11 +66,9 @@ fn program() -> Program {
                 Ok(number + 1)
             })
         })
-        .func_async(
-            "host",
-            "never",
-            |_, (_,): (i32,)| Ok(std::future::pending()),
-        );
+        .func_async("host", "never", |_, (_,): (i32,)| {
+            Ok(std::future::pending::<Result<i32, HostError>>())
+        });
     let options = ProgramOptions::default().imports(linker.into_imports());
     Program::with_options(&wat::parse_str(guest()).unwrap(), options).unwrap()
 }
@@ -97,7 +101,16 @@ fn resident() -> Option<f64> {
     Some(pages * 4096.0)
 }
 
-/// Bytes that each of many threads takes which are blocked in this function.
+/// Bytes that each of many threads takes which are blocked in this function, measured in a process of its own.
+fn blocked_alone(export: &str) -> Option<f64> {
+    let output = Command::new(env::current_exe().ok()?)
+        .args([BLOCKED, export])
+        .output()
+        .ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+/// The same in this process.
 fn blocked(program: &Program, tokio: &Tokio, export: &str) -> Option<f64> {
     let runtime = runtime(program, tokio);
     let mut set = JoinSet::new();
@@ -120,6 +133,12 @@ fn main() {
         .enable_time()
         .build()
         .unwrap();
+    let mut args = env::args().skip_while(|arg| arg != BLOCKED).skip(1);
+    if let Some(export) = args.next() {
+        let bytes = blocked(&program, &tokio, &export);
+        println!("{}", bytes.unwrap_or(f64::NAN));
+        return;
+    }
     let kinds = ["sync", "ready", "woken"];
     let mut rounds = [(); 3].map(|()| Vec::new());
     for _ in 0..ROUNDS {
@@ -133,8 +152,7 @@ fn main() {
         let more = time - sync;
         println!("of an asynchronous one, {kind}: {more:.2} µs more (target {target})");
     }
-    let threads = blocked(&program, &tokio, "sleep");
-    if let (Some(thread), Some(call)) = (threads, blocked(&program, &tokio, "never")) {
+    if let (Some(thread), Some(call)) = (blocked_alone("sleep"), blocked_alone("never")) {
         println!(
             "{IN_FLIGHT} in flight: {:.0} bytes each beyond a thread's {thread:.0} (target {MEMORY_TARGET})",
             call - thread

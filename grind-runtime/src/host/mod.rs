@@ -41,6 +41,7 @@ mod tasks;
 
 pub use crate::machine::ThreadError;
 pub use crate::program::embedder::{Executor, Task};
+pub use crate::program::{LinkError, Modules};
 pub use crate::session::TraceOutput;
 pub use crate::trace::Detail;
 pub use handle::{JoinError, ThreadHandle};

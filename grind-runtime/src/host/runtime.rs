@@ -106,6 +106,23 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         Ok(ThreadHandle::new(Arc::clone(&self.shared), thread))
     }
 
+    /// Creates a thread that calls this exported function of one of the program's [`Modules`](super::Modules).
+    ///
+    /// # Errors
+    /// See [`ThreadRuntime::spawn`].
+    pub fn spawn_in(
+        &self,
+        module: &str,
+        export: &str,
+        args: impl IntoIterator<Item = Value>,
+    ) -> Result<ThreadHandle, ActError> {
+        let args: Vec<Value> = args.into_iter().collect();
+        let thread = self
+            .shared
+            .act(|machine| machine.spawn_in(module, export, &args))?;
+        Ok(ThreadHandle::new(Arc::clone(&self.shared), thread))
+    }
+
     /// Creates so many threads that call the same. If one cannot be created, those before it are not given back; they run all the same.
     ///
     /// # Errors

@@ -99,6 +99,22 @@ impl Machine {
         self.spawn([export], args.iter().map(|arg| arg.bits()))
     }
 
+    /// Creates a thread that calls this exported function of one of the program's [`Modules`](crate::program::Modules) with these
+    /// values.
+    ///
+    /// # Errors
+    /// [`ActError`]
+    pub fn spawn_in(
+        &mut self,
+        module: &str,
+        export: &str,
+        args: &[Value],
+    ) -> Result<ThreadId, ActError> {
+        self.check_types(&format!("{module}.{export}"), args)?;
+        let exports = self.engine.state().program.exports_in(module, export);
+        self.spawn(exports, args.iter().map(|arg| arg.bits()))
+    }
+
     /// Whether this exported function takes these values.
     pub(super) fn check_types(&self, export: &str, args: &[Value]) -> Result<(), ActError> {
         let params = self.engine.state().program.info().params_of_export(export);

@@ -202,13 +202,18 @@ impl Machine {
                     None => Ok(Pause::Ended),
                 };
             }
+            // Where there is news the driver may act, and a trace that is played back knows of that only now: the choice of who goes on
+            // came in between.
+            state.paused |= !state.news.is_empty();
             state.paused |= state.idle && state.control.interrupted();
-            if std::mem::take(&mut state.paused) && self.at_pause()? {
-                return Ok(Pause::Interrupted);
-            }
+            let interrupted = std::mem::take(&mut state.paused) && self.at_pause()?;
             let state = self.engine.state_mut();
+            // Whoever asked for the run to come back is told the news.
             if let Some(news) = state.news.pop_front() {
                 return Ok(news);
+            }
+            if interrupted {
+                return Ok(Pause::Interrupted);
             }
             if state.idle {
                 state.reschedule();

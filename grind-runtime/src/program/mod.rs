@@ -4,6 +4,7 @@ pub mod embedder;
 mod error;
 pub mod imports;
 pub mod interceptors;
+mod link;
 pub mod lock_words;
 mod lower;
 mod module;
@@ -11,6 +12,7 @@ pub mod symbols;
 pub mod waits;
 
 pub use error::{ImportProblem, ProgramError};
+pub use link::{LinkError, Modules};
 pub use lower::Instrumentation;
 pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};

@@ -17,8 +17,10 @@ use futures_util::future::{AbortHandle, abortable};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::fmt;
+use std::hint;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -50,6 +52,9 @@ pub(super) type Came = Result<Finish, HostError>;
 /// A future of such a call.
 pub(super) type CallFuture = Pin<Box<dyn Future<Output = Came> + Send>>;
 
+/// How often who waits looks before it sleeps, some microseconds in all: to be woken by the system takes as long.
+const SPINS: u32 = 400;
+
 /// Why an asynchronous function traps where its future has nowhere to run.
 pub(super) const NO_EXECUTOR: &str = "an asynchronous function of the host needs an executor \
     (`RunOptions::executor`) and a run that is driven by a `ThreadRuntime`";
@@ -64,6 +69,8 @@ pub(crate) struct InFlight {
     executor: Option<Arc<dyn Executor>>,
     control: Arc<Control>,
     state: Mutex<State>,
+    /// Counts calls, and what happens. It is changed with the state locked.
+    counter: AtomicU64,
     /// Something happened that whoever waits for the run wants to know of.
     news: Condvar,
 }
@@ -77,8 +84,6 @@ struct State {
     completed: FxHashMap<ThreadId, VecDeque<(u32, Came)>>,
     /// What asynchronous functions of the guest came to, by the number that the host gave the call.
     resolved: FxHashMap<u32, u64>,
-    /// Counts calls, and news.
-    counter: u64,
     /// Who waits for the run, asynchronously.
     wakers: Vec<Waker>,
     /// The time until which somebody lets it pass, if he does, and whether it has.
@@ -127,6 +132,7 @@ impl InFlight {
             executor,
             control,
             state: Mutex::default(),
+            counter: AtomicU64::new(0),
             news: Condvar::new(),
         })
     }
@@ -157,8 +163,7 @@ impl InFlight {
         let (call, abort) = abortable(AssertUnwindSafe(future).catch_unwind());
         let number = {
             let mut state = self.state();
-            state.counter += 1;
-            let number = state.counter;
+            let number = self.counter.fetch_add(1, Ordering::SeqCst);
             let in_call = InCall {
                 number,
                 abort,
@@ -290,7 +295,7 @@ impl InFlight {
     }
 
     fn tell(&self, mut state: MutexGuard<'_, State>) {
-        state.counter += 1;
+        self.counter.fetch_add(1, Ordering::SeqCst);
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.news.notify_all();
@@ -299,13 +304,19 @@ impl InFlight {
 
     /// How far it is: to be asked for before one looks, and given to [`InFlight::wait`].
     pub(crate) fn now(&self) -> u64 {
-        self.state().counter
+        self.counter.load(Ordering::SeqCst)
     }
 
     /// Waits until something happens behind `since`, so long at most. Returns whether it did.
     pub(crate) fn wait(&self, since: u64, at_most: Option<Duration>) -> bool {
+        for _ in 0..SPINS {
+            if self.now() != since {
+                return true;
+            }
+            hint::spin_loop();
+        }
         let state = self.state();
-        let same = |state: &mut State| state.counter == since;
+        let same = |_: &mut State| self.now() == since;
         match at_most {
             None => {
                 drop(self.news.wait_while(state, same));

@@ -1,0 +1,434 @@
+//! Several modules over one memory, as one module that each thread has an instance of.
+//!
+//! Modules keep their functions, globals, tables and segments; only the numbers of these change. So there is one program, with sites and
+//! functions that have one number each, and a trace of it needs nothing else. What that costs: all modules are known before the run
+//! begins, data segments of all of them are written then, and an instance has the globals and tables of all.
+//!
+//! Names of functions are kept, with that of their module before it. DWARF is not, for it has addresses in the code of its own module: reports name
+//! functions and offsets.
+
+use super::module::{Export, MemoryShape, ModuleInfo};
+use super::{Program, ProgramError, ProgramOptions};
+use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{
+    CodeSection, DataCountSection, DataSection, ElementSection, EntityType, ExportKind,
+    ExportSection, FunctionSection, GlobalSection, ImportSection, MemoryType, Module, NameMap,
+    NameSection, TableSection, TypeSection,
+};
+use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
+
+/// By which names a module imports the memory, of module `env`.
+const MEMORY_NAMES: [&str; 2] = ["mem", "memory"];
+
+/// What the start function of a module is called in the linked one.
+const START: &str = "(start)";
+
+/// Modules that share one memory, each by a name of the host's choice.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use grind_runtime::host::{Modules, ThreadRuntime};
+/// use grind_runtime::{NullIo, ProgramOptions, RunOptions, Value};
+///
+/// let writer = r#"(module (import "env" "mem" (memory 1 4 shared))
+///     (func (export "run") (param i32) (i32.atomic.store (i32.const 64) (local.get 0))))"#;
+/// let reader = r#"(module (import "env" "memory" (memory 1 4 shared))
+///     (func (export "run") (result i32) (i32.atomic.load (i32.const 64))))"#;
+/// let modules = Modules::new(2)
+///     .add("writer", &wat::parse_str(writer)?)?
+///     .add("reader", &wat::parse_str(reader)?)?;
+/// let program = modules.link(ProgramOptions::default())?;
+/// let runtime = ThreadRuntime::new(&program, RunOptions::default(), NullIo)?;
+/// runtime.spawn_in("writer", "run", [Value::I32(7)])?.join()?;
+/// assert_eq!(runtime.spawn_in("reader", "run", [])?.join()?, [Value::I32(7)]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Modules {
+    pages: u32,
+    modules: Vec<Linked>,
+}
+
+#[derive(Clone, Debug)]
+struct Linked {
+    name: String,
+    wasm: Vec<u8>,
+    info: ModuleInfo,
+}
+
+/// Why modules cannot be linked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// What is wrong with a module by itself.
+    #[error("module `{module}`: {error}")]
+    Module {
+        /// Which.
+        module: String,
+        /// What.
+        #[source]
+        error: ProgramError,
+    },
+    /// Two modules have the same name, or it has a dot in it, which is between it and an export's.
+    #[error("`{0}` cannot be the name of another module: it is one, or it has a dot in it")]
+    Name(String),
+    /// A module has no memory, or it does not import it as `env.mem` or `env.memory`, or not as a shared one.
+    #[error("module `{0}` does not import a shared memory as `env.mem` or `env.memory`")]
+    Memory(String),
+    /// A module wants the memory to be of another size.
+    #[error(
+        "module `{module}` imports a memory of {minimum} to {maximum} pages, and there is one of {pages}"
+    )]
+    Size {
+        /// Which.
+        module: String,
+        /// Its pages at least.
+        minimum: u32,
+        /// And at most.
+        maximum: u32,
+        /// What there is.
+        pages: u32,
+    },
+    /// A module imports something that is neither a function nor the memory.
+    #[error("module `{module}` imports {import}, which is neither a function nor the memory")]
+    Import {
+        /// Which.
+        module: String,
+        /// What.
+        import: String,
+    },
+    /// What they make together is no program.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+}
+
+impl Modules {
+    /// None yet, over a memory that begins with so many pages of 64 KiB.
+    #[must_use]
+    pub fn new(pages: u32) -> Modules {
+        Modules {
+            pages,
+            modules: Vec::new(),
+        }
+    }
+
+    /// Adds a module in the binary format, under a name.
+    ///
+    /// # Errors
+    /// [`LinkError`]
+    pub fn add(mut self, name: &str, wasm: &[u8]) -> Result<Modules, LinkError> {
+        if name.contains('.') || self.modules.iter().any(|known| known.name == name) {
+            return Err(LinkError::Name(name.to_owned()));
+        }
+        let info = Program::inspect(wasm).map_err(|error| LinkError::Module {
+            module: name.to_owned(),
+            error,
+        })?;
+        let shape = info
+            .memory
+            .filter(|memory| memory.shared && memory.imported);
+        let named = info.imports.iter().any(|import| {
+            matches!(import.ty, TypeRef::Memory(_))
+                && import.module == "env"
+                && MEMORY_NAMES.contains(&&*import.name)
+        });
+        let (
+            true,
+            Some(MemoryShape {
+                minimum, maximum, ..
+            }),
+        ) = (named, shape)
+        else {
+            return Err(LinkError::Memory(name.to_owned()));
+        };
+        let maximum = maximum.unwrap_or(u32::MAX);
+        if !(minimum..=maximum).contains(&self.pages) {
+            return Err(LinkError::Size {
+                module: name.to_owned(),
+                minimum,
+                maximum,
+                pages: self.pages,
+            });
+        }
+        let other = info.imports.iter().find(|import| {
+            !matches!(
+                import.ty,
+                TypeRef::Memory(_) | TypeRef::Func(_) | TypeRef::FuncExact(_)
+            )
+        });
+        if let Some(import) = other {
+            return Err(LinkError::Import {
+                module: name.to_owned(),
+                import: format!("{}.{}", import.module, import.name),
+            });
+        }
+        self.modules.push(Linked {
+            name: name.to_owned(),
+            wasm: wasm.to_vec(),
+            info,
+        });
+        Ok(self)
+    }
+
+    /// The program of all of them.
+    ///
+    /// # Errors
+    /// [`LinkError::Program`]
+    pub fn link(&self, options: ProgramOptions) -> Result<Program, LinkError> {
+        let wasm = self.encode().map_err(|error| {
+            ProgramError::TooLarge(format!("the modules cannot be linked: {error}"))
+        })?;
+        Ok(Program::with_options(&wasm, options)?)
+    }
+
+    /// The least of the most pages that a module allows.
+    fn maximum(&self) -> u32 {
+        let each = self
+            .modules
+            .iter()
+            .filter_map(|one| one.info.memory?.maximum);
+        each.min().unwrap_or(self.pages)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, reencode::Error> {
+        let mut sections = Sections::default();
+        sections.imports.import(
+            "env",
+            "memory",
+            EntityType::Memory(MemoryType {
+                minimum: u64::from(self.pages),
+                maximum: Some(u64::from(self.maximum())),
+                memory64: false,
+                shared: true,
+                page_size_log2: None,
+            }),
+        );
+        let functions = |info: &ModuleInfo| info.imported_functions;
+        let mut place = Place {
+            all_imports: self.modules.iter().map(|one| functions(&one.info)).sum(),
+            ..Place::default()
+        };
+        let unique = |export: &Export| {
+            let exports = self.modules.iter().flat_map(|one| &one.info.exports);
+            exports.filter(|other| other.name == export.name).count() == 1
+        };
+        for one in &self.modules {
+            place.own_imports = functions(&one.info);
+            sections.add(one, &mut place, &unique)?;
+            place = place.after(&one.info);
+        }
+        Ok(sections.finish(place.data))
+    }
+}
+
+/// How many of everything come before those of a module.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    all_imports: u32,
+    own_imports: u32,
+    types: u32,
+    imports: u32,
+    defined: u32,
+    tables: u32,
+    globals: u32,
+    elements: u32,
+    data: u32,
+}
+
+impl Place {
+    /// That of the module behind. Segments were counted as they were read.
+    fn after(self, info: &ModuleInfo) -> Place {
+        Place {
+            types: self.types + info.types.len() as u32,
+            imports: self.imports + info.imported_functions,
+            defined: self.defined + info.functions.len() as u32 - info.imported_functions,
+            tables: self.tables + info.tables.len() as u32,
+            globals: self.globals + info.globals,
+            ..self
+        }
+    }
+}
+
+impl Reencode for Place {
+    type Error = std::convert::Infallible;
+
+    fn type_index(&mut self, ty: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(self.types + ty)
+    }
+
+    fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(match function.checked_sub(self.own_imports) {
+            None => self.imports + function,
+            Some(defined) => self.all_imports + self.defined + defined,
+        })
+    }
+
+    fn table_index(&mut self, table: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(self.tables + table)
+    }
+
+    fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(self.globals + global)
+    }
+
+    fn memory_index(&mut self, _: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(0)
+    }
+
+    fn element_index(&mut self, element: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(self.elements + element)
+    }
+
+    fn data_index(&mut self, data: u32) -> Result<u32, reencode::Error<Self::Error>> {
+        Ok(self.data + data)
+    }
+}
+
+/// The linked module so far.
+#[derive(Default)]
+struct Sections {
+    types: TypeSection,
+    imports: ImportSection,
+    functions: FunctionSection,
+    tables: TableSection,
+    globals: GlobalSection,
+    exports: ExportSection,
+    elements: ElementSection,
+    code: CodeSection,
+    data: DataSection,
+    /// Imported functions come before all others.
+    imported_names: Vec<(u32, String)>,
+    defined_names: Vec<(u32, String)>,
+}
+
+impl Sections {
+    fn add(
+        &mut self,
+        module: &Linked,
+        place: &mut Place,
+        unique: &impl Fn(&Export) -> bool,
+    ) -> Result<(), reencode::Error> {
+        let (mut elements, mut data) = (0, 0);
+        for payload in Parser::new(0).parse_all(&module.wasm) {
+            match payload? {
+                Payload::TypeSection(reader) => {
+                    place.parse_type_section(&mut self.types, reader)?;
+                }
+                Payload::ImportSection(reader) => {
+                    for import in reader.into_imports() {
+                        let import = import?;
+                        if !matches!(import.ty, TypeRef::Memory(_)) {
+                            place.parse_import(&mut self.imports, import)?;
+                        }
+                    }
+                }
+                Payload::FunctionSection(reader) => {
+                    place.parse_function_section(&mut self.functions, reader)?;
+                }
+                Payload::TableSection(reader) => {
+                    place.parse_table_section(&mut self.tables, reader)?;
+                }
+                Payload::GlobalSection(reader) => {
+                    place.parse_global_section(&mut self.globals, reader)?;
+                }
+                Payload::ElementSection(reader) => {
+                    elements = reader.count();
+                    place.parse_element_section(&mut self.elements, reader)?;
+                }
+                Payload::CodeSectionStart {
+                    unchecked_range: range,
+                    ..
+                } => {
+                    let section = &module.wasm[range.start as usize..range.end as usize];
+                    let reader = wasmparser::BinaryReader::new(section, range.start);
+                    let reader = wasmparser::CodeSectionReader::new(reader)?;
+                    place.parse_code_section(&mut self.code, reader)?;
+                }
+                Payload::DataSection(reader) => {
+                    data = reader.count();
+                    place.parse_data_section(&mut self.data, reader)?;
+                }
+                _ => {}
+            }
+        }
+        for export in &module.info.exports {
+            let Some((kind, index)) = exported(export, place)? else {
+                continue;
+            };
+            let name = format!("{}.{}", module.name, export.name);
+            self.exports.export(&name, kind, index);
+            // What only one has is found by its own name as well: the entry of its threads, among others.
+            if unique(export) {
+                self.exports.export(&export.name, kind, index);
+            }
+        }
+        if let Some(start) = module.info.start {
+            let name = format!("{}.{START}", module.name);
+            let start = place.function_index(start)?;
+            self.exports.export(&name, ExportKind::Func, start);
+        }
+        for (function, name) in &module.info.function_names {
+            let names = match *function < place.own_imports {
+                true => &mut self.imported_names,
+                false => &mut self.defined_names,
+            };
+            names.push((
+                place.function_index(*function)?,
+                format!("{}.{name}", module.name),
+            ));
+        }
+        place.elements += elements;
+        place.data += data;
+        Ok(())
+    }
+
+    fn finish(self, data_count: u32) -> Vec<u8> {
+        let mut functions = NameMap::new();
+        for (index, name) in self.imported_names.iter().chain(&self.defined_names) {
+            functions.append(*index, name);
+        }
+        let mut names = NameSection::new();
+        names.functions(&functions);
+        let mut module = Module::new();
+        module
+            .section(&self.types)
+            .section(&self.imports)
+            .section(&self.functions)
+            .section(&self.tables)
+            .section(&self.globals)
+            .section(&self.exports)
+            .section(&self.elements)
+            .section(&DataCountSection { count: data_count })
+            .section(&self.code)
+            .section(&self.data)
+            .section(&names);
+        module.finish()
+    }
+}
+
+/// What an export is in the linked module. The memory is no module's own.
+fn exported(
+    export: &Export,
+    place: &mut Place,
+) -> Result<Option<(ExportKind, u32)>, reencode::Error> {
+    Ok(Some(match export.kind {
+        ExternalKind::Func | ExternalKind::FuncExact => {
+            (ExportKind::Func, place.function_index(export.index)?)
+        }
+        ExternalKind::Table => (ExportKind::Table, place.table_index(export.index)?),
+        ExternalKind::Global => (ExportKind::Global, place.global_index(export.index)?),
+        ExternalKind::Memory | ExternalKind::Tag => return Ok(None),
+    }))
+}
+
+impl Program {
+    /// What a thread calls that calls this export of one of [`Modules`]: the module's start function before it, if it has one.
+    pub(crate) fn exports_in(&self, module: &str, export: &str) -> Vec<String> {
+        let start = format!("{module}.{START}");
+        let starts = self.info().exported_function(&start).is_some();
+        (starts.then_some(start).into_iter())
+            .chain([format!("{module}.{export}")])
+            .collect()
+    }
+}
