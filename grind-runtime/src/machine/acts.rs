@@ -4,7 +4,7 @@ use super::io::DriverAct;
 use super::run::Machine;
 use super::state::State;
 use super::thread::{Block, Status, ThreadEntry};
-use super::{Joined, Value, embedded};
+use super::{Joined, Value, driver_memory, embedded};
 use crate::model::{Driven, EventKind, ThreadEnd, ThreadId};
 use crate::program::embedder::ValType;
 use crate::program::{Program, WasmType};
@@ -67,6 +67,22 @@ pub enum ActError {
     /// No thread waits for a deadline, or one can go on without.
     #[error("no thread waits for time to pass")]
     NoDeadline,
+    /// A thread can go on, or the point is in the past.
+    #[error("time cannot pass to {until} ns now, at {now} ns")]
+    NotThen {
+        /// To when, in virtual nanoseconds.
+        until: u64,
+        /// Virtual time.
+        now: u64,
+    },
+    /// An atomic access, or a notification, at an address that is no multiple of its width.
+    #[error("an atomic access of {width} bytes at 0x{addr:x} is not aligned")]
+    Misaligned {
+        /// First byte.
+        addr: u32,
+        /// Its width in bytes.
+        width: u8,
+    },
 }
 
 impl Machine {
@@ -81,8 +97,8 @@ impl Machine {
     ) -> Result<ThreadId, ActError> {
         let exports = exports.into_iter().map(Into::into).collect();
         let args = args.into_iter().collect();
-        self.act(DriverAct::Spawn { exports, args })?;
-        Ok(ThreadId(self.engine.state().threads.len() as u32 - 1))
+        let thread = self.act(DriverAct::Spawn { exports, args })?;
+        Ok(ThreadId(thread as u32))
     }
 
     /// Creates a thread that calls this exported function with these values.
@@ -119,7 +135,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::Over`]
     pub fn wake(&mut self, key: u64, count: u32) -> Result<(), ActError> {
-        self.act(DriverAct::Wake { key, count })
+        self.act(DriverAct::Wake { key, count }).map(drop)
     }
 
     /// Ends a thread where it is, whatever it does. Locks that it holds stay taken.
@@ -127,7 +143,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::NoThread`] if it has ended, or is the main one.
     pub fn abort(&mut self, thread: ThreadId) -> Result<(), ActError> {
-        self.act(DriverAct::Abort { thread })
+        self.act(DriverAct::Abort { thread }).map(drop)
     }
 
     /// Reads the guest's memory, as an access of the main thread.
@@ -146,7 +162,7 @@ impl Machine {
     /// [`ActError`]
     pub fn write(&mut self, addr: u32, bytes: &[u8]) -> Result<(), ActError> {
         let bytes = bytes.to_vec();
-        self.act(DriverAct::Write { addr, bytes })
+        self.act(DriverAct::Write { addr, bytes }).map(drop)
     }
 
     /// Lets virtual time pass to the next deadline, where no thread can go on before.
@@ -154,7 +170,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::NoDeadline`]
     pub fn elapse(&mut self) -> Result<(), ActError> {
-        self.act(DriverAct::Elapse)
+        self.act(DriverAct::Elapse).map(drop)
     }
 
     /// The driver does nothing any more: the main thread returns, if it stands for the driver, and what still waits for the driver waits
@@ -163,7 +179,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::Over`]
     pub fn end(&mut self) -> Result<(), ActError> {
-        self.act(DriverAct::End)
+        self.act(DriverAct::End).map(drop)
     }
 
     /// The guest's memory, as somebody sees it who takes no part.
@@ -172,8 +188,9 @@ impl Machine {
         self.engine.memory()
     }
 
-    /// Does something for the driver, and says so to whoever records.
-    pub(super) fn act(&mut self, act: DriverAct) -> Result<(), ActError> {
+    /// Does something for the driver, and says so to whoever records. Returns what it gives back: a thread's number, a value of memory, how
+    /// many were woken; else 0.
+    pub(super) fn act(&mut self, act: DriverAct) -> Result<u64, ActError> {
         self.check(&act)?;
         let state = self.engine.state_mut();
         let tick = state.tick;
@@ -181,7 +198,7 @@ impl Machine {
         let (memory, state) = self.engine.memory_and_state();
         match act {
             DriverAct::Spawn { exports, args } => {
-                state.as_main(|state| {
+                return state.as_main(|state| {
                     let entry = ThreadEntry {
                         exports,
                         args,
@@ -189,8 +206,8 @@ impl Machine {
                     };
                     let child = state.spawn(entry).map_err(|_| ActError::TooManyThreads)?;
                     state.threads[child.0 as usize].of_driver = true;
-                    Ok(())
-                })?;
+                    Ok(child.0.into())
+                });
             }
             DriverAct::Join { thread } => state.as_main(|state| {
                 state.threads[thread.0 as usize].detached = true;
@@ -212,8 +229,17 @@ impl Machine {
                 state.clock.jump();
             }
             DriverAct::End => state.driver_ends(),
+            DriverAct::ElapseTo { until } => state.clock.pass_to(until),
+            DriverAct::Atomic { addr, width, op } => {
+                return Ok(
+                    state.as_main(|state| driver_memory::atomic(state, memory, addr, width, op))
+                );
+            }
+            DriverAct::Notify { addr, count } => {
+                return Ok(state.as_main(|state| driver_memory::notify(state, addr, count)));
+            }
         }
-        Ok(())
+        Ok(0)
     }
 
     /// Whether the driver can do this now.
@@ -224,7 +250,11 @@ impl Machine {
         }
         let as_main = !matches!(
             act,
-            DriverAct::Wake { .. } | DriverAct::Abort { .. } | DriverAct::Elapse | DriverAct::End
+            DriverAct::Wake { .. }
+                | DriverAct::Abort { .. }
+                | DriverAct::Elapse
+                | DriverAct::ElapseTo { .. }
+                | DriverAct::End
         );
         if as_main && self.driven != Driven::AsMainThread {
             return Err(ActError::NotDriven);
@@ -258,8 +288,32 @@ impl Machine {
             DriverAct::Elapse if !state.idle || state.clock.next().is_none() => {
                 Err(ActError::NoDeadline)
             }
+            DriverAct::ElapseTo { until } => {
+                let (until, now) = (*until, state.clock.now());
+                let later = state.clock.next().is_some_and(|deadline| deadline < until);
+                match state.all_wait() && !later && until >= now {
+                    true => Ok(()),
+                    false => Err(ActError::NotThen { until, now }),
+                }
+            }
+            DriverAct::Atomic { addr, width, .. } => {
+                aligned(*addr, *width)?;
+                in_memory(*addr, (*width).into())
+            }
+            DriverAct::Notify { addr, .. } => {
+                aligned(*addr, driver_memory::NOTIFIED)?;
+                in_memory(*addr, driver_memory::NOTIFIED.into())
+            }
             DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
         }
+    }
+}
+
+/// The widths of atomic accesses are the powers of two up to 8.
+fn aligned(addr: u32, width: u8) -> Result<(), ActError> {
+    match matches!(width, 1 | 2 | 4 | 8) && addr.is_multiple_of(width.into()) {
+        true => Ok(()),
+        false => Err(ActError::Misaligned { addr, width }),
     }
 }
 
@@ -315,6 +369,7 @@ impl State {
         };
         self.not_runnable(MAIN);
         self.idle = true;
+        self.at_place = true;
     }
 
     /// Lets the main thread do something, whoever has the turn.

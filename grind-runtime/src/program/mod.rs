@@ -36,6 +36,7 @@ struct Parts {
     original: Arc<[u8]>,
     info: ModuleInfo,
     lowered: lower::Lowered,
+    rules: Vec<interceptors::Rule>,
     embedder: Vec<embedder::HostImport>,
     driver: Option<embedder::Driver>,
     translation: Translation,
@@ -91,6 +92,7 @@ impl Program {
             original,
             info,
             lowered,
+            rules: options.interceptors,
             embedder: options.imports,
             driver: options.driver,
             translation: Translation::default(),
@@ -133,6 +135,11 @@ impl Program {
     #[must_use]
     pub fn interceptors(&self) -> &[(u32, Interceptor)] {
         &self.0.lowered.interceptors
+    }
+
+    /// Those of the user, besides the ones that are known.
+    pub(crate) fn rules(&self) -> &[interceptors::Rule] {
+        &self.0.rules
     }
 
     /// Instructions that take a lock which is a word in memory.

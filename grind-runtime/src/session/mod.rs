@@ -57,7 +57,7 @@ use crate::trace::{Footer, TraceWriter};
 use derive_setters::Setters;
 use log::RunLog;
 use pass::{Begun, Pass, Passed};
-use record::Recording;
+pub(crate) use record::Recording;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ pub struct RunOptions {
     pub control: Arc<Control>,
     /// The engine by name, or the one that is usual. What happens in a run does not depend on it.
     pub engine: Option<String>,
-    /// Fuel given to a thread at a time, [`FUEL`](machine::FUEL) if nothing else is said.
+    /// Fuel given to a thread at a time, the [usual one](machine::usual_fuel) if nothing else is said.
     pub fuel: Option<u64>,
 }
 

@@ -17,7 +17,7 @@ pub type TraceOutput = Box<dyn Write + Send>;
 pub(crate) struct Recording(Arc<Mutex<TraceWriter<TraceOutput>>>);
 
 impl Recording {
-    pub(super) fn new(writer: TraceWriter<TraceOutput>) -> Recording {
+    pub(crate) fn new(writer: TraceWriter<TraceOutput>) -> Recording {
         Recording(Arc::new(Mutex::new(writer)))
     }
 
@@ -26,7 +26,7 @@ impl Recording {
     }
 
     /// The writer, when all that write to it are gone.
-    pub(super) fn into_writer(self) -> Option<TraceWriter<TraceOutput>> {
+    pub(crate) fn into_writer(self) -> Option<TraceWriter<TraceOutput>> {
         let mutex = Arc::into_inner(self.0)?;
         Some(mutex.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
