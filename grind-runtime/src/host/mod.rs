@@ -28,14 +28,19 @@
 //!
 //! The guest runs on the host's thread that waits for something: [`ThreadHandle::join`], [`JoinSet::join_next`] and, for a slice,
 //! [`ThreadHandle::is_finished`]. Any thread of the host may do so, and act meanwhile: who waits lets others in at the next scheduling
-//! point, at the latest when the thread that runs has used up its [fuel](crate::machine::FUEL). What the host does is done by the main
+//! point, at the latest when the thread that runs has used up its [fuel](crate::machine::FUEL_OF_DRIVEN). What the host does is done by the main
 //! thread of the run, is recorded, and orders as what a main thread does: the run replays without its host.
 
+mod deadlines;
 mod handle;
 mod join_set;
+mod memory;
+mod recorded;
 mod runtime;
 
 pub use crate::machine::ThreadError;
 pub use handle::{JoinError, ThreadHandle};
 pub use join_set::JoinSet;
+pub use memory::{AtomicNumber, MemoryNumber};
+pub use recorded::RecordError;
 pub use runtime::{ThreadRuntime, shared_pages_for_bytes};

@@ -1,10 +1,12 @@
 //! The runtime: a run whose main thread is the host.
 
+use super::deadlines::Deadlines;
 use super::handle::{JoinError, ThreadHandle};
+use super::recorded;
 use crate::machine::{ActError, HostIo, Machine, MachineError, PAGE, Pause, Value};
 use crate::model::{Control, Driven};
 use crate::program::Program;
-use crate::session::{DrivenRun, Outcome, RunOptions};
+use crate::session::{DrivenRun, Outcome, Recording, RunOptions};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +18,8 @@ use std::thread;
 /// Dropped, it ends the run where it is, at once: whoever waits for a thread of it is told so.
 pub struct ThreadRuntime<Io> {
     shared: Arc<Shared>,
+    /// Where the run is recorded.
+    recording: Option<Recording>,
     io: PhantomData<fn() -> Io>,
 }
 
@@ -32,6 +36,15 @@ pub(super) struct Shared {
     /// Who waits to get at it.
     waiting: AtomicUsize,
     control: Arc<Control>,
+    pub(super) deadlines: Mutex<Deadlines>,
+    /// Of the schedule: what the host draws at random follows from it.
+    pub(super) seed: u64,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -73,7 +86,7 @@ impl Shared {
                 if let Some(result) = done(machine) {
                     return Ok(result);
                 }
-                advance(machine, Machine::run)?;
+                self.advance(machine, Machine::run)?;
             }
             // The lock is not a fair one.
             while self.waiting.load(Ordering::SeqCst) > 0 {
@@ -90,26 +103,32 @@ impl Shared {
             return Some(result);
         }
         // Whoever waits is told of what goes wrong.
-        let _ = advance(machine, Machine::run_a_slice);
+        let _ = self.advance(machine, Machine::run_a_slice);
         done(machine)
     }
-}
 
-/// Lets threads run, and time pass where all wait for it.
-fn advance(
-    machine: &mut Machine,
-    run: impl FnOnce(&mut Machine) -> Result<Pause, MachineError>,
-) -> Result<(), JoinError> {
-    let failed = |error: MachineError| JoinError::Failed(Arc::new(error));
-    match run(machine).map_err(failed)? {
-        Pause::ThreadEnded(_) | Pause::Interrupted => Ok(()),
-        Pause::Waiting { deadline: Some(_) } => {
-            // It is refused only where nobody waits for a deadline.
-            let _ = machine.elapse();
-            Ok(())
+    /// Lets threads run, and time pass where all wait for it.
+    fn advance(
+        &self,
+        machine: &mut Machine,
+        run: impl FnOnce(&mut Machine) -> Result<Pause, MachineError>,
+    ) -> Result<(), JoinError> {
+        self.deadlines().apply(machine);
+        let failed = |error: MachineError| JoinError::Failed(Arc::new(error));
+        match run(machine).map_err(failed)? {
+            Pause::ThreadEnded(thread) => {
+                self.deadlines().ended(thread);
+                Ok(())
+            }
+            Pause::Interrupted | Pause::Alarm => Ok(()),
+            Pause::Waiting { deadline: Some(_) } => {
+                // It is refused only where nobody waits for a deadline.
+                let _ = machine.elapse();
+                Ok(())
+            }
+            Pause::Waiting { deadline: None } => Err(JoinError::Blocked),
+            Pause::Ended => Err(JoinError::Over),
         }
-        Pause::Waiting { deadline: None } => Err(JoinError::Blocked),
-        Pause::Ended => Err(JoinError::Over),
     }
 }
 
@@ -123,16 +142,34 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         options: RunOptions,
         io: Io,
     ) -> Result<ThreadRuntime<Io>, MachineError> {
+        ThreadRuntime::begin(program, options, io, None)
+    }
+
+    pub(super) fn begin(
+        program: &Program,
+        options: RunOptions,
+        io: Io,
+        recording: Option<Recording>,
+    ) -> Result<ThreadRuntime<Io>, MachineError> {
         let control = Arc::clone(&options.control);
-        let run = DrivenRun::new(program, options, Box::new(io), None, Driven::AsMainThread)?;
+        let seed = options.spec.schedule.seed().unwrap_or_default();
+        let (io, driven) = (Box::new(io), Driven::AsMainThread);
+        let run = DrivenRun::new(program, options, io, recording.as_ref(), driven)?;
         Ok(ThreadRuntime {
             shared: Arc::new(Shared {
                 run: Mutex::new(Some(run)),
                 waiting: AtomicUsize::new(0),
                 control,
+                deadlines: Mutex::default(),
+                seed,
             }),
+            recording,
             io: PhantomData,
         })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Creates a thread that calls this exported function with these arguments. It runs when somebody waits.
@@ -191,13 +228,18 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     }
 
     /// Ends the run: the main thread returns, as after a last statement of its own. Threads that still run are treated as
-    /// [`Entry::unfinished`](crate::model::Entry::unfinished) says. Returns what the run showed.
+    /// [`Entry::unfinished`](crate::model::Entry::unfinished) says, and have no deadlines of the host any more. Returns what the run showed.
     ///
     /// # Errors
     /// [`MachineError`]
-    pub fn finish(self) -> Result<Outcome<Io>, MachineError> {
+    pub fn finish(mut self) -> Result<Outcome<Io>, MachineError> {
         let run = self.shared.lock().take();
-        run.expect("only this and the destructor take it").finish()
+        let run = run.expect("only this and the destructor take it");
+        let mut outcome = run.finish()?;
+        if let Some(recording) = self.recording.take() {
+            recorded::complete(recording, &mut outcome);
+        }
+        Ok(outcome)
     }
 }
 
