@@ -37,6 +37,7 @@ mod join_set;
 mod memory;
 mod recorded;
 mod runtime;
+pub mod supervisor;
 
 pub use crate::machine::ThreadError;
 pub use handle::{JoinError, ThreadHandle};
