@@ -31,6 +31,11 @@
 //! point, at the latest when the thread that runs has used up its [fuel](crate::machine::FUEL_OF_DRIVEN). What the host does is done by the main
 //! thread of the run, is recorded, and orders as what a main thread does: the run replays without its host.
 
+/// What the page about the host shows is run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/host.md")]
+struct Page;
+
 mod deadlines;
 mod handle;
 mod join_set;
