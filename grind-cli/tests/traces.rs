@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use grind_runtime::host::{Detail, ThreadRuntime};
+use grind_runtime::host::ThreadRuntime;
 use grind_runtime::report::json;
 use grind_runtime::{HostImport, NullIo, Program, ProgramOptions, RunOptions, Value};
 use snapbox::cmd::{Command, OutputAssert};
@@ -700,9 +700,9 @@ fn the_trace_of_a_host_replays_without_it() {
     let directory = TempDir::new().unwrap();
     for joins_first in [false, true] {
         let path = directory.path().join("host.grind");
-        let out = Box::new(fs::File::create(&path).unwrap());
+        let out = fs::File::create(&path).unwrap();
         let options = RunOptions::seeded(2);
-        let runtime = ThreadRuntime::record(&program, options, NullIo, Detail::Light, out).unwrap();
+        let runtime = ThreadRuntime::record(&program, options, NullIo, out).unwrap();
         for number in 0..2 {
             let thread = runtime.spawn("write", [Value::I32(number)]).unwrap();
             if joins_first {

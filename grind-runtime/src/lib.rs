@@ -33,7 +33,7 @@
 //! | try many schedules | [`explore`], [`Seeds`] or an [`Explorer`] of your own |
 //! | give the guest functions | [`HostImport::wrap`] |
 //! | drive a run: threads, time, what waits outside | [`drive`], [`Machine`] |
-//! | host threads: handles, join sets | [`host`] |
+//! | host threads: handles, join sets, deadlines, supervisors | [`host`], [`host::supervisor`] |
 //! | run in steps, between which the caller's only thread does something else | [`SteppedRun`] |
 //! | decide who runs | [`Scheduler`] |
 //! | record, and run again | [`record`], [`TraceWriter`], [`replay`] |

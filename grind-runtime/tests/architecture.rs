@@ -135,6 +135,7 @@ const RUNTIME: &[Row] = &[
         ],
     ),
     ("host", &["machine", "model", "program", "session", "trace"]),
+    ("host/supervisor", &["host", "machine", "model", "schedule"]),
     (
         "session",
         &[
@@ -180,6 +181,8 @@ const MEANT: &[&str] = &[
     "CondvarWake",
     "HappensAfter",
     "HappensBefore",
+    "HostAtomic",
+    "HostNotify",
     "HostWake",
     "HostWoken",
     "LockAcquire",
@@ -616,7 +619,9 @@ fn what_the_library_documents_is_a_list_of_names() {
 /// Options of the interface, which grow.
 const OPTIONS: &[&str] = &[
     "AnalysisOptions",
+    "Backoff",
     "Bounds",
+    "ChildSpec",
     "Entry",
     "Limits",
     "MachineConfig",
@@ -625,6 +630,7 @@ const OPTIONS: &[&str] = &[
     "ReplayOptions",
     "RunOptions",
     "RunSpec",
+    "SupervisorSpec",
 ];
 
 #[test]

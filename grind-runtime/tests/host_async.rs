@@ -7,7 +7,7 @@
 mod recording;
 
 use grind_runtime::host::{
-    CallError, Detail, JoinError, JoinSet, Linker, ThreadError, ThreadHandle, ThreadRuntime,
+    CallError, JoinError, JoinSet, Linker, ThreadError, ThreadHandle, ThreadRuntime,
 };
 use grind_runtime::session::{ReplayOptions, TraceInput};
 use grind_runtime::{
@@ -425,8 +425,8 @@ fn who_awaits_can_go_and_another_lets_the_guest_run() {
 fn recorded(host: &Host, seed: u64) -> (Vec<u8>, Outcome<NullIo>) {
     let file = Memory::default();
     let options = RunOptions::seeded(seed).executor(Some(Arc::new(host.tokio.handle().clone())));
-    let out = Box::new(file.clone());
-    let runtime = ThreadRuntime::record(&host.program, options, NullIo, Detail::Full, out).unwrap();
+    let out = file.clone();
+    let runtime = ThreadRuntime::record(&host.program, options, NullIo, out).unwrap();
     let stuck = runtime.spawn("never", []).unwrap();
     let fill = runtime
         .spawn("fill", [Value::I32(512), Value::I32(9)])

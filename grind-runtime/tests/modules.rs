@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "not all suites use all of it")]
 mod recording;
 
-use grind_runtime::host::{Detail, LinkError, Modules, ThreadRuntime};
+use grind_runtime::host::{LinkError, Modules, ThreadRuntime};
 use grind_runtime::session::{ReplayOptions, TraceInput};
 use grind_runtime::{
     ActError, Diagnosis, HostImport, NullIo, Program, ProgramOptions, RunOptions, Symbolizer,
@@ -121,8 +121,8 @@ fn an_export_that_only_one_has_is_found_by_its_own_name() {
 /// Lets a thread of each module access a byte, the second when the first has ended, or not.
 fn two_modules(program: &Program, seed: u64, joins: bool) -> (Vec<u8>, Vec<Diagnosis>) {
     let file = Memory::default();
-    let (options, out) = (RunOptions::seeded(seed), Box::new(file.clone()));
-    let runtime = ThreadRuntime::record(program, options, NullIo, Detail::Light, out).unwrap();
+    let (options, out) = (RunOptions::seeded(seed), file.clone());
+    let runtime = ThreadRuntime::record(program, options, NullIo, out).unwrap();
     let write = runtime.spawn_in("counter", "write", []).unwrap();
     if joins {
         write.join().unwrap();

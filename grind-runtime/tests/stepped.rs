@@ -63,6 +63,7 @@ fn writer(program: &Program, options: &RunOptions) -> (Buffer, TraceWriter<Trace
         spec: options.spec.clone(),
         interceptors: Vec::new(),
         driven: Driven::ByNobody,
+        fuel: options.fuel,
     };
     let out: TraceOutput = Box::new(buffer.clone());
     let writer = TraceWriter::create(out, &header, program.sites(), None).unwrap();

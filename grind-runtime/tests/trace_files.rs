@@ -462,6 +462,29 @@ const FORMAT_1_3: &[u8] = include_bytes!("traces/format-1.3.trace");
 /// The same under round robin, by the last one of format 1.4.
 const FORMAT_1_4: &[u8] = include_bytes!("traces/format-1.4.trace");
 
+/// Of format 1.5: two threads of a driver that spin for longer than their fuel, write the same word and race, and one that sleeps; the
+/// module is in it.
+const FORMAT_1_5: &[u8] = include_bytes!("traces/format-1.5.trace");
+
+#[test]
+fn a_driven_run_of_the_version_before_is_replayed_with_its_fuel() {
+    let reader = open(FORMAT_1_5).unwrap();
+    let header = reader.header();
+    assert_eq!(header.driven, Driven::AsMainThread);
+    assert_eq!(header.fuel, Some(10_000_000));
+    let program = Program::new(reader.module().unwrap()).unwrap();
+    let open = || open(FORMAT_1_5);
+    let options = ReplayOptions::default();
+    let replayed = session::replay(&program, open, options, Box::new(NullIo)).unwrap();
+    assert!(!replayed.truncated);
+    assert_eq!(replayed.outcome.analysis.diagnoses.len(), 2);
+    let (_, end) = read(FORMAT_1_5);
+    let Ok(Some(TraceEnd::Complete(footer))) = end else {
+        panic!("{end:?}")
+    };
+    assert_eq!(replayed.outcome.footer(66, 2), footer);
+}
+
 #[test]
 fn traces_of_the_versions_before_are_read() {
     let reader = open(FORMAT_1_3).unwrap();

@@ -380,6 +380,7 @@ impl Checker {
             spec: options.spec.clone(),
             interceptors: Vec::new(),
             driven: Driven::ByNobody,
+            fuel: options.fuel,
         };
         let embedded = (self.options.embed_module).then_some(&**program.original());
         let out: TraceOutput = Box::new(buffer.clone());

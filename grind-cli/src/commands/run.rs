@@ -288,6 +288,7 @@ fn header(args: &RunArgs, wasm: &[u8], config: &Config, options: &RunOptions) ->
         spec: options.spec.clone(),
         interceptors: config.interceptors.clone(),
         driven: Driven::ByNobody,
+        fuel: options.fuel,
     }
 }
 

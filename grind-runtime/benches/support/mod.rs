@@ -211,6 +211,7 @@ pub(crate) fn record(program: &Program, detail: Detail) -> Recorded {
         spec: options.spec.clone(),
         interceptors: Vec::new(),
         driven: Driven::ByNobody,
+        fuel: options.fuel,
     };
     let counter = Counter::default();
     let output = Box::new(counter.clone()) as TraceOutput;

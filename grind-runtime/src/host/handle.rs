@@ -5,6 +5,7 @@ use crate::machine::{ActError, Machine, MachineError, ThreadError, Value};
 use crate::model::ThreadId;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A guest thread that the host created. Dropped, it lets the thread run on, as that of `std` does.
 pub struct ThreadHandle {
@@ -60,8 +61,7 @@ impl ThreadHandle {
     /// # Errors
     /// [`JoinError`]
     pub fn join(&self) -> Result<Vec<Value>, JoinError> {
-        self.shared
-            .wait(|machine| ended(machine, self.thread).then(|| joined(machine, self.thread)))?
+        self.shared.wait(|machine| self.joined(machine))?
     }
 
     /// The same for who awaits it: it blocks no thread of the host, and lets the guest run whenever it is polled.
@@ -69,16 +69,32 @@ impl ThreadHandle {
     /// # Errors
     /// [`JoinError`]
     pub async fn join_async(&self) -> Result<Vec<Value>, JoinError> {
-        let joined = |machine: &mut Machine| {
-            ended(machine, self.thread).then(|| joined(machine, self.thread))
+        self.shared
+            .wait_async(|machine| self.joined(machine))
+            .await?
+    }
+
+    /// The same, for at most so much virtual time: returns `None` if it has passed before the thread has ended, which can be joined again
+    /// then. Where all threads wait for something else than time, it passes at once.
+    pub fn join_timeout(&self, timeout: Duration) -> Option<Result<Vec<Value>, JoinError>> {
+        let at = match self.shared.after(timeout) {
+            Ok(at) => at,
+            Err(_) => return Some(Err(JoinError::Over)),
         };
-        self.shared.wait_async(joined).await?
+        match self.shared.wait_until(at, |machine| self.joined(machine)) {
+            Ok(joined) => joined,
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// The same if the thread has ended; lets the guest run for a slice if not.
     pub fn try_join(&self) -> Option<Result<Vec<Value>, JoinError>> {
-        self.shared
-            .poll(|machine| ended(machine, self.thread).then(|| joined(machine, self.thread)))
+        self.shared.poll(|machine| self.joined(machine))
+    }
+
+    /// What came of it, if it has ended.
+    fn joined(&self, machine: &mut Machine) -> Option<Result<Vec<Value>, JoinError>> {
+        ended(machine, self.thread).then(|| joined(machine, self.thread))
     }
 
     /// Whether the thread has ended. Lets the guest run for a slice if not, so that it has at some time.
@@ -95,9 +111,22 @@ impl ThreadHandle {
 
     /// Ends the thread where it is, whatever it does: in a loop, in a wait, in a sleep. Locks that it holds stay taken. A thread that has
     /// ended stays as it is.
+    ///
+    /// From another thread of the host than the one that lets the guest run, it takes effect at the next scheduling point, or when the thread
+    /// that runs has used up its [fuel](crate::machine::FUEL_OF_DRIVEN): after a half of a millisecond or so. Only an instruction on a range of
+    /// memory, or a function of the embedder, is waited for.
     pub fn abort(&self) {
         // It is refused where there is nothing to end any more.
         let _ = self.shared.act(|machine| machine.abort(self.thread));
+    }
+
+    /// Ends the thread so, when so much virtual time from now has passed and it has not ended by itself; a later call takes the place of an
+    /// earlier one. That the handle is dropped changes nothing. Like everything else, it happens while the host waits for something.
+    ///
+    /// # Errors
+    /// [`ActError::Over`] if the runtime was finished or dropped.
+    pub fn abort_after(&self, timeout: Duration) -> Result<(), ActError> {
+        self.shared.abort_after(self.thread, timeout)
     }
 }
 

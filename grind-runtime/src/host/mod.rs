@@ -28,26 +28,35 @@
 //!
 //! The guest runs on the host's thread that waits for something: [`ThreadHandle::join`], [`JoinSet::join_next`] and, for a slice,
 //! [`ThreadHandle::is_finished`]. Any thread of the host may do so, and act meanwhile: who waits lets others in at the next scheduling
-//! point, at the latest when the thread that runs has used up its [fuel](crate::machine::FUEL). What the host does is done by the main
+//! point, at the latest when the thread that runs has used up its [fuel](crate::machine::FUEL_OF_DRIVEN). What the host does is done by the main
 //! thread of the run, is recorded, and orders as what a main thread does: the run replays without its host.
 
+/// What the page about the host shows is run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/host.md")]
+struct Page;
+
+mod deadlines;
 mod handle;
 mod instance;
 mod join_set;
 mod linker;
+mod memory;
+mod recorded;
 mod runtime;
 mod shared;
+pub mod supervisor;
 mod tasks;
 
 pub use crate::machine::ThreadError;
 pub use crate::program::embedder::{Executor, Task};
 pub use crate::program::{LinkError, Modules};
-pub use crate::session::TraceOutput;
-pub use crate::trace::Detail;
 pub use handle::{JoinError, ThreadHandle};
 pub use instance::{CallError, Instance};
 pub use join_set::JoinSet;
 pub use linker::Linker;
-pub use runtime::{RuntimeError, ThreadRuntime, shared_pages_for_bytes};
+pub use memory::{AtomicNumber, MemoryNumber};
+pub use recorded::RecordError;
+pub use runtime::{ThreadRuntime, shared_pages_for_bytes};
 pub use tasks::PollError;
 pub use threadlink::abi::Polled;

@@ -2,14 +2,13 @@
 
 use super::Instance;
 use super::handle::ThreadHandle;
+use super::recorded;
 use super::shared::Shared;
 use crate::machine::{ActError, HostIo, MachineError, PAGE, Value};
 use crate::model::Driven;
 use crate::program::Program;
-use crate::session::{DrivenRun, Outcome, Recording, RunOptions, TraceOutput};
-use crate::trace::Detail;
+use crate::session::{DrivenRun, Outcome, Recording, RunOptions};
 use std::fmt;
-use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -18,20 +17,9 @@ use std::sync::Arc;
 /// Dropped, it ends the run where it is, at once: whoever waits for a thread of it is told so.
 pub struct ThreadRuntime<Io> {
     shared: Arc<Shared>,
+    /// Where the run is recorded.
     recording: Option<Recording>,
     io: PhantomData<fn() -> Io>,
-}
-
-/// Why a runtime did not come to its end, or was not begun.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RuntimeError {
-    /// The run failed.
-    #[error(transparent)]
-    Machine(#[from] MachineError),
-    /// The trace cannot be written.
-    #[error("the trace cannot be written: {0}")]
-    Trace(#[from] io::Error),
 }
 
 impl<Io> fmt::Debug for ThreadRuntime<Io> {
@@ -50,44 +38,28 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         options: RunOptions,
         io: Io,
     ) -> Result<ThreadRuntime<Io>, MachineError> {
-        ThreadRuntime::with(program, options, io, None)
+        ThreadRuntime::begin(program, options, io, None)
     }
 
-    /// The same, and writes what happens to a trace. The module is in it, so that `grind replay` needs nothing else: no host, and no
-    /// function of the host but those that come in place of grind's own.
-    ///
-    /// # Errors
-    /// [`RuntimeError`]
-    pub fn record(
-        program: &Program,
-        options: RunOptions,
-        io: Io,
-        detail: Detail,
-        out: TraceOutput,
-    ) -> Result<ThreadRuntime<Io>, RuntimeError> {
-        let recording = Recording::of_host(program, &options.spec, detail, out)?;
-        Ok(ThreadRuntime::with(program, options, io, Some(recording))?)
-    }
-
-    fn with(
+    pub(super) fn begin(
         program: &Program,
         options: RunOptions,
         io: Io,
         recording: Option<Recording>,
     ) -> Result<ThreadRuntime<Io>, MachineError> {
         let control = Arc::clone(&options.control);
-        let run = DrivenRun::new(
-            program,
-            options,
-            Box::new(io),
-            recording.as_ref(),
-            Driven::AsMainThread,
-        )?;
+        let seed = options.spec.schedule.seed().unwrap_or_default();
+        let (io, driven) = (Box::new(io), Driven::AsMainThread);
+        let run = DrivenRun::new(program, options, io, recording.as_ref(), driven)?;
         Ok(ThreadRuntime {
-            shared: Arc::new(Shared::new(run, control)),
+            shared: Arc::new(Shared::new(run, control, seed)),
             recording,
             io: PhantomData,
         })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Creates a thread that calls this exported function with these arguments. It runs when somebody waits.
@@ -171,17 +143,16 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     }
 
     /// Ends the run: the main thread returns, as after a last statement of its own. Threads that still run are treated as
-    /// [`Entry::unfinished`](crate::model::Entry::unfinished) says. Returns what the run showed.
+    /// [`Entry::unfinished`](crate::model::Entry::unfinished) says, and have no deadlines of the host any more. Returns what the run showed.
     ///
     /// # Errors
-    /// [`RuntimeError`]
-    pub fn finish(mut self) -> Result<Outcome<Io>, RuntimeError> {
+    /// [`MachineError`]
+    pub fn finish(mut self) -> Result<Outcome<Io>, MachineError> {
         let run = self.shared.take();
         let run = run.expect("only this and the destructor take it");
-        let outcome = run.finish()?;
+        let mut outcome = run.finish()?;
         if let Some(recording) = self.recording.take() {
-            let findings = outcome.analysis.diagnoses.len();
-            recording.finish(&outcome.footer(outcome.exit_code(), findings))?;
+            recorded::complete(recording, &mut outcome);
         }
         Ok(outcome)
     }

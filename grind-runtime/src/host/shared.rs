@@ -4,11 +4,13 @@
 //! awaits runs it for a little whenever it is polled. One does so at a time, and the others are woken when there is news for them, or
 //! when it goes.
 
+use super::deadlines::Deadlines;
 use super::handle::JoinError;
 use crate::machine::{ActError, Machine, MachineError, Pause};
 use crate::model::Control;
 use crate::program::embedder::InFlight;
 use crate::session::DrivenRun;
+use std::fmt;
 use std::future;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -28,6 +30,15 @@ pub(super) struct Shared {
     in_flight: Arc<InFlight>,
     /// Calls of asynchronous functions of the guest so far.
     calls: AtomicU32,
+    pub(super) deadlines: Mutex<Deadlines>,
+    /// Of the schedule: what the host draws at random follows from it.
+    pub(super) seed: u64,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 /// How somebody waits.
@@ -67,7 +78,7 @@ impl Drop for Leaves<'_> {
 }
 
 impl Shared {
-    pub(super) fn new(mut run: DrivenRun, control: Arc<Control>) -> Shared {
+    pub(super) fn new(mut run: DrivenRun, control: Arc<Control>, seed: u64) -> Shared {
         let in_flight = run.machine().in_flight();
         Shared {
             in_flight: Arc::clone(in_flight.expect("the host is the main thread")),
@@ -75,6 +86,8 @@ impl Shared {
             waiting: AtomicUsize::new(0),
             control,
             calls: AtomicU32::new(0),
+            deadlines: Mutex::default(),
+            seed,
         }
     }
 
@@ -241,29 +254,55 @@ impl Shared {
             return Looked::Done(Ok(result));
         }
         let time_is_up = time_is_up.take();
+        self.deadlines().apply(machine);
         match run_guest(machine) {
             Err(error) => Looked::Done(Err(JoinError::Failed(Arc::new(error)))),
             Ok(Pause::Ended) => Looked::Done(Err(JoinError::Over)),
-            Ok(Pause::Interrupted) => Looked::Again,
-            Ok(Pause::ThreadEnded(_) | Pause::CallReturned(_)) => {
+            Ok(Pause::Interrupted | Pause::Alarm) => Looked::Again,
+            Ok(Pause::ThreadEnded(thread)) => {
+                self.deadlines().ended(thread);
                 self.in_flight.notify();
                 Looked::Again
             }
-            Ok(Pause::Waiting { deadline }) => match deadline {
-                None if !self.in_flight.any() => Looked::Done(Err(JoinError::Blocked)),
-                Some(until) if !self.in_flight.any() || time_is_up == Some(until) => {
-                    // It is refused only where nobody waits for a deadline.
-                    let _ = machine.elapse();
-                    Looked::Again
-                }
-                _ => Looked::Outside(Outside {
+            Ok(Pause::CallReturned(_)) => {
+                self.in_flight.notify();
+                Looked::Again
+            }
+            Ok(Pause::Waiting { deadline }) => self.waiting(machine, deadline, since, time_is_up),
+        }
+    }
+
+    /// No thread can go on before this deadline of one: time passes at once, but as real time does while calls are in flight.
+    fn waiting<R>(
+        &self,
+        machine: &mut Machine,
+        deadline: Option<u64>,
+        since: u64,
+        time_is_up: Option<u64>,
+    ) -> Looked<R> {
+        let in_flight = self.in_flight.any();
+        let alarm = machine.alarm().filter(|_| in_flight);
+        match deadline.into_iter().chain(alarm).min() {
+            None if in_flight => Looked::Outside(Outside {
+                since,
+                deadline: None,
+            }),
+            None => Looked::Done(Err(JoinError::Blocked)),
+            Some(until) if !in_flight || time_is_up == Some(until) => {
+                // It is refused only where nobody waits for this time.
+                let _ = match deadline {
+                    Some(deadline) if deadline == until => machine.elapse(),
+                    _ => machine.elapse_to(until),
+                };
+                Looked::Again
+            }
+            Some(until) => {
+                let time = Duration::from_nanos(until.saturating_sub(machine.now()));
+                Looked::Outside(Outside {
                     since,
-                    deadline: deadline.map(|until| {
-                        let time = until.saturating_sub(machine.now());
-                        (until, Duration::from_nanos(time))
-                    }),
-                }),
-            },
+                    deadline: Some((until, time)),
+                })
+            }
         }
     }
 }

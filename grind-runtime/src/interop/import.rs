@@ -124,6 +124,7 @@ fn header(from: &str) -> Header {
         },
         interceptors: Vec::new(),
         driven: Driven::ByNobody,
+        fuel: None,
     }
 }
 

@@ -177,12 +177,15 @@ pub fn write<R: Read>(
 fn bytes_of(kind: &EventKind) -> Option<(u32, u32)> {
     match *kind {
         EventKind::Atomic { addr, width, .. }
+        | EventKind::HostAtomic { addr, width, .. }
         | EventKind::WaitBegin { addr, width, .. }
         | EventKind::WaitEnd { addr, width, .. } => Some((addr, width.into())),
         EventKind::Range { addr, len, .. }
         | EventKind::Alloc { addr, size: len }
         | EventKind::BenignRace { addr, len } => Some((addr, len)),
-        EventKind::Notify { addr, .. } | EventKind::Free { addr } => Some((addr, 0)),
+        EventKind::Notify { addr, .. }
+        | EventKind::HostNotify { addr, .. }
+        | EventKind::Free { addr } => Some((addr, 0)),
         EventKind::LockRequest { lock: addr, .. }
         | EventKind::LockAcquire { lock: addr, .. }
         | EventKind::LockFail { lock: addr, .. }

@@ -5,7 +5,7 @@ use super::kept::Kept;
 use super::run::Machine;
 use super::state::State;
 use super::thread::{Block, Status, ThreadEntry};
-use super::{Joined, Value, embedded};
+use super::{Joined, Value, driver_memory, embedded};
 use crate::model::{Driven, EventKind, ThreadEnd, ThreadId};
 use crate::program::embedder::{InFlight, ValType};
 use crate::program::{Program, WasmType};
@@ -72,6 +72,22 @@ pub enum ActError {
     /// No thread waits for a deadline, or one can go on without.
     #[error("no thread waits for time to pass")]
     NoDeadline,
+    /// A thread can go on, or the point is in the past.
+    #[error("time cannot pass to {until} ns now, at {now} ns")]
+    NotThen {
+        /// To when, in virtual nanoseconds.
+        until: u64,
+        /// Virtual time.
+        now: u64,
+    },
+    /// An atomic access, or a notification, at an address that is no multiple of its width.
+    #[error("an atomic access of {width} bytes at 0x{addr:x} is not aligned")]
+    Misaligned {
+        /// First byte.
+        addr: u32,
+        /// Its width in bytes.
+        width: u8,
+    },
 }
 
 impl Machine {
@@ -86,8 +102,8 @@ impl Machine {
     ) -> Result<ThreadId, ActError> {
         let exports = exports.into_iter().map(Into::into).collect();
         let args = args.into_iter().collect();
-        self.act(DriverAct::Spawn { exports, args })?;
-        Ok(ThreadId(self.engine.state().threads.len() as u32 - 1))
+        let thread = self.act(DriverAct::Spawn { exports, args })?;
+        Ok(ThreadId(thread as u32))
     }
 
     /// Creates a thread that calls this exported function with these values.
@@ -146,7 +162,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::Over`]
     pub fn wake(&mut self, key: u64, count: u32) -> Result<(), ActError> {
-        self.act(DriverAct::Wake { key, count })
+        self.act(DriverAct::Wake { key, count }).map(drop)
     }
 
     /// Ends a thread where it is, whatever it does. Locks that it holds stay taken.
@@ -154,7 +170,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::NoThread`] if it has ended, or is the main one.
     pub fn abort(&mut self, thread: ThreadId) -> Result<(), ActError> {
-        self.act(DriverAct::Abort { thread })
+        self.act(DriverAct::Abort { thread }).map(drop)
     }
 
     /// Reads the guest's memory, as an access of the main thread.
@@ -173,7 +189,7 @@ impl Machine {
     /// [`ActError`]
     pub fn write(&mut self, addr: u32, bytes: &[u8]) -> Result<(), ActError> {
         let bytes = bytes.to_vec();
-        self.act(DriverAct::Write { addr, bytes })
+        self.act(DriverAct::Write { addr, bytes }).map(drop)
     }
 
     /// Lets virtual time pass to the next deadline, where no thread can go on before.
@@ -181,7 +197,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::NoDeadline`]
     pub fn elapse(&mut self) -> Result<(), ActError> {
-        self.act(DriverAct::Elapse)
+        self.act(DriverAct::Elapse).map(drop)
     }
 
     /// The driver does nothing any more: the main thread returns, if it stands for the driver, and what still waits for the driver waits
@@ -190,13 +206,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::Over`]
     pub fn end(&mut self) -> Result<(), ActError> {
-        self.act(DriverAct::End)
-    }
-
-    /// Virtual time since the run began, in nanoseconds.
-    #[must_use]
-    pub fn now(&self) -> u64 {
-        self.engine.state().clock.now()
+        self.act(DriverAct::End).map(drop)
     }
 
     /// Calls of asynchronous functions of the embedder that are in flight, if the driver is the main thread.
@@ -210,8 +220,9 @@ impl Machine {
         self.engine.memory()
     }
 
-    /// Does something for the driver, and says so to whoever records.
-    pub(super) fn act(&mut self, act: DriverAct) -> Result<(), ActError> {
+    /// Does something for the driver, and says so to whoever records. Returns what it gives back: a thread's number, a value of memory, how
+    /// many were woken; else 0.
+    pub(super) fn act(&mut self, act: DriverAct) -> Result<u64, ActError> {
         self.check(&act)?;
         let state = self.engine.state_mut();
         let tick = state.tick;
@@ -219,7 +230,7 @@ impl Machine {
         let (memory, state) = self.engine.memory_and_state();
         match act {
             DriverAct::Spawn { exports, args } => {
-                state.as_main(|state| {
+                return state.as_main(|state| {
                     let entry = ThreadEntry {
                         exports,
                         args,
@@ -227,8 +238,8 @@ impl Machine {
                     };
                     let child = state.spawn(entry).map_err(|_| ActError::TooManyThreads)?;
                     state.threads[child.0 as usize].of_driver = true;
-                    Ok(())
-                })?;
+                    Ok(child.0.into())
+                });
             }
             DriverAct::Join { thread } => state.as_main(|state| {
                 state.threads[thread.0 as usize].detached = true;
@@ -250,12 +261,21 @@ impl Machine {
                 state.clock.jump();
             }
             DriverAct::End => state.driver_ends(),
+            DriverAct::ElapseTo { until } => state.clock.pass_to(until),
+            DriverAct::Atomic { addr, width, op } => {
+                return Ok(
+                    state.as_main(|state| driver_memory::atomic(state, memory, addr, width, op))
+                );
+            }
+            DriverAct::Notify { addr, count } => {
+                return Ok(state.as_main(|state| driver_memory::notify(state, addr, count)));
+            }
             act @ (DriverAct::Open
             | DriverAct::Call { .. }
             | DriverAct::Returned { .. }
             | DriverAct::Close { .. }) => self.act_on_kept(act)?,
         }
-        Ok(())
+        Ok(0)
     }
 
     /// Whether the driver can do this now.
@@ -266,7 +286,11 @@ impl Machine {
         }
         let as_main = !matches!(
             act,
-            DriverAct::Wake { .. } | DriverAct::Abort { .. } | DriverAct::Elapse | DriverAct::End
+            DriverAct::Wake { .. }
+                | DriverAct::Abort { .. }
+                | DriverAct::Elapse
+                | DriverAct::ElapseTo { .. }
+                | DriverAct::End
         );
         if as_main && self.driven != Driven::AsMainThread {
             return Err(ActError::NotDriven);
@@ -300,6 +324,22 @@ impl Machine {
             DriverAct::Elapse if !state.idle || state.clock.next().is_none() => {
                 Err(ActError::NoDeadline)
             }
+            DriverAct::ElapseTo { until } => {
+                let (until, now) = (*until, state.clock.now());
+                let later = state.clock.next().is_some_and(|deadline| deadline < until);
+                match state.all_wait() && !later && until >= now {
+                    true => Ok(()),
+                    false => Err(ActError::NotThen { until, now }),
+                }
+            }
+            DriverAct::Atomic { addr, width, .. } => {
+                aligned(*addr, *width)?;
+                in_memory(*addr, (*width).into())
+            }
+            DriverAct::Notify { addr, .. } => {
+                aligned(*addr, driver_memory::NOTIFIED)?;
+                in_memory(*addr, driver_memory::NOTIFIED.into())
+            }
             DriverAct::Call {
                 thread,
                 export,
@@ -319,6 +359,14 @@ impl Machine {
             DriverAct::Close { thread } => state.can_close(*thread),
             DriverAct::Open | DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
         }
+    }
+}
+
+/// The widths of atomic accesses are the powers of two up to 8.
+fn aligned(addr: u32, width: u8) -> Result<(), ActError> {
+    match matches!(width, 1 | 2 | 4 | 8) && addr.is_multiple_of(width.into()) {
+        true => Ok(()),
+        false => Err(ActError::Misaligned { addr, width }),
     }
 }
 
@@ -374,6 +422,7 @@ impl State {
         };
         self.not_runnable(MAIN);
         self.idle = true;
+        self.at_place = true;
     }
 
     /// Lets the main thread do something, whoever has the turn.

@@ -10,6 +10,10 @@ const PER_WORD: u64 = 1;
 /// Nanoseconds that a hook or host call stands for.
 const PER_CALL: u64 = 50;
 
+/// Nanoseconds that a unit of fuel stands for, which is about an instruction. Fuel counts where it was used up, so that a loop without
+/// accesses lets time pass as well.
+const PER_FUEL: u64 = 1;
+
 /// Nanoseconds since the run began, and who wants to be woken when.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
@@ -35,6 +39,10 @@ impl Clock {
 
     pub(super) fn call(&mut self) {
         self.work(PER_CALL);
+    }
+
+    pub(super) fn burned(&mut self, fuel: u64) {
+        self.work(fuel.saturating_mul(PER_FUEL));
     }
 
     pub(super) fn work(&mut self, nanoseconds: u64) {
@@ -78,6 +86,11 @@ impl Clock {
         self.now = deadline;
         true
     }
+
+    /// Lets time pass to this point, while everyone waits.
+    pub(super) fn pass_to(&mut self, until: u64) {
+        self.now = self.now.max(until);
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +120,15 @@ mod tests {
         clock.disarm(10, ThreadId(1));
         clock.work(20);
         assert_eq!(clock.expired(), None);
+    }
+
+    #[test]
+    fn time_that_passes_while_everyone_waits_is_no_work() {
+        let mut clock = Clock::default();
+        clock.burned(7);
+        clock.pass_to(20);
+        clock.pass_to(10);
+        assert_eq!((clock.now(), clock.worked()), (20, 7 * PER_FUEL));
     }
 
     #[test]

@@ -49,11 +49,12 @@ impl Machine {
         self.check_types(export, args)?;
         let (export, args) = (export.to_owned(), args.iter().map(|arg| arg.bits()));
         let args = args.collect();
-        self.act(DriverAct::Call {
+        let call = DriverAct::Call {
             thread,
             export,
             args,
-        })
+        };
+        self.act(call).map(drop)
     }
 
     /// Takes note that such a call has returned, if it has: all that it did happens before what the driver does from then on. Returns what
@@ -77,7 +78,7 @@ impl Machine {
     /// # Errors
     /// [`ActError::NoThread`], [`ActError::InCall`]
     pub fn close(&mut self, thread: ThreadId) -> Result<(), ActError> {
-        self.act(DriverAct::Close { thread })
+        self.act(DriverAct::Close { thread }).map(drop)
     }
 
     fn kept(&self, thread: ThreadId) -> Result<&Kept, ActError> {

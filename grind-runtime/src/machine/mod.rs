@@ -4,9 +4,11 @@
 
 mod abi;
 mod acts;
+mod alarm;
 mod atomics;
 mod calls;
 mod clock;
+mod driver_memory;
 mod embedded;
 mod engine;
 mod entry;
@@ -38,7 +40,7 @@ mod waits;
 
 pub use acts::ActError;
 pub use calls::Session;
-pub use io::{BufferIo, DriverAct, HostIo, NullIo};
+pub use io::{BufferIo, DriverAct, DriverAtomic, HostIo, NullIo};
 pub use outcome::{Joined, ThreadError};
 pub use run::{Machine, Pause};
 pub use trap::Trap;
@@ -84,6 +86,20 @@ pub struct MachineConfig {
 /// tenth of a second or so. Metering costs 3 %. Less changes the schedule and costs time, and is for tests of what happens where fuel
 /// ends; an instruction that needs more is given what it needs.
 pub const FUEL: u64 = 10_000_000;
+
+/// Fuel given at a time in a run [whose driver is the main thread](Driven::AsMainThread): what makes no records either is left after about a
+/// half of a millisecond, so that a driver can abort it. It decides where threads are preempted: another number is another version of the
+/// trace format, whose reader says what older traces have.
+pub const FUEL_OF_DRIVEN: u64 = 100_000;
+
+/// Fuel given at a time in a run that is driven so, if nothing else is said.
+#[must_use]
+pub fn usual_fuel(driven: Driven) -> u64 {
+    match driven {
+        Driven::AsMainThread => FUEL_OF_DRIVEN,
+        Driven::ByNobody | Driven::FromOutside => FUEL,
+    }
+}
 
 impl MachineConfig {
     /// No arguments, environment or directories, the default bounds and entry.

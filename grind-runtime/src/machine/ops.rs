@@ -268,6 +268,20 @@ fn wait(
 }
 
 fn notify(state: &mut State, site: SiteId, addr: u32, count: u32) -> Reply {
+    Reply::Value(wake(state, addr, count, |woken| EventKind::Notify {
+        site,
+        addr,
+        woken,
+    }))
+}
+
+/// The current thread lets threads go on that wait on an address, `count` at most; `event` tells so before they do. Returns how many.
+pub(super) fn wake(
+    state: &mut State,
+    addr: u32,
+    count: u32,
+    event: impl FnOnce(u32) -> EventKind,
+) -> u64 {
     let by = state.current;
     let mut woken = Vec::new();
     // An unshared memory has no waiters, so this returns 0 there as it must.
@@ -276,16 +290,12 @@ fn notify(state: &mut State, site: SiteId, addr: u32, count: u32) -> Reply {
     {
         woken.push(thread);
     }
-    state.emit(EventKind::Notify {
-        site,
-        addr,
-        woken: woken.len() as u32,
-    });
+    state.emit(event(woken.len() as u32));
     let count = woken.len() as u64;
     for thread in woken {
         state.end_wait(thread, WaitOutcome::Woken, Some(by));
     }
-    Reply::Value(count)
+    count
 }
 
 /// `memory.copy` is about to run.

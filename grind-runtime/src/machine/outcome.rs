@@ -27,18 +27,26 @@ impl Machine {
         self.engine.state().get(thread)?.ended_as
     }
 
-    /// How a thread ended that has. Its results are given once.
-    pub(super) fn outcome(&mut self, thread: ThreadId) -> Joined {
+    /// How a thread ended, if it has. Its results are given by [`Machine::join`].
+    #[must_use]
+    pub fn end_of(&self, thread: ThreadId) -> Option<Result<(), ThreadError>> {
         let state = self.engine.state();
-        match state.threads[thread.0 as usize].status {
-            Status::Aborted => Err(ThreadError::Aborted),
+        match state.get(thread)?.status {
+            Status::Aborted => Some(Err(ThreadError::Aborted)),
             Status::Trapped => {
                 let mut traps = state.traps.iter();
                 let of_thread = traps.find(|trap| trap.thread == thread);
                 let report = of_thread.expect("each trap has a report");
-                Err(ThreadError::Trapped(report.trap.clone()))
+                Some(Err(ThreadError::Trapped(report.trap.clone())))
             }
-            _ => Ok(self.take_results(thread)),
+            Status::Returned => Some(Ok(())),
+            Status::Ready(_) | Status::Running | Status::Blocked { .. } => None,
         }
+    }
+
+    /// How a thread ended that has. Its results are given once.
+    pub(super) fn outcome(&mut self, thread: ThreadId) -> Joined {
+        let end = self.end_of(thread).unwrap_or(Ok(()));
+        end.map(|()| self.take_results(thread))
     }
 }

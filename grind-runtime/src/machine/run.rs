@@ -41,6 +41,8 @@ pub enum Pause {
     },
     /// Somebody asked for it: [`Control::interrupt`](crate::model::Control::interrupt).
     Interrupted,
+    /// Virtual time has come to the point that [`Machine::set_alarm`] named. It is told once.
+    Alarm,
 }
 
 /// A call that a thread makes.
@@ -194,6 +196,10 @@ impl Machine {
     /// [`MachineError::Scheduler`] if the scheduler decides what it cannot, [`MachineError`] for what only shows when a thread enters
     /// the guest.
     pub fn run(&mut self) -> Result<Pause, MachineError> {
+        let state = self.engine.state_mut();
+        // What there was to do where it came back is done.
+        state.at_place = state.idle;
+        state.paused |= state.alarm_is_reached();
         loop {
             let state = self.engine.state_mut();
             if state.ending.is_some() {
@@ -202,27 +208,33 @@ impl Machine {
                     None => Ok(Pause::Ended),
                 };
             }
-            // Where there is news the driver may act, and a trace that is played back knows of that only now: the choice of who goes on
-            // came in between.
-            state.paused |= !state.news.is_empty();
-            state.paused |= state.idle && state.control.interrupted();
-            let interrupted = std::mem::take(&mut state.paused) && self.at_pause()?;
+            // A replay learns that the driver acts here by what was recorded since the place was counted.
+            state.paused |= state.at_place && state.control.interrupted();
+            if std::mem::take(&mut state.paused) {
+                let interrupted = self.at_pause()?;
+                if self.engine.state_mut().take_alarm() {
+                    return Ok(Pause::Alarm);
+                }
+                if interrupted {
+                    return Ok(Pause::Interrupted);
+                }
+            }
             let state = self.engine.state_mut();
-            // Whoever asked for the run to come back is told the news.
             if let Some(news) = state.news.pop_front() {
                 return Ok(news);
-            }
-            if interrupted {
-                return Ok(Pause::Interrupted);
             }
             if state.idle {
                 state.reschedule();
                 if state.idle {
                     let deadline = state.clock.next();
+                    if self.passes_to_the_alarm(deadline) {
+                        return Ok(Pause::Alarm);
+                    }
                     return Ok(Pause::Waiting { deadline });
                 }
                 continue;
             }
+            state.at_place = false;
             let thread = state.current;
             let status = &mut state.thread_mut().status;
             let Status::Ready(op) = std::mem::replace(status, Status::Running) else {
@@ -241,15 +253,19 @@ impl Machine {
     /// # Errors
     /// See [`Machine::run`].
     pub fn run_a_slice(&mut self) -> Result<Pause, MachineError> {
+        self.interrupt_who_has_a_turn();
+        self.run()
+    }
+
+    /// Who has a turn ends it soon; where nobody can go on, that is what there is to say.
+    fn interrupt_who_has_a_turn(&mut self) {
         let state = self.engine.state_mut();
         if state.idle {
             state.reschedule();
         }
-        // Who has a turn ends it soon; where nobody can go on, that is what there is to say.
         if !state.idle {
             state.control.interrupt();
         }
-        self.run()
     }
 
     /// Runs to the end, where nobody is outside but what a log says of him: a driver that still could act ends as soon as it is for
@@ -274,7 +290,7 @@ impl Machine {
     /// has come to its end. What happens in a run does not depend on whether it is cut.
     pub(crate) fn run_a_little(&mut self) -> Result<bool, MachineError> {
         self.portion = PORTION;
-        self.engine.state().control.interrupt();
+        self.interrupt_who_has_a_turn();
         self.run_undriven()
     }
 
@@ -286,7 +302,7 @@ impl Machine {
                 // It can be refused only where it has happened.
                 let _ = self.end();
             }
-            Pause::ThreadEnded(_) | Pause::CallReturned(_) | Pause::Interrupted => {}
+            Pause::ThreadEnded(_) | Pause::CallReturned(_) | Pause::Interrupted | Pause::Alarm => {}
         }
         Ok(false)
     }
@@ -303,7 +319,7 @@ impl Machine {
             }
             match self.act(act) {
                 // What found no room then finds none now, and is told of as it was.
-                Ok(()) | Err(ActError::TooManyThreads) => {}
+                Ok(_) | Err(ActError::TooManyThreads) => {}
                 Err(why) => return Err(MachineError::Act { tick, why }),
             }
         }
@@ -611,7 +627,6 @@ impl Machine {
                 self.note_stack(thread);
                 let state = self.engine.state_mut();
                 state.thread_mut().status = Status::Ready(Op::Refuelled);
-                // An instruction is about a nanosecond of native time.
                 state.refuel(before + spent);
                 if state.limits.steps.is_some_and(|limit| self.steps >= limit) {
                     state.limits_reached.insert(LimitReached::Steps);

@@ -80,10 +80,14 @@ pub(super) struct State {
     pub(super) tick: u64,
     /// The next at which it does, for all that is known.
     pub(super) pause_at: u64,
-    /// The run is at such a place, and is to be left there.
+    /// The run is at such a place: no thread has gone on since.
+    pub(super) at_place: bool,
+    /// It is to be left there.
     pub(super) paused: bool,
     /// Nobody can go on before the driver acts, or time passes.
     pub(super) idle: bool,
+    /// When the driver wants to be told that virtual time has come so far.
+    pub(super) alarm: Option<u64>,
     /// What became of threads of the driver, which it was not told: one entry a thread or less.
     pub(super) news: VecDeque<Pause>,
     /// What the scheduler decided that it could not.
@@ -174,8 +178,10 @@ impl State {
             outside: config.driven != Driven::ByNobody,
             tick: 0,
             pause_at: u64::MAX,
+            at_place: false,
             paused: false,
             idle: false,
+            alarm: None,
             news: VecDeque::new(),
             wrong_decision: None,
             in_flight: (config.driven == Driven::AsMainThread)
@@ -339,6 +345,7 @@ impl State {
         if switched {
             return Some(Verdict::Suspend);
         }
+        self.at_place = due;
         due.then(|| {
             self.thread_mut().status = Status::Ready(op.clone());
             Verdict::Pause
@@ -348,7 +355,9 @@ impl State {
     /// The run is at a place where the driver can act. Returns whether it may want to.
     fn due(&mut self) -> bool {
         self.tick += 1;
-        let due = self.tick >= self.pause_at || self.control.interrupted();
+        self.at_place = true;
+        let due =
+            self.tick >= self.pause_at || self.control.interrupted() || self.alarm_is_reached();
         self.paused |= due;
         due
     }
@@ -595,15 +604,20 @@ impl State {
         }
     }
 
+    /// Whether no thread can go on, as far as is known before time passes.
+    pub(super) fn all_wait(&self) -> bool {
+        self.idle && self.runnable.is_empty()
+    }
+
     pub(super) fn not_runnable(&mut self, thread: ThreadId) {
         if let Ok(at) = self.runnable.binary_search(&thread) {
             self.runnable.remove(at);
         }
     }
 
-    /// The engine's fuel ran out in the current thread: it made `nanoseconds` worth of steps.
-    pub(super) fn refuel(&mut self, nanoseconds: u64) {
-        self.clock.work(nanoseconds);
+    /// The engine's fuel ran out in the current thread, which has burned so much.
+    pub(super) fn refuel(&mut self, burned: u64) {
+        self.clock.burned(burned);
         if !self.stopping() {
             self.remaining = 0;
             self.switches_away(PointKind::Expired, &Op::Refuelled);

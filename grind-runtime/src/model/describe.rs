@@ -31,6 +31,12 @@ impl EventKind {
                 AtomicKind::Store => "atomic-store",
                 AtomicKind::ReadModifyWrite => "atomic-rmw",
             },
+            EventKind::HostAtomic { kind, .. } => match kind {
+                AtomicKind::Load => "host-atomic-load",
+                AtomicKind::Store => "host-atomic-store",
+                AtomicKind::ReadModifyWrite => "host-atomic-rmw",
+            },
+            EventKind::HostNotify { .. } => "host-notify",
             EventKind::Fence { .. } => "fence",
             EventKind::WaitBegin { .. } => "wait-begin",
             EventKind::WaitEnd { .. } => "wait-end",
@@ -117,7 +123,9 @@ impl Display for EventKind {
             }
             EventKind::ThreadName { of, name } => write!(f, " {of} {name:?}"),
             EventKind::Panicked { message } => write!(f, " {message:?}"),
-            EventKind::Atomic { addr, width, .. } | EventKind::WaitBegin { addr, width, .. } => {
+            EventKind::Atomic { addr, width, .. }
+            | EventKind::HostAtomic { addr, width, .. }
+            | EventKind::WaitBegin { addr, width, .. } => {
                 write!(f, " 0x{addr:x}+{width}")
             }
             EventKind::WaitEnd {
@@ -135,7 +143,9 @@ impl Display for EventKind {
                 write!(f, " 0x{addr:x}+{width} {outcome}")?;
                 by.map_or(Ok(()), |by| write!(f, " by {by}"))
             }
-            EventKind::Notify { addr, woken, .. } => write!(f, " 0x{addr:x} woke {woken}"),
+            EventKind::Notify { addr, woken, .. } | EventKind::HostNotify { addr, woken } => {
+                write!(f, " 0x{addr:x} woke {woken}")
+            }
             EventKind::Range {
                 origin, addr, len, ..
             } => {

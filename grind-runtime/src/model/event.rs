@@ -585,6 +585,22 @@ pub enum EventKind {
         /// Who woke it, if that was a thread of the guest.
         by: Option<ThreadId>,
     },
+    /// An atomic access of the host, as the main thread that it stands for, performed now. There is no instruction.
+    HostAtomic {
+        /// First byte.
+        addr: u32,
+        /// Bytes: 1, 2, 4 or 8.
+        width: u8,
+        /// What it did.
+        kind: AtomicKind,
+    },
+    /// The host notifies, as the main thread that it stands for, before those it wakes continue.
+    HostNotify {
+        /// Address waited on.
+        addr: u32,
+        /// How many waiters it woke.
+        woken: u32,
+    },
 }
 
 impl EventKind {

@@ -8,8 +8,8 @@
 //! |---|---|---|
 //! | `ThreadCreate` | the child's first step | every thread API; the host starts the child after the call began |
 //! | `ThreadExit` | `ThreadJoin` | every thread API |
-//! | atomic store or read-modify-write | atomic load, read-modify-write or wait's comparison that reads a byte of it | WebAssembly threads, memory model: an access that is sequentially consistent and reads from another synchronises with it |
-//! | `Notify` that woke someone | `WaitEnd` of a thread that it woke | the same: a notify synchronises with the waits that it ends |
+//! | atomic store or read-modify-write, the host's as well | atomic load, read-modify-write or wait's comparison that reads a byte of it | WebAssembly threads, memory model: an access that is sequentially consistent and reads from another synchronises with it |
+//! | `Notify` or `HostNotify` that woke someone | `WaitEnd` of a thread that it woke | the same: a notify synchronises with the waits that it ends |
 //! | `HostWake` that woke someone | `HostWoken` of a thread that it woke | the machine, which lets it go on then |
 //! | `LockRelease`, `CondvarWait` | `LockAcquire`, `CondvarWake`; a shared acquire only from exclusive releases | mutual exclusion (POSIX 4.12, C11 7.26.4, Rust's `Mutex` and `RwLock`) |
 //! | `BarrierArrive` | `BarrierLeave` of the same round | every barrier |
@@ -175,6 +175,11 @@ impl EventKind {
                 let by = TouchedBy::Atomic(kind);
                 (addr, Some(width.into()), write, by, Some(site))
             }
+            EventKind::HostAtomic { addr, width, kind } => {
+                let write = kind != AtomicKind::Load;
+                let by = TouchedBy::Atomic(kind);
+                (addr, Some(width.into()), write, by, None)
+            }
             EventKind::WaitBegin { site, addr, width }
             | EventKind::WaitEnd {
                 site,
@@ -220,7 +225,10 @@ impl EventKind {
     /// Whether it is an atomic access and nothing else: most events of most programs.
     #[inline]
     pub(crate) fn is_atomic_access(&self) -> bool {
-        matches!(self, EventKind::Atomic { .. })
+        matches!(
+            self,
+            EventKind::Atomic { .. } | EventKind::HostAtomic { .. }
+        )
     }
 
     /// What it acquires.
@@ -235,6 +243,11 @@ impl EventKind {
                 width,
                 kind: AtomicKind::Load | AtomicKind::ReadModifyWrite,
                 ..
+            }
+            | EventKind::HostAtomic {
+                addr,
+                width,
+                kind: AtomicKind::Load | AtomicKind::ReadModifyWrite,
             }
             | EventKind::WaitBegin { addr, width, .. }
             | EventKind::WaitEnd {
@@ -272,8 +285,15 @@ impl EventKind {
                 width,
                 kind: AtomicKind::Store | AtomicKind::ReadModifyWrite,
                 ..
+            }
+            | EventKind::HostAtomic {
+                addr,
+                width,
+                kind: AtomicKind::Store | AtomicKind::ReadModifyWrite,
             } => Release::Bytes { addr, width },
-            EventKind::Notify { addr, woken, .. } if woken > 0 => {
+            EventKind::Notify { addr, woken, .. } | EventKind::HostNotify { addr, woken }
+                if woken > 0 =>
+            {
                 Release::Wake(WokenOn::Futex(addr))
             }
             EventKind::HostWake { key, woken } if woken > 0 => Release::Wake(WokenOn::Key(key)),
@@ -300,10 +320,12 @@ impl EventKind {
                 on: WokenOn::Key(key),
                 outcome: WaitOutcome::Woken,
             },
-            EventKind::Notify { addr, woken, .. } => WaitStep::Wake {
-                on: WokenOn::Futex(addr),
-                woken,
-            },
+            EventKind::Notify { addr, woken, .. } | EventKind::HostNotify { addr, woken } => {
+                WaitStep::Wake {
+                    on: WokenOn::Futex(addr),
+                    woken,
+                }
+            }
             EventKind::HostWake { key, woken } => WaitStep::Wake {
                 on: WokenOn::Key(key),
                 woken,
@@ -376,9 +398,11 @@ impl EventKind {
     pub(crate) fn word(&self) -> Option<u32> {
         match *self {
             EventKind::Atomic { addr, .. }
+            | EventKind::HostAtomic { addr, .. }
             | EventKind::WaitBegin { addr, .. }
             | EventKind::WaitEnd { addr, .. }
-            | EventKind::Notify { addr, .. } => Some(addr),
+            | EventKind::Notify { addr, .. }
+            | EventKind::HostNotify { addr, .. } => Some(addr),
             _ => None,
         }
     }

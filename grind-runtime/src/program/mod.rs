@@ -38,9 +38,9 @@ struct Parts {
     original: Arc<[u8]>,
     info: ModuleInfo,
     lowered: lower::Lowered,
+    rules: Vec<interceptors::Rule>,
     embedder: Vec<embedder::HostImport>,
     driver: Option<embedder::Driver>,
-    rules: Vec<interceptors::Rule>,
     translation: Translation,
 }
 
@@ -94,9 +94,9 @@ impl Program {
             original,
             info,
             lowered,
+            rules: options.interceptors,
             embedder: options.imports,
             driver: options.driver,
-            rules: options.interceptors,
             translation: Translation::default(),
         })))
     }
@@ -151,7 +151,7 @@ impl Program {
         &self.0.lowered.interceptors
     }
 
-    /// Those that it was made with besides the known ones.
+    /// Those of the user, besides the ones that are known.
     pub(crate) fn rules(&self) -> &[interceptors::Rule] {
         &self.0.rules
     }

@@ -89,10 +89,14 @@ pub trait Scheduler: std::fmt::Debug + Send + Any {
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): its whole state is the seed, so that every seed, 0
 /// included, gives a stream of its own.
 #[derive(Clone, Debug)]
-struct SplitMix64(u64);
+pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> SplitMix64 {
+        SplitMix64(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -131,7 +131,7 @@ fn led(
     wanted: &Diagnosis,
     control: &Arc<Control>,
 ) -> Result<bool, ConfirmError> {
-    let mut options = RunOptions::from(header.spec.clone());
+    let mut options = RunOptions::from(header.spec.clone()).fuel(header.fuel);
     options.analysis = AnalysisOptions::default();
     options.spec.limits.steps = Some(options.spec.limits.steps.unwrap_or(STEPS).min(STEPS));
     let recording = Recording::new(writer);

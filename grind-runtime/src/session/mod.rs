@@ -78,7 +78,7 @@ pub struct RunOptions {
     pub control: Arc<Control>,
     /// The engine by name, or the one that is usual. What happens in a run does not depend on it.
     pub engine: Option<String>,
-    /// Fuel given to a thread at a time, [`FUEL`](machine::FUEL) if nothing else is said.
+    /// Fuel given to a thread at a time, the [usual one](machine::usual_fuel) if nothing else is said.
     pub fuel: Option<u64>,
     /// Where the futures of asynchronous functions of the embedder run; they are for runs of a [`ThreadRuntime`](crate::host::ThreadRuntime).
     pub executor: Option<Arc<dyn Executor>>,

@@ -80,7 +80,7 @@ impl Begun {
             sink: Box::new(audience),
             io,
             control: pass.control,
-            fuel: options.fuel.unwrap_or(machine::FUEL),
+            fuel: (options.fuel).unwrap_or_else(|| machine::usual_fuel(pass.driven)),
             engine: options.engine.clone(),
             driven: pass.driven,
             executor: options.executor.clone(),

@@ -2,12 +2,11 @@
 
 use crate::detect::LiveAnalysis;
 use crate::machine::io::{Answer, Call, DriverAct, Errno, HostIo};
-use crate::model::{Driven, Event, EventSink, Flow, Records, RunSpec, Slice, ThreadId};
-use crate::program::Program;
+use crate::model::{Event, EventSink, Flow, Records, Slice, ThreadId};
 use crate::program::embedder::Effects;
 use crate::schedule::{Point, Scheduler};
-use crate::trace::{Detail, Footer, Header, ModuleHash, TraceWriter};
-use std::io::{self, Write};
+use crate::trace::TraceWriter;
+use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a trace goes.
@@ -18,43 +17,8 @@ pub type TraceOutput = Box<dyn Write + Send>;
 pub(crate) struct Recording(Arc<Mutex<TraceWriter<TraceOutput>>>);
 
 impl Recording {
-    pub(super) fn new(writer: TraceWriter<TraceOutput>) -> Recording {
+    pub(crate) fn new(writer: TraceWriter<TraceOutput>) -> Recording {
         Recording(Arc::new(Mutex::new(writer)))
-    }
-
-    /// To a trace with the module in it, of a run that the main thread of the host drives.
-    ///
-    /// # Errors
-    /// What the output returns.
-    pub(crate) fn of_host(
-        program: &Program,
-        spec: &RunSpec,
-        detail: Detail,
-        out: TraceOutput,
-    ) -> io::Result<Recording> {
-        let module = program.original();
-        let header = Header {
-            grind: env!("CARGO_PKG_VERSION").to_owned(),
-            module: Vec::new(),
-            module_hash: ModuleHash::of(module),
-            embedded: None,
-            sites: 0,
-            detail,
-            spec: spec.clone(),
-            interceptors: program.rules().to_vec(),
-            driven: Driven::AsMainThread,
-        };
-        let writer = TraceWriter::create(out, &header, program.sites(), Some(module))?;
-        Ok(Recording::new(writer))
-    }
-
-    /// Ends the trace of a run that has come to its end.
-    ///
-    /// # Errors
-    /// What the output returned since it began.
-    pub(crate) fn finish(self, footer: &Footer) -> io::Result<()> {
-        let writer = self.into_writer().expect("nothing of a run outlives it");
-        writer.finish(footer).map(drop)
     }
 
     fn writer(&self) -> MutexGuard<'_, TraceWriter<TraceOutput>> {
@@ -62,7 +26,7 @@ impl Recording {
     }
 
     /// The writer, when all that write to it are gone.
-    pub(super) fn into_writer(self) -> Option<TraceWriter<TraceOutput>> {
+    pub(crate) fn into_writer(self) -> Option<TraceWriter<TraceOutput>> {
         let mutex = Arc::into_inner(self.0)?;
         Some(mutex.into_inner().unwrap_or_else(PoisonError::into_inner))
     }

@@ -175,7 +175,7 @@ impl Replay {
         echo: Box<dyn HostIo>,
     ) -> Result<(Replay, Begun), ReplayError> {
         let (reader, header) = of_program(reader, program)?;
-        let mut run_options = RunOptions::from(header.spec);
+        let mut run_options = RunOptions::from(header.spec).fuel(header.fuel);
         run_options.analysis = options.analysis;
         let sites = || Arc::clone(program.sites());
         let recording = options.record.map(Recording::new);
@@ -304,7 +304,7 @@ pub fn listen<S: EventSink>(
 ) -> Result<S, ReplayError> {
     let (reader, header) = of_program(open()?, program)?;
     let driven = header.driven;
-    let mut options = RunOptions::from(header.spec);
+    let mut options = RunOptions::from(header.spec).fuel(header.fuel);
     options.analysis.detect = Detect::None;
     let control = Arc::default();
     let playback = Playback::new(reader, Arc::clone(&control));

@@ -47,7 +47,7 @@ use std::io;
 pub const MAGIC: [u8; 8] = *b"GRINDTRC";
 
 /// Version of the format: a reader takes files of its major version whose minor is not newer.
-pub const VERSION: (u16, u16) = (1, 5);
+pub const VERSION: (u16, u16) = (1, 6);
 
 /// SHA-256 of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,8 +98,11 @@ pub struct Header {
     pub spec: RunSpec,
     /// Functions that were intercepted besides those that are known.
     pub interceptors: Vec<Rule>,
-    /// Who acted in it besides the guest. The last field: before 1.4 there was none, and nobody did.
+    /// Who acted in it besides the guest. Before 1.4 this was not there, and nobody did.
     pub driven: Driven,
+    /// Fuel given to a thread at a time, if it was not the usual one of a run that is driven so. The last field: before 1.6 this was not
+    /// there, and the usual one was 10,000,000 in all.
+    pub fuel: Option<u64>,
 }
 
 /// How it ended.

@@ -1,4 +1,4 @@
-//! Headers of traces before 1.5, in which a schedule was a seed and one of two strategies.
+//! Headers of traces before 1.5, in which a schedule was a seed and one of two strategies, and before 1.6, which do not name the fuel.
 
 use super::{Detail, Header, ModuleHash};
 use crate::model::{Driven, Entry, Limits, RunSpec, Schedule, Strategy};
@@ -61,6 +61,20 @@ impl From<OldHeader> for Header {
             },
             interceptors: old.interceptors,
             driven: old.driven,
+            fuel: None,
         }
+    }
+}
+
+/// Fuel that was usual before 1.6, whoever drove the run.
+const OLD_FUEL: u64 = 10_000_000;
+
+impl Header {
+    /// Completes what a header before 1.6 has not.
+    pub(super) fn with_old_fuel(mut self) -> Header {
+        if self.driven == Driven::AsMainThread {
+            self.fuel = Some(OLD_FUEL);
+        }
+        self
     }
 }

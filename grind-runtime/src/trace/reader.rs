@@ -78,10 +78,16 @@ impl<R: Read> TraceReader<R> {
             // Nobody drove runs then.
             bytes.extend(postcard::to_stdvec(&Driven::ByNobody).unwrap_or_default());
         }
-        let header: Header = match found.1 < 5 {
+        if found.1 == 5 {
+            bytes.extend(postcard::to_stdvec(&None::<u64>).unwrap_or_default());
+        }
+        let mut header: Header = match found.1 < 5 {
             true => decode::<OldHeader>(&bytes, offset)?.into(),
             false => decode(&bytes, offset)?,
         };
+        if found.1 < 6 {
+            header = header.with_old_fuel();
+        }
         let corrupt = |offset, problem| TraceError::Corrupt { offset, problem };
         if header.embedded.is_some_and(|len| len > LARGEST_MODULE)
             || header.sites as usize > MOST_SITES

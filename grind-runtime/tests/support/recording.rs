@@ -43,6 +43,7 @@ pub(crate) fn header(program: &Program, options: &RunOptions, detail: Detail) ->
         spec: options.spec.clone(),
         interceptors: Vec::new(),
         driven: Driven::ByNobody,
+        fuel: options.fuel,
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::model::ThreadId;
 use serde::{Deserialize, Serialize};
 
-/// Something that the driver of a [`Machine`](crate::machine::Machine) did. All but [`DriverAct::Abort`] and [`DriverAct::Wake`] are
-/// acts of the main thread.
+/// Something that the driver of a [`Machine`](crate::machine::Machine) did. All but [`DriverAct::Abort`], [`DriverAct::Wake`] and those
+/// that let time pass are acts of the main thread. New ones are added at the end, for traces have their numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DriverAct {
     /// A thread that calls these exported functions, the last with these arguments.
@@ -49,6 +49,27 @@ pub enum DriverAct {
     Elapse,
     /// It does nothing any more: the main thread returns.
     End,
+    /// Virtual time passes to a point before the next deadline, which wakes nobody.
+    ElapseTo {
+        /// Nanoseconds since the run began.
+        until: u64,
+    },
+    /// It accesses memory atomically.
+    Atomic {
+        /// First byte, a multiple of the width.
+        addr: u32,
+        /// Bytes: 1, 2, 4 or 8.
+        width: u8,
+        /// What is done.
+        op: DriverAtomic,
+    },
+    /// It lets threads go on that wait on this address, those first that have waited longest.
+    Notify {
+        /// A multiple of 4.
+        addr: u32,
+        /// How many at most.
+        count: u32,
+    },
     /// A thread that calls nothing by itself, but what the driver asks it to.
     Open,
     /// Such a thread calls this exported function with these arguments.
@@ -69,6 +90,30 @@ pub enum DriverAct {
     Close {
         /// Which.
         thread: ThreadId,
+    },
+}
+
+/// An atomic access of a driver. Values are bits, of which the width of the access counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DriverAtomic {
+    /// It reads.
+    Load,
+    /// It writes.
+    Store {
+        /// What.
+        value: u64,
+    },
+    /// It adds, and wraps around.
+    Add {
+        /// What.
+        value: u64,
+    },
+    /// It replaces the value, if it is the expected one.
+    CompareExchange {
+        /// The expected one.
+        expected: u64,
+        /// By what.
+        new: u64,
     },
 }
 

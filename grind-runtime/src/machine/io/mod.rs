@@ -5,7 +5,7 @@ mod act;
 mod call;
 mod errno;
 
-pub use act::DriverAct;
+pub use act::{DriverAct, DriverAtomic};
 pub use call::{Answer, Call, Entry, FileKind, Node, Open, Position, Stat, Times};
 pub use errno::Errno;
 
