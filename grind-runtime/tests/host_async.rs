@@ -6,13 +6,15 @@
 #[expect(dead_code, reason = "not all suites use all of it")]
 mod recording;
 
+use futures_util::FutureExt;
+use grind_runtime::host::supervisor::Supervisor;
 use grind_runtime::host::{
-    CallError, JoinError, JoinSet, Linker, ThreadError, ThreadHandle, ThreadRuntime,
+    CallError, Instance, JoinError, JoinSet, Linker, ThreadError, ThreadHandle, ThreadRuntime,
 };
 use grind_runtime::session::{ReplayOptions, TraceInput};
 use grind_runtime::{
-    Diagnosis, Ending, Guest, NullIo, Outcome, Program, ProgramOptions, RunOptions, ThreadId,
-    TraceReader, Value, replay,
+    ActError, Diagnosis, Ending, Guest, HostError, NullIo, Outcome, Program, ProgramOptions,
+    RunOptions, ThreadId, TraceReader, Value, replay,
 };
 use recording::Memory;
 use std::io::Cursor;
@@ -421,6 +423,81 @@ fn who_awaits_can_go_and_another_lets_the_guest_run() {
     });
 }
 
+/// A guest that calls the host, and what the host does then.
+fn calling(within: impl Fn(&mut Guest<'_>) -> i32 + Send + Sync + 'static) -> Program {
+    let mut linker = Linker::new();
+    linker.func("host", "within", move |guest, ()| Ok(within(guest)));
+    let wasm = wat::parse_str(
+        r#"(module (import "host" "within" (func $within (result i32))) (memory 1 1 shared)
+            (func (export "call") (result i32) (call $within)) (func (export "nothing")))"#,
+    );
+    let options = ProgramOptions::default().imports(linker.into_imports());
+    Program::with_options(&wasm.unwrap(), options).unwrap()
+}
+
+type Slot<T> = Arc<Mutex<Option<T>>>;
+
+#[test]
+fn a_function_that_the_guest_calls_cannot_wait_for_it() {
+    let slot: Slot<(ThreadRuntime<NullIo>, ThreadHandle)> = Slot::default();
+    let inside = Arc::clone(&slot);
+    let program = calling(move |_| {
+        let slot = inside.lock().unwrap();
+        let (runtime, other) = slot.as_ref().unwrap();
+        assert!(matches!(other.join(), Err(JoinError::Reentered)));
+        let joined = other.join_async().now_or_never();
+        assert!(matches!(joined, Some(Err(JoinError::Reentered))));
+        assert!(other.try_join().is_none() && !other.is_finished());
+        other.abort();
+        let refused = runtime.spawn("nothing", []).map(|thread| thread.id());
+        assert_eq!(refused, Err(ActError::Reentered));
+        // That of another run can.
+        let elsewhere = calling(|_| 5);
+        let elsewhere = ThreadRuntime::new(&elsewhere, RunOptions::default(), NullIo).unwrap();
+        match elsewhere.spawn("call", []).unwrap().join().unwrap()[..] {
+            [Value::I32(five)] => five,
+            ref other => panic!("{other:?}"),
+        }
+    });
+    let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+    let other = runtime.spawn("nothing", []).unwrap();
+    let calls = runtime.spawn("call", []).unwrap();
+    *slot.lock().unwrap() = Some((runtime, other));
+    assert_eq!(calls.join().unwrap(), [Value::I32(5)]);
+    let (_runtime, other) = slot.lock().unwrap().take().unwrap();
+    // It was aborted when the function had returned, and nothing was spawned.
+    assert!(matches!(
+        other.join(),
+        Err(JoinError::Thread(ThreadError::Aborted))
+    ));
+    assert_eq!(other.id(), ThreadId(1));
+}
+
+#[test]
+fn a_function_that_the_guest_calls_can_drop_the_runtime() {
+    let slot: Slot<ThreadRuntime<NullIo>> = Slot::default();
+    let inside = Arc::clone(&slot);
+    let program = calling(move |_| {
+        drop(inside.lock().unwrap().take());
+        0
+    });
+    let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+    let calls = runtime.spawn("call", []).unwrap();
+    *slot.lock().unwrap() = Some(runtime);
+    assert!(matches!(calls.join(), Err(JoinError::Over)));
+}
+
+#[test]
+fn what_a_host_has_can_go_to_another_thread() {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<ThreadRuntime<NullIo>>();
+    is_send_and_sync::<ThreadHandle>();
+    is_send_and_sync::<JoinSet>();
+    is_send_and_sync::<Instance>();
+    is_send_and_sync::<Supervisor>();
+    is_send_and_sync::<Program>();
+}
+
 /// Records what a host does, with all that it can do in it. Returns the trace and what came of the run.
 fn recorded(host: &Host, seed: u64) -> (Vec<u8>, Outcome<NullIo>) {
     let file = Memory::default();
@@ -471,6 +548,138 @@ fn a_trace_of_a_host_replays_without_host_or_executor() {
         );
         assert_eq!(again.outcome.analysis.diagnoses, found);
     }
+}
+
+#[test]
+fn who_awaits_is_told_though_others_let_the_guest_run() {
+    let host = Host::new();
+    for seed in 0..5 {
+        let runtime = host.runtime(seed);
+        let spins = runtime.spawn("spin_until", []).unwrap();
+        let instance = runtime.instance().unwrap();
+        std::thread::scope(|scope| {
+            // One blocks, and several await.
+            let blocks = scope.spawn(|| spins.join());
+            let handles = runtime.spawn_repeat("later", &[Value::I32(1)], 4).unwrap();
+            let later = handles
+                .into_iter()
+                .map(|handle| host.tokio.spawn(async move { handle.join_async().await }));
+            let later: Vec<_> = later.collect();
+            host.tokio.block_on(async {
+                let called = instance.call_async("later", [Value::I32(5)]).await;
+                assert_eq!(called.unwrap(), [Value::I32(6)]);
+                for task in later {
+                    assert_eq!(task.await.unwrap().unwrap(), [Value::I32(2)]);
+                }
+            });
+            runtime.atomic_store(128, 1_u32).unwrap();
+            assert_eq!(blocks.join().unwrap().unwrap(), []);
+        });
+    }
+}
+
+#[test]
+fn time_passes_beside_calls_whatever_else_happens() {
+    let host = Host::new();
+    let runtime = host.runtime(1);
+    let never = runtime.spawn("never", []).unwrap();
+    let short = i64::try_from(Duration::from_millis(20).as_nanos()).unwrap();
+    let timed_out = [Value::I32(2)];
+    // Who polls lets it pass.
+    let sleeps = runtime.spawn("sleep", [Value::I64(short)]).unwrap();
+    while !sleeps.is_finished() {}
+    assert_eq!(sleeps.join().unwrap(), timed_out);
+    // Acts of others do not begin it anew.
+    let sleeps = runtime.spawn("sleep", [Value::I64(short)]).unwrap();
+    std::thread::scope(|scope| {
+        let joins = scope.spawn(|| sleeps.join());
+        while !joins.is_finished() {
+            runtime.now().unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(joins.join().unwrap().unwrap(), timed_out);
+    });
+    assert!(never.join_timeout(Duration::from_millis(5)).is_none());
+    runtime.sleep(Duration::from_millis(5)).unwrap();
+    never.abort();
+}
+
+#[test]
+fn what_a_call_owns_may_act_on_the_runtime_when_it_is_dropped() {
+    struct Aborts(Slot<ThreadHandle>);
+    impl Drop for Aborts {
+        fn drop(&mut self) {
+            if let Some(thread) = self.0.lock().unwrap().take() {
+                thread.abort();
+            }
+        }
+    }
+    let slot: Slot<ThreadHandle> = Slot::default();
+    let owned = Arc::clone(&slot);
+    let mut linker = Linker::new();
+    linker.func_async_then("host", "own", move |_, ()| {
+        let owns = Aborts(Arc::clone(&owned));
+        Ok(async move {
+            Ok(move |_: &mut Guest<'_>| {
+                let _owns = owns;
+                Ok(())
+            })
+        })
+    });
+    let wasm = wat::parse_str(
+        r#"(module (import "host" "[async]own" (func $own (param i32))) (memory 1 1 shared)
+            (func (export "begin") (call $own (i32.const 1)))
+            (func (export "wait")
+                (drop (memory.atomic.wait32 (i32.const 64) (i32.const 0) (i64.const -1)))))"#,
+    );
+    let options = ProgramOptions::default().imports(linker.into_imports());
+    let program = Program::with_options(&wasm.unwrap(), options).unwrap();
+    let tokio = Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let options = RunOptions::seeded(1).executor(Some(Arc::new(tokio.handle().clone())));
+    let runtime = ThreadRuntime::new(&program, options, NullIo).unwrap();
+    let waits = Arc::new(runtime.spawn("wait", []).unwrap());
+    *slot.lock().unwrap() = Some(runtime.spawn("wait", []).unwrap());
+    let instance = runtime.instance().unwrap();
+    instance.call("begin", []).unwrap();
+    // Nobody took what came of the call: it goes with the thread that began it.
+    instance.abort();
+    assert!(slot.lock().unwrap().is_none());
+    waits.abort();
+    let outcome = runtime.finish().unwrap();
+    assert_eq!(outcome.stats.threads, 4);
+    assert_eq!(found(outcome), []);
+}
+
+#[test]
+fn a_number_of_a_call_that_is_in_flight_is_refused() {
+    let mut linker = Linker::new();
+    linker.func_async("host", "never", |_, ()| {
+        Ok(std::future::pending::<Result<(), HostError>>())
+    });
+    let wasm = wat::parse_str(
+        r#"(module (import "host" "[async]never" (func $never (param i32))) (memory 1 1 shared)
+            (func (export "begin") (param i32) (call $never (local.get 0))))"#,
+    );
+    let options = ProgramOptions::default().imports(linker.into_imports());
+    let program = Program::with_options(&wasm.unwrap(), options).unwrap();
+    let tokio = Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let options = RunOptions::seeded(1).executor(Some(Arc::new(tokio.handle().clone())));
+    let runtime = ThreadRuntime::new(&program, options, NullIo).unwrap();
+    let instance = runtime.instance().unwrap();
+    for number in [1, 2] {
+        instance.call("begin", [Value::I32(number)]).unwrap();
+    }
+    let error = instance.call("begin", [Value::I32(1)]).unwrap_err();
+    assert!(
+        error.to_string().contains("a call of this number"),
+        "{error}"
+    );
 }
 
 /// The shape that a generator of hosts fails at four times in five: two imports that are joined, on a runtime of many threads.

@@ -163,6 +163,78 @@ fn an_instance_ends_by_a_trap_an_abort_or_its_drop() {
     ));
 }
 
+#[test]
+fn an_instance_that_was_about_to_begin_can_be_closed() {
+    for seed in 0..20 {
+        let runtime = runtime(seed);
+        let spins = runtime.spawn("spin", []).unwrap();
+        for rounds in 0..10 {
+            let instance = runtime.instance().unwrap();
+            for _ in 0..rounds {
+                assert!(!spins.is_finished());
+            }
+            drop(instance);
+        }
+        spins.abort();
+        spins.join().unwrap_err();
+        assert_eq!(found(runtime.finish().unwrap()), []);
+    }
+}
+
+#[test]
+fn tasks_that_a_thread_wakes_which_lives_on_are_polled() {
+    // The thread works for ever, and says at some time that there is nothing left to do.
+    let wasm = wat::parse_str(
+        r#"(module (memory 1 1 shared)
+            (func (export "threadlink_poll") (result i32)
+                (i32.eqz (i32.atomic.load (i32.const 64))))
+            (func (export "server") (param $sleep i64) (local $rounds i32)
+                (loop $for_ever
+                    (if (i64.ne (local.get $sleep) (i64.const 0)) (then
+                        (drop (memory.atomic.wait32
+                            (i32.const 72) (i32.const 0) (local.get $sleep)))))
+                    (local.set $rounds (i32.add (local.get $rounds) (i32.const 1)))
+                    (if (i32.eq (local.get $rounds) (i32.const 50)) (then
+                        (i32.atomic.store (i32.const 64) (i32.const 1))))
+                    (br $for_ever))))"#,
+    );
+    let program = Program::new(&wasm.unwrap()).unwrap();
+    for sleep in [0, 100_000, 10_000_000] {
+        let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+        let server = runtime.spawn("server", [Value::I64(sleep)]).unwrap();
+        runtime.instance().unwrap().run_tasks().unwrap();
+        assert_eq!(runtime.atomic_load::<u32>(64).unwrap(), 1);
+        server.abort();
+    }
+}
+
+#[test]
+fn tasks_that_nobody_wakes_are_told_and_one_that_sleeps_long_is_waited_for() {
+    let wasm = wat::parse_str(
+        r#"(module (memory 1 1 shared)
+            (func (export "threadlink_poll") (result i32)
+                (i32.eqz (i32.atomic.load (i32.const 64))))
+            (func (export "wait") (param $timeout i64)
+                (drop (memory.atomic.wait32
+                    (i32.const 72) (i32.const 0) (local.get $timeout)))
+                (i32.atomic.store (i32.const 64) (i32.const 1))
+                (drop (memory.atomic.wait32
+                    (i32.const 72) (i32.const 0) (i64.const -1)))))"#,
+    );
+    let program = Program::new(&wasm.unwrap()).unwrap();
+    let hour = 3_600_000_000_000;
+    for (timeout, ends) in [(-1, false), (hour, true)] {
+        let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+        let waits = runtime.spawn("wait", [Value::I64(timeout)]).unwrap();
+        let ran = runtime.instance().unwrap().run_tasks();
+        match ends {
+            true => ran.unwrap(),
+            false => assert!(matches!(ran, Err(PollError::Blocked)), "{ran:?}"),
+        }
+        waits.abort();
+    }
+}
+
 /// What a host does with a guest of tasks.
 fn poll_until_done(instance: &Instance) -> u32 {
     let mut blocked = 0;

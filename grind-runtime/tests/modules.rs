@@ -118,6 +118,44 @@ fn an_export_that_only_one_has_is_found_by_its_own_name() {
     assert_eq!(gone, ActError::NoFunction("writer.run".to_owned()));
 }
 
+#[test]
+fn start_functions_run_in_every_instance() {
+    let runtime = ThreadRuntime::new(&program(), RunOptions::seeded(2), NullIo).unwrap();
+    // `run` uses what the module's start function set.
+    let instance = runtime.instance().unwrap();
+    let run = instance.call("counter.run", [Value::I32(0)]);
+    assert_eq!(run.unwrap(), [Value::I32(10)]);
+    let spawned = runtime.spawn("counter.run", [Value::I32(0)]).unwrap();
+    assert_eq!(spawned.join().unwrap(), [Value::I32(20)]);
+}
+
+#[test]
+fn names_that_collide_or_are_of_no_function_harm_nobody() {
+    let other = |name: &str| {
+        let wat = format!(
+            r#"(module (import "env" "mem" (memory 1 4 shared))
+                (func (export "{name}") (result i32) (i32.const 3)))"#
+        );
+        wat::parse_str(wat).unwrap()
+    };
+    let mut named = other("run");
+    // Of functions: one that there is not, by a name of one byte.
+    let name = b"\x01\x08\x01\xff\xff\xff\xff\x0f\x01x";
+    named.extend([0, 5 + name.len() as u8, 4]);
+    named.extend(b"name");
+    named.extend(name);
+    let program = Modules::new(1)
+        .add("a", &named)
+        .and_then(|modules| modules.add("b", &other("a.run")))
+        .and_then(|modules| modules.link(ProgramOptions::default()))
+        .unwrap();
+    let runtime = ThreadRuntime::new(&program, RunOptions::seeded(2), NullIo).unwrap();
+    for (module, export) in [("a", "run"), ("b", "a.run")] {
+        let thread = runtime.spawn_in(module, export, []).unwrap();
+        assert_eq!(thread.join().unwrap(), [Value::I32(3)]);
+    }
+}
+
 /// Lets a thread of each module access a byte, the second when the first has ended, or not.
 fn two_modules(program: &Program, seed: u64, joins: bool) -> (Vec<u8>, Vec<Diagnosis>) {
     let file = Memory::default();

@@ -230,10 +230,17 @@ mod tests {
     #[test]
     fn the_first_error_ends_it_and_stops_the_others() {
         let mut seeds = Seeds::from("0..1000".parse::<SeedRange>().expect("a range"));
-        let stopped = AtomicU64::new(0);
+        let (begun, stopped) = (AtomicU64::new(0), AtomicU64::new(0));
         let run = |task: Task| match task.number {
-            2 => Err("no"),
+            2 => {
+                // There is one to stop.
+                while begun.load(Ordering::Relaxed) == 0 {
+                    thread::yield_now();
+                }
+                Err("no")
+            }
             _ => {
+                begun.fetch_add(u64::from(task.number > 2), Ordering::Relaxed);
                 while !task.control.stop_requested() && task.number > 2 {
                     thread::yield_now();
                 }

@@ -5,7 +5,7 @@
 
 use super::handle::JoinError;
 use super::runtime::ThreadRuntime;
-use super::shared::Shared;
+use super::shared::{How, Shared, now};
 use crate::machine::{ActError, HostIo, Machine};
 use crate::model::ThreadId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +88,16 @@ impl Shared {
     pub(super) fn wait_until<R>(
         &self,
         at: u64,
+        done: impl FnMut(&mut Machine) -> Option<R>,
+    ) -> Result<Option<R>, JoinError> {
+        now(self.wait_until_as(How::Blocking, at, done))
+    }
+
+    /// The same, either way.
+    pub(super) async fn wait_until_as<R>(
+        &self,
+        how: How,
+        at: u64,
         mut done: impl FnMut(&mut Machine) -> Option<R>,
     ) -> Result<Option<R>, JoinError> {
         let of = {
@@ -98,10 +108,11 @@ impl Shared {
             of
         };
         let _waiting = Waiting { shared: self, of };
-        self.wait(|machine| match done(machine) {
+        self.wait_as(how, |machine| match done(machine) {
             Some(result) => Some(Some(result)),
             None => (machine.now() >= at).then_some(None),
         })
+        .await
     }
 
     /// Aborts a thread when so much virtual time has passed.

@@ -29,6 +29,9 @@ pub enum JoinError {
     /// The run has ended before the thread did: the guest exited, or all of it trapped, or a limit was reached, or the runtime was dropped.
     #[error("the run is over")]
     Over,
+    /// It was waited for by a function of the host which the guest called, and which the guest waits for.
+    #[error("a function that the guest calls cannot wait for the guest")]
+    Reentered,
     /// The run failed.
     #[error(transparent)]
     Failed(Arc<MachineError>),
@@ -116,8 +119,7 @@ impl ThreadHandle {
     /// that runs has used up its [fuel](crate::machine::FUEL_OF_DRIVEN): after a half of a millisecond or so. Only an instruction on a range of
     /// memory, or a function of the embedder, is waited for.
     pub fn abort(&self) {
-        // It is refused where there is nothing to end any more.
-        let _ = self.shared.act(|machine| machine.abort(self.thread));
+        self.shared.abort(self.thread);
     }
 
     /// Ends the thread so, when so much virtual time from now has passed and it has not ended by itself; a later call takes the place of an

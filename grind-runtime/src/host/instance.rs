@@ -165,9 +165,8 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        // It is refused where there is nothing to end any more.
-        let _ = self
-            .shared
-            .act(|machine| (machine.close(self.thread)).or_else(|_| machine.abort(self.thread)));
+        if (self.shared.act(|machine| machine.close(self.thread))).is_err() {
+            self.abort();
+        }
     }
 }

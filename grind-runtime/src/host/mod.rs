@@ -43,6 +43,7 @@ mod join_set;
 mod linker;
 mod memory;
 mod recorded;
+mod reentry;
 mod runtime;
 mod shared;
 pub mod supervisor;

@@ -5,8 +5,9 @@ use super::handle::ThreadHandle;
 use super::recorded;
 use super::shared::Shared;
 use crate::machine::{ActError, HostIo, MachineError, PAGE, Value};
-use crate::model::Driven;
+use crate::model::{Driven, Unfinished};
 use crate::program::Program;
+use crate::program::embedder::RESERVED_KEYS;
 use crate::session::{DrivenRun, Outcome, Recording, RunOptions};
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,6 +20,8 @@ pub struct ThreadRuntime<Io> {
     shared: Arc<Shared>,
     /// Where the run is recorded.
     recording: Option<Recording>,
+    /// The main thread waits for the others when it ends.
+    waits_at_end: bool,
     io: PhantomData<fn() -> Io>,
 }
 
@@ -49,11 +52,13 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     ) -> Result<ThreadRuntime<Io>, MachineError> {
         let control = Arc::clone(&options.control);
         let seed = options.spec.schedule.seed().unwrap_or_default();
+        let waits_at_end = options.spec.entry.unfinished == Unfinished::Wait;
         let (io, driven) = (Box::new(io), Driven::AsMainThread);
         let run = DrivenRun::new(program, options, io, recording.as_ref(), driven)?;
         Ok(ThreadRuntime {
             shared: Arc::new(Shared::new(run, control, seed)),
             recording,
+            waits_at_end,
             io: PhantomData,
         })
     }
@@ -139,7 +144,11 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     /// # Errors
     /// [`ActError::Over`]
     pub fn wake(&self, key: u64, count: u32) -> Result<(), ActError> {
-        self.shared.act(|machine| machine.wake(key, count))
+        // Keys beyond are of calls that are in flight.
+        match key < RESERVED_KEYS {
+            true => self.shared.act(|machine| machine.wake(key, count)),
+            false => Ok(()),
+        }
     }
 
     /// Ends the run: the main thread returns, as after a last statement of its own. Threads that still run are treated as
@@ -147,9 +156,17 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     ///
     /// # Errors
     /// [`MachineError`]
+    ///
+    /// # Panics
+    /// In a function that the guest calls.
     pub fn finish(mut self) -> Result<Outcome<Io>, MachineError> {
+        if self.waits_at_end {
+            // Whatever keeps them from it is in what came of the run.
+            let calls = self.shared.in_flight();
+            let _ = self.shared.wait(|_| (!calls.any()).then_some(()));
+        }
         let run = self.shared.take();
-        let run = run.expect("only this and the destructor take it");
+        let run = run.expect("a function that the guest calls cannot finish its run");
         let mut outcome = run.finish()?;
         if let Some(recording) = self.recording.take() {
             recorded::complete(recording, &mut outcome);

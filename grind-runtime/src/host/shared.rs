@@ -1,33 +1,41 @@
 //! What handles share with their runtime, and how whoever waits for something lets the guest run.
 //!
 //! There is no thread of the runtime's own. Who waits on a thread of the host runs the guest there until what it waits for has happened; who
-//! awaits runs it for a little whenever it is polled. One does so at a time, and the others are woken when there is news for them, or
-//! when it goes.
+//! awaits runs it for a little whenever it is polled, and asks to be polled again as long as it can go on. One does so at a time; an act, or
+//! a poll, waits for the other's next scheduling point.
+//!
+//! While calls are in flight and all threads wait, virtual time passes as real time does: whoever looks next lets it pass.
 
 use super::deadlines::Deadlines;
 use super::handle::JoinError;
+use super::reentry::{self, Running};
 use crate::machine::{ActError, Machine, MachineError, Pause};
-use crate::model::Control;
+use crate::model::{Control, ThreadId};
 use crate::program::embedder::InFlight;
 use crate::session::DrivenRun;
+use futures_util::FutureExt;
 use std::fmt;
 use std::future;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Slices for which a poll lets the guest run: some microseconds each, unless threads seldom synchronise.
 const SLICES: u32 = 32;
 
 pub(super) struct Shared {
-    /// None when the runtime was dropped, or finished.
-    run: Mutex<Option<DrivenRun>>,
+    run: Mutex<Run>,
     /// Who waits to get at it.
     waiting: AtomicUsize,
     control: Arc<Control>,
     in_flight: Arc<InFlight>,
+    /// The runtime was dropped by a function that the guest called: the run goes when that returns.
+    dropped: AtomicBool,
+    /// Threads that such a function aborted: that is done when it has returned.
+    aborted: Mutex<Vec<ThreadId>>,
     /// Calls of asynchronous functions of the guest so far.
     calls: AtomicU32,
     pub(super) deadlines: Mutex<Deadlines>,
@@ -39,6 +47,15 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").finish_non_exhaustive()
     }
+}
+
+struct Run {
+    /// None when the runtime was dropped, or finished.
+    driven: Option<DrivenRun>,
+    /// Since when all threads wait while calls are in flight, if nobody let time pass since.
+    idle_since: Option<Instant>,
+    /// Why it failed.
+    failed: Option<Arc<MachineError>>,
 }
 
 /// How somebody waits.
@@ -54,18 +71,30 @@ pub(super) enum How {
 enum Looked<R> {
     /// What was waited for.
     Done(Result<R, JoinError>),
-    /// It can go on.
-    Again,
-    /// It goes on when a call in flight is done, or at a time.
-    Outside(Outside),
+    /// It can go on. Others want to know of what happened.
+    Again { news: bool },
+    /// It goes on when something happens behind this in [`InFlight::wait`], or when so much real time has passed.
+    Outside { since: u64, time: Option<Duration> },
 }
 
-/// When a guest goes on that waits for calls in flight.
-struct Outside {
-    /// When something happens behind this in [`InFlight::wait`].
-    since: u64,
-    /// Or at this virtual time, and how far off that is.
-    deadline: Option<(u64, Duration)>,
+/// The run, which is this one's. What is done with it is done as by its guest: who is called meanwhile, a destructor say, cannot wait for it.
+struct Held<'a> {
+    run: MutexGuard<'a, Run>,
+    _running: Running,
+}
+
+impl Deref for Held<'_> {
+    type Target = Run;
+
+    fn deref(&self) -> &Run {
+        &self.run
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Run {
+        &mut self.run
+    }
 }
 
 /// Tells the others that one who let the guest run does so no more.
@@ -82,9 +111,15 @@ impl Shared {
         let in_flight = run.machine().in_flight();
         Shared {
             in_flight: Arc::clone(in_flight.expect("the host is the main thread")),
-            run: Mutex::new(Some(run)),
+            run: Mutex::new(Run {
+                driven: Some(run),
+                idle_since: None,
+                failed: None,
+            }),
             waiting: AtomicUsize::new(0),
             control,
+            dropped: AtomicBool::new(false),
+            aborted: Mutex::default(),
             calls: AtomicU32::new(0),
             deadlines: Mutex::default(),
             seed,
@@ -105,8 +140,11 @@ impl Shared {
         self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Gets at the run, which comes back for that at its next scheduling point.
-    fn lock(&self) -> MutexGuard<'_, Option<DrivenRun>> {
+    /// Gets at the run, which comes back for that at its next scheduling point. `None` for who is called by its guest.
+    fn lock(&self) -> Option<Held<'_>> {
+        if reentry::runs(self) {
+            return None;
+        }
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.control.interrupt();
         let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,21 +152,41 @@ impl Shared {
             // It was for this, or for a call that is done, which whoever lets the guest run looks at first.
             self.control.take_interrupt();
         }
-        run
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            // It may have been for one who came in between.
+            self.control.interrupt();
+        }
+        let mut held = Held {
+            run,
+            _running: Running::begin(self),
+        };
+        self.do_what_was_left(&mut held);
+        Some(held)
     }
 
-    /// The run, if nobody is at it.
-    fn try_lock(&self) -> Option<MutexGuard<'_, Option<DrivenRun>>> {
-        match self.run.try_lock() {
-            Ok(run) => Some(run),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+    /// What functions wanted that the guest called.
+    fn do_what_was_left(&self, run: &mut Run) {
+        if self.dropped.load(Ordering::SeqCst) {
+            run.driven = None;
+        }
+        let mut aborted = self.aborted.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in aborted.drain(..) {
+            if let Some(driven) = &mut run.driven {
+                // It is refused where there is nothing to end any more.
+                let _ = driven.machine().abort(thread);
+            }
         }
     }
 
     /// Takes the run away: whoever waits is told that it is over, and calls in flight are dropped.
     pub(super) fn take(&self) -> Option<DrivenRun> {
-        let run = self.lock().take();
+        let run = match self.lock() {
+            Some(mut run) => run.driven.take(),
+            None => {
+                self.dropped.store(true, Ordering::SeqCst);
+                None
+            }
+        };
         self.in_flight.close();
         run
     }
@@ -136,17 +194,27 @@ impl Shared {
     /// Does something with the machine.
     ///
     /// # Errors
-    /// [`ActError::Over`] if there is none any more.
+    /// [`ActError::Over`] if there is none any more, [`ActError::Reentered`] for who is called by its guest.
     pub(super) fn act<R>(
         &self,
         act: impl FnOnce(&mut Machine) -> Result<R, ActError>,
     ) -> Result<R, ActError> {
-        let acted = match &mut *self.lock() {
+        let acted = match &mut self.lock().ok_or(ActError::Reentered)?.driven {
             Some(run) => act(run.machine()),
             None => Err(ActError::Over),
         };
         self.in_flight.notify();
         acted
+    }
+
+    /// Ends a thread where it is. Who is called by the guest has it ended when the function returns.
+    pub(super) fn abort(&self, thread: ThreadId) {
+        // It is refused where there is nothing to end any more.
+        if self.act(|machine| machine.abort(thread)) == Err(ActError::Reentered) {
+            let mut aborted = self.aborted.lock().unwrap_or_else(PoisonError::into_inner);
+            aborted.push(thread);
+            self.control.interrupt();
+        }
     }
 
     /// Lets the guest run until the machine says what is waited for. Others get at it in between.
@@ -155,18 +223,16 @@ impl Shared {
         mut done: impl FnMut(&mut Machine) -> Option<R>,
     ) -> Result<R, JoinError> {
         let _leaves = Leaves(self);
-        let mut time_is_up = None;
         loop {
-            let looked = self.look(&mut self.lock(), Machine::run, &mut time_is_up, &mut done);
+            let looked = {
+                let mut run = self.lock().ok_or(JoinError::Reentered)?;
+                self.look(&mut run, Machine::run, &mut done)
+            };
             match looked {
                 Looked::Done(result) => return result,
-                Looked::Again => {}
-                Looked::Outside(Outside { since, deadline }) => {
-                    let time = deadline.map(|(_, time)| time);
-                    if !self.in_flight.wait(since, time) {
-                        time_is_up = deadline.map(|(until, _)| until);
-                    }
-                }
+                Looked::Again { news: true } => self.in_flight.notify(),
+                Looked::Again { news: false } => {}
+                Looked::Outside { since, time } => self.in_flight.wait(since, time),
             }
             // The lock is not a fair one.
             while self.waiting.load(Ordering::SeqCst) > 0 {
@@ -201,50 +267,70 @@ impl Shared {
         context: &mut Context<'_>,
         done: &mut impl FnMut(&mut Machine) -> Option<R>,
     ) -> Poll<Result<R, JoinError>> {
-        // First: who leaves after this tells.
+        // First: what happens after this wakes it.
         self.in_flight.register(context.waker());
-        let Some(mut run) = self.try_lock() else {
-            return Poll::Pending;
+        let (mut told, mut polled) = (false, Poll::Pending);
+        let Some(mut run) = self.lock() else {
+            return Poll::Ready(Err(JoinError::Reentered));
         };
-        let mut time_is_up = None;
+        let mut again = true;
         for _ in 0..SLICES {
-            match self.look(&mut run, Machine::run_a_slice, &mut time_is_up, done) {
-                Looked::Done(result) => return Poll::Ready(result),
-                Looked::Again => {}
-                Looked::Outside(outside) => match outside.deadline {
-                    Some((until, time)) if self.in_flight.passed(until, time) => {
-                        time_is_up = Some(until);
+            match self.look(&mut run, Machine::run_a_slice, done) {
+                Looked::Done(result) => {
+                    polled = Poll::Ready(result);
+                    again = false;
+                }
+                Looked::Again { news } => told |= news,
+                Looked::Outside { time, .. } => {
+                    again = false;
+                    if let Some(time) = time {
+                        self.in_flight.wake_after(time);
                     }
-                    _ => return Poll::Pending,
-                },
+                }
+            }
+            if !again || self.waiting.load(Ordering::SeqCst) > 0 {
+                break;
             }
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
+        drop(run);
+        if told {
+            self.in_flight.notify();
+        }
+        if again {
+            context.waker().wake_by_ref();
+        }
+        polled
     }
 
     /// Lets the guest run for a slice, unless the machine says before what is asked for.
     pub(super) fn poll<R>(&self, mut done: impl FnMut(&mut Machine) -> Option<R>) -> Option<R> {
-        let mut run = self.lock();
-        match self.look(&mut run, Machine::run_a_slice, &mut None, &mut done) {
+        let _leaves = Leaves(self);
+        let mut run = self.lock()?;
+        match self.look(&mut run, Machine::run_a_slice, &mut done) {
             Looked::Done(Ok(result)) => Some(result),
             // Whoever waits is told of what goes wrong.
-            _ => done(run.as_mut()?.machine()),
+            _ => done(run.driven.as_mut()?.machine()),
         }
     }
 
     /// Lets the guest run a little with `run_guest`, and time pass where all wait for that, unless what is waited for has happened.
     fn look<R>(
         &self,
-        run: &mut Option<DrivenRun>,
+        run: &mut Run,
         run_guest: fn(&mut Machine) -> Result<Pause, MachineError>,
-        time_is_up: &mut Option<u64>,
         done: &mut impl FnMut(&mut Machine) -> Option<R>,
     ) -> Looked<R> {
-        let Some(run) = run else {
+        self.do_what_was_left(run);
+        if let Some(error) = &run.failed {
+            return Looked::Done(Err(JoinError::Failed(Arc::clone(error))));
+        }
+        let Some(driven) = &mut run.driven else {
             return Looked::Done(Err(JoinError::Over));
         };
-        let machine = run.machine();
+        let machine = driven.machine();
+        if let Some(since) = run.idle_since.take() {
+            let_time_pass(machine, since.elapsed());
+        }
         let since = self.in_flight.now();
         for key in self.in_flight.done() {
             // It is refused where the run is over.
@@ -253,56 +339,59 @@ impl Shared {
         if let Some(result) = done(machine) {
             return Looked::Done(Ok(result));
         }
-        let time_is_up = time_is_up.take();
         self.deadlines().apply(machine);
         match run_guest(machine) {
-            Err(error) => Looked::Done(Err(JoinError::Failed(Arc::new(error)))),
+            Err(error) => {
+                let error = run.failed.insert(Arc::new(error));
+                Looked::Done(Err(JoinError::Failed(Arc::clone(error))))
+            }
             Ok(Pause::Ended) => Looked::Done(Err(JoinError::Over)),
-            Ok(Pause::Interrupted | Pause::Alarm) => Looked::Again,
+            Ok(Pause::Interrupted | Pause::Alarm) => Looked::Again { news: false },
             Ok(Pause::ThreadEnded(thread)) => {
                 self.deadlines().ended(thread);
-                self.in_flight.notify();
-                Looked::Again
+                Looked::Again { news: true }
             }
-            Ok(Pause::CallReturned(_)) => {
-                self.in_flight.notify();
-                Looked::Again
+            Ok(Pause::CallReturned(_)) => Looked::Again { news: true },
+            Ok(Pause::Waiting { deadline }) => {
+                let in_flight = self.in_flight.any();
+                if self.in_flight.now() != since {
+                    return Looked::Again { news: false };
+                }
+                if in_flight {
+                    run.idle_since = Some(Instant::now());
+                    let until = deadline.into_iter().chain(machine.alarm()).min();
+                    let time = until.map(|until| until.saturating_sub(machine.now()));
+                    let time = time.map(Duration::from_nanos);
+                    return Looked::Outside { since, time };
+                }
+                match deadline {
+                    // It is refused only where nobody waits for a deadline.
+                    Some(_) => drop(machine.elapse()),
+                    None => return Looked::Done(Err(JoinError::Blocked)),
+                }
+                Looked::Again { news: false }
             }
-            Ok(Pause::Waiting { deadline }) => self.waiting(machine, deadline, since, time_is_up),
         }
     }
+}
 
-    /// No thread can go on before this deadline of one: time passes at once, but as real time does while calls are in flight.
-    fn waiting<R>(
-        &self,
-        machine: &mut Machine,
-        deadline: Option<u64>,
-        since: u64,
-        time_is_up: Option<u64>,
-    ) -> Looked<R> {
-        let in_flight = self.in_flight.any();
-        let alarm = machine.alarm().filter(|_| in_flight);
-        match deadline.into_iter().chain(alarm).min() {
-            None if in_flight => Looked::Outside(Outside {
-                since,
-                deadline: None,
-            }),
-            None => Looked::Done(Err(JoinError::Blocked)),
-            Some(until) if !in_flight || time_is_up == Some(until) => {
-                // It is refused only where nobody waits for this time.
-                let _ = match deadline {
-                    Some(deadline) if deadline == until => machine.elapse(),
-                    _ => machine.elapse_to(until),
-                };
-                Looked::Again
-            }
-            Some(until) => {
-                let time = Duration::from_nanos(until.saturating_sub(machine.now()));
-                Looked::Outside(Outside {
-                    since,
-                    deadline: Some((until, time)),
-                })
-            }
-        }
+/// So much real time has passed while all threads waited: as much virtual time does, up to the next deadline of one. It is refused where
+/// a thread can go on by now.
+fn let_time_pass(machine: &mut Machine, passed: Duration) {
+    let deadline = machine.deadline();
+    if deadline.is_none() && machine.alarm().is_none() {
+        return;
     }
+    let passed = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
+    let until = machine.now().saturating_add(passed);
+    let _ = match deadline {
+        Some(deadline) if deadline <= until => machine.elapse(),
+        _ => machine.elapse_to(until),
+    };
+}
+
+/// What a future comes to that blocks and never awaits.
+pub(super) fn now<R>(future: impl Future<Output = R>) -> R {
+    let ready = future.now_or_never();
+    ready.expect("who waits by blocking never awaits")
 }

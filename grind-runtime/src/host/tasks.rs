@@ -1,12 +1,16 @@
 //! Tasks of a guest (`threadlink::task`), which go on when the host calls in.
 
+use super::deadlines::nanoseconds;
 use super::handle::JoinError;
 use super::instance::{CallError, Instance};
-use super::shared::{How, Shared};
-use crate::machine::Value;
-use futures_util::FutureExt;
-use std::future::Future;
+use super::shared::{How, Shared, now};
+use crate::machine::{Machine, Value};
+use std::time::Duration;
 use threadlink::abi::{POLL, Polled};
+
+/// Virtual time after which tasks are polled again while other threads go on, which may have woken one: twice as long each time.
+const SOONEST: Duration = Duration::from_millis(1);
+const LATEST: Duration = Duration::from_secs(1);
 
 /// Why tasks of the guest do not go on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -123,6 +127,7 @@ impl Instance {
         let (shared, thread) = (self.shared(), self.id());
         // Nobody could go on, and the tasks were polled once more since.
         let mut stuck = false;
+        let mut again = SOONEST;
         if let Some(result) = done() {
             return Ok(Some(result));
         }
@@ -135,15 +140,39 @@ impl Instance {
                 return Ok(Some(result));
             }
             let news = |_: &mut _| {
-                let news = shared.in_flight().has_completed(thread);
+                let news = done().is_some() || shared.in_flight().has_completed(thread);
                 (news || shared.threads_ended() != ended).then_some(())
             };
-            match shared.wait_as(how, news).await {
-                Ok(()) => stuck = false,
-                // Another thread that still lives may have woken a task.
-                Err(JoinError::Blocked) if !stuck => stuck = true,
-                Err(JoinError::Blocked) => return Err(PollError::Blocked),
+            // When others are asked again. A thread that sleeps longer has its turn before.
+            let soon = |machine: &mut Machine| {
+                let turn = machine.deadline().unwrap_or(0).max(machine.now());
+                let at = turn.saturating_add(nanoseconds(again));
+                Ok((machine.others_live(thread).then_some(at), machine.events()))
+            };
+            let (at, before) = shared.act(soon).map_err(CallError::from)?;
+            let waited = match at {
+                Some(at) => shared.wait_until_as(how, at, news).await,
+                None => shared.wait_as(how, news).await.map(Some),
+            };
+            let happened = match waited {
+                Ok(Some(())) => {
+                    again = SOONEST;
+                    true
+                }
+                // Another thread goes on, and may have woken a task.
+                Ok(None) => {
+                    again = (again * 2).min(LATEST);
+                    let events = shared.act(|machine| Ok(machine.events()));
+                    events.map_err(CallError::from)? != before || shared.in_flight().any()
+                }
+                Err(JoinError::Blocked) => false,
                 Err(error) => return Err(CallError::from(error).into()),
+            };
+            match (happened, stuck) {
+                (true, _) => stuck = false,
+                // One that waits by now may have woken a task before.
+                (false, false) => stuck = true,
+                (false, true) => return Err(PollError::Blocked),
             }
         }
     }
@@ -167,10 +196,4 @@ impl Drop for Awaits<'_> {
     fn drop(&mut self) {
         self.shared.in_flight().forget(self.call);
     }
-}
-
-/// What a future comes to that blocks and never awaits.
-fn now<R>(future: impl Future<Output = R>) -> R {
-    let ready = future.now_or_never();
-    ready.expect("who waits by blocking never awaits")
 }

@@ -26,6 +26,9 @@ pub enum ActError {
     /// The driver said that it does nothing any more.
     #[error("the driver has ended")]
     Over,
+    /// A function of the host that the guest called acts on the runtime of that guest.
+    #[error("a function that the guest calls acts on it by what it was called with")]
+    Reentered,
     /// There is no such function.
     #[error("there is no exported function `{0}`")]
     NoFunction(String),
@@ -126,9 +129,7 @@ impl Machine {
         export: &str,
         args: &[Value],
     ) -> Result<ThreadId, ActError> {
-        self.check_types(&format!("{module}.{export}"), args)?;
-        let exports = self.engine.state().program.exports_in(module, export);
-        self.spawn(exports, args.iter().map(|arg| arg.bits()))
+        self.spawn_with(&format!("{module}.{export}"), args)
     }
 
     /// Whether this exported function takes these values.

@@ -30,6 +30,16 @@ impl Machine {
         self.engine.state().alarm
     }
 
+    /// Events so far.
+    pub(crate) fn events(&self) -> u64 {
+        self.engine.state().events
+    }
+
+    /// The next deadline of a thread, if one waits for any.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.engine.state().clock.next()
+    }
+
     /// Lets virtual time pass to this point, where no thread can go on before.
     ///
     /// # Errors

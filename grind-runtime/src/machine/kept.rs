@@ -73,6 +73,21 @@ impl Machine {
         }
     }
 
+    /// Whether another thread than this one has not ended, and does more than wait for the driver.
+    pub(crate) fn others_live(&self, thread: ThreadId) -> bool {
+        let mut threads = self.engine.state().threads();
+        threads.any(|(id, known)| {
+            let parked = matches!(
+                known.status,
+                Status::Blocked {
+                    on: Block::Driver,
+                    ..
+                }
+            );
+            id != thread && !known.ended() && !parked
+        })
+    }
+
     /// Ends such a thread, which is in no call. It can be joined as any other.
     ///
     /// # Errors
@@ -220,6 +235,10 @@ impl State {
 
     fn close(&mut self, thread: ThreadId) {
         self.as_thread(thread, State::ends_by_return);
+        // It may have been about to begin.
+        if thread == self.current && !self.idle {
+            self.reschedule();
+        }
     }
 
     /// Nobody asks any more: the threads that wait for that end.

@@ -232,6 +232,8 @@ impl Machine {
                     }
                     return Ok(Pause::Waiting { deadline });
                 }
+                // Who goes on was decided: an act at this place would come before that in a repeated run.
+                state.at_place = false;
                 continue;
             }
             state.at_place = false;

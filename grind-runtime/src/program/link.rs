@@ -12,16 +12,13 @@ use super::{Program, ProgramError, ProgramOptions};
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{
     CodeSection, DataCountSection, DataSection, ElementSection, EntityType, ExportKind,
-    ExportSection, FunctionSection, GlobalSection, ImportSection, MemoryType, Module, NameMap,
-    NameSection, TableSection, TypeSection,
+    ExportSection, Function, FunctionSection, GlobalSection, ImportSection, MemoryType, Module,
+    NameMap, NameSection, StartSection, TableSection, TypeSection,
 };
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
 /// By which names a module imports the memory, of module `env`.
 const MEMORY_NAMES: [&str; 2] = ["mem", "memory"];
-
-/// What the start function of a module is called in the linked one.
-const START: &str = "(start)";
 
 /// Modules that share one memory, each by a name of the host's choice.
 ///
@@ -209,15 +206,24 @@ impl Modules {
             all_imports: self.modules.iter().map(|one| functions(&one.info)).sum(),
             ..Place::default()
         };
+        let prefixed = |name: &str| {
+            let with = self.modules.iter().find_map(|one| {
+                let own = name.strip_prefix(&*one.name)?.strip_prefix('.')?;
+                one.info.exports.iter().find(|export| export.name == own)
+            });
+            with.is_some()
+        };
         let unique = |export: &Export| {
             let exports = self.modules.iter().flat_map(|one| &one.info.exports);
-            exports.filter(|other| other.name == export.name).count() == 1
+            let same = exports.filter(|other| other.name == export.name).count();
+            same == 1 && !prefixed(&export.name)
         };
         for one in &self.modules {
             place.own_imports = functions(&one.info);
             sections.add(one, &mut place, &unique)?;
             place = place.after(&one.info);
         }
+        sections.start(place);
         Ok(sections.finish(place.data))
     }
 }
@@ -297,6 +303,9 @@ struct Sections {
     elements: ElementSection,
     code: CodeSection,
     data: DataSection,
+    start: Option<StartSection>,
+    /// Start functions of the modules.
+    starts: Vec<u32>,
     /// Imported functions come before all others.
     imported_names: Vec<(u32, String)>,
     defined_names: Vec<(u32, String)>,
@@ -364,11 +373,12 @@ impl Sections {
             }
         }
         if let Some(start) = module.info.start {
-            let name = format!("{}.{START}", module.name);
-            let start = place.function_index(start)?;
-            self.exports.export(&name, ExportKind::Func, start);
+            self.starts.push(place.function_index(start)?);
         }
-        for (function, name) in &module.info.function_names {
+        // Names are not validated.
+        let functions = module.info.functions.len() as u32;
+        let names = module.info.function_names.iter();
+        for (function, name) in names.filter(|(function, _)| *function < functions) {
             let names = match *function < place.own_imports {
                 true => &mut self.imported_names,
                 false => &mut self.defined_names,
@@ -381,6 +391,24 @@ impl Sections {
         place.elements += elements;
         place.data += data;
         Ok(())
+    }
+
+    /// A start function that calls those of all modules, for each thread has an instance of all.
+    fn start(&mut self, all: Place) {
+        if self.starts.is_empty() {
+            return;
+        }
+        self.types.ty().function([], []);
+        self.functions.function(all.types);
+        let mut function = Function::new([]);
+        for &start in &self.starts {
+            function.instructions().call(start);
+        }
+        function.instructions().end();
+        self.code.function(&function);
+        self.start = Some(StartSection {
+            function_index: all.all_imports + all.defined,
+        });
     }
 
     fn finish(self, data_count: u32) -> Vec<u8> {
@@ -397,7 +425,11 @@ impl Sections {
             .section(&self.functions)
             .section(&self.tables)
             .section(&self.globals)
-            .section(&self.exports)
+            .section(&self.exports);
+        if let Some(start) = &self.start {
+            module.section(start);
+        }
+        module
             .section(&self.elements)
             .section(&DataCountSection { count: data_count })
             .section(&self.code)
@@ -420,15 +452,4 @@ fn exported(
         ExternalKind::Global => (ExportKind::Global, place.global_index(export.index)?),
         ExternalKind::Memory | ExternalKind::Tag => return Ok(None),
     }))
-}
-
-impl Program {
-    /// What a thread calls that calls this export of one of [`Modules`]: the module's start function before it, if it has one.
-    pub(crate) fn exports_in(&self, module: &str, export: &str) -> Vec<String> {
-        let start = format!("{module}.{START}");
-        let starts = self.info().exported_function(&start).is_some();
-        (starts.then_some(start).into_iter())
-            .chain([format!("{module}.{export}")])
-            .collect()
-    }
 }

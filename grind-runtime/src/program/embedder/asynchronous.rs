@@ -119,7 +119,7 @@ pub(crate) fn waiting<P: HostParams + 'static, R: HostResult>(
         let came = match guest.woken() {
             None => {
                 let future = begin(guest, P::from_bits(args))?;
-                match calls.begin(Caller::Waits(thread), future) {
+                match calls.begin(Caller::Waits(thread), future)? {
                     Begun::Ready(came) => came,
                     Begun::Pending => {
                         return Ok(Reply::Block {
@@ -131,7 +131,10 @@ pub(crate) fn waiting<P: HostParams + 'static, R: HostResult>(
             }
             Some(_) => (calls.take(thread)).ok_or_else(|| HostError::new("nothing came of it"))?,
         };
-        came?(guest)
+        match came?(guest)? {
+            Reply::Block { .. } => Err(HostError::new("what a future comes to cannot block")),
+            reply => Ok(reply),
+        }
     })
 }
 
@@ -152,7 +155,7 @@ impl HostImport {
                 .split_last()
                 .map_or((0, args), |(&last, args)| (last as u32, args));
             let future = begin(guest, P::from_bits(args))?;
-            if let Begun::Ready(came) = calls.begin(Caller::GoesOn(thread, call), future) {
+            if let Begun::Ready(came) = calls.begin(Caller::GoesOn(thread, call), future)? {
                 calls.completed(thread, call, came);
             }
             Ok(Reply::Return(0))

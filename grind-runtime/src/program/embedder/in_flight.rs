@@ -29,7 +29,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where the futures of asynchronous functions run. `tokio::runtime::Handle` is one, with feature `tokio`.
 pub trait Executor: fmt::Debug + Send + Sync {
-    /// Runs a future to its end, beside whoever calls this.
+    /// Runs a future to its end, beside whoever calls this. To wake it schedules it, and does not poll it at once.
     fn spawn(&self, task: Task);
 
     /// Calls `poll`, which polls a future once, on the calling thread: where a future may look for its executor, as those of tokio
@@ -38,7 +38,7 @@ pub trait Executor: fmt::Debug + Send + Sync {
         poll();
     }
 
-    /// A future that is ready when so much time has passed.
+    /// A future that is ready when so much time has passed. That of tokio needs a runtime with `enable_time`.
     fn sleep(&self, time: Duration) -> Task;
 }
 
@@ -60,6 +60,9 @@ pub(crate) const MOST_CALLS: usize = 1 << 20;
 /// Why an asynchronous function traps where its future has nowhere to run.
 pub(super) const NO_EXECUTOR: &str = "an asynchronous function of the host needs an executor \
     (`RunOptions::executor`) and a run that is driven by a `ThreadRuntime`";
+
+/// Why none begins where nobody waits for it.
+const OVER: &str = "the run is over";
 
 /// The key by which a thread waits for its call.
 pub(super) fn key(thread: ThreadId) -> u64 {
@@ -90,8 +93,10 @@ struct State {
     awaited: FxHashMap<u32, Option<u64>>,
     /// Who waits for the run, asynchronously.
     wakers: Vec<Waker>,
-    /// The time until which somebody lets it pass, if he does, and whether it has.
-    timer: Option<(u64, bool)>,
+    /// Ends the sleep of who waits asynchronously.
+    timer: Option<AbortHandle>,
+    /// The run is over: no call begins any more.
+    closed: bool,
 }
 
 impl State {
@@ -104,6 +109,9 @@ impl State {
 
     /// Whether another call can be in flight.
     fn room_for(&self, caller: Caller) -> Result<(), HostError> {
+        if self.closed {
+            return Err(HostError::new(OVER));
+        }
         if self.calls.contains_key(&caller) {
             return Err(HostError::new("a call of this number is in flight"));
         }
@@ -166,10 +174,18 @@ impl InFlight {
     }
 
     /// Begins a call. The future is polled once here, and goes to the executor only if it is not ready then.
-    pub(super) fn begin(self: &Arc<Self>, caller: Caller, mut future: CallFuture) -> Begun {
+    ///
+    /// # Errors
+    /// Why there can be no such call.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        caller: Caller,
+        mut future: CallFuture,
+    ) -> Result<Begun, HostError> {
         let Some(executor) = &self.executor else {
-            return Begun::Ready(Err(HostError::new(NO_EXECUTOR)));
+            return Err(HostError::new(NO_EXECUTOR));
         };
+        self.state().room_for(caller)?;
         let mut first = Poll::Pending;
         let mut panic = None;
         executor.enter(&mut || {
@@ -180,16 +196,14 @@ impl InFlight {
             }
         });
         match (panic, first) {
-            (Some(error), _) => return Begun::Ready(Err(error)),
-            (None, Poll::Ready(came)) => return Begun::Ready(came),
+            (Some(error), _) => return Ok(Begun::Ready(Err(error))),
+            (None, Poll::Ready(came)) => return Ok(Begun::Ready(came)),
             (None, Poll::Pending) => {}
         }
         let (call, abort) = abortable(AssertUnwindSafe(future).catch_unwind());
         let number = {
             let mut state = self.state();
-            if let Err(error) = state.room_for(caller) {
-                return Begun::Ready(Err(error));
-            }
+            state.room_for(caller)?;
             let number = self.counter.fetch_add(1, Ordering::SeqCst);
             let in_call = InCall {
                 number,
@@ -210,7 +224,7 @@ impl InFlight {
                 completion.complete(came.unwrap_or_else(|payload| Err(panicked(&*payload))));
             }
         }));
-        Begun::Pending
+        Ok(Begun::Pending)
     }
 
     /// What came of the call that this thread waits for, if it is done.
@@ -256,8 +270,11 @@ impl InFlight {
 
     /// It came to this. What nobody awaits is dropped.
     pub(super) fn resolve(&self, call: u32, bits: u64) {
-        if let Some(awaited) = self.state().awaited.get_mut(&call) {
+        let mut state = self.state();
+        if let Some(awaited) = state.awaited.get_mut(&call) {
             awaited.get_or_insert(bits);
+            self.tell(state);
+            self.control.interrupt();
         }
     }
 
@@ -307,14 +324,20 @@ impl InFlight {
 
     /// Drops all calls.
     pub(crate) fn close(&self) {
-        let (calls, news) = {
+        let (calls, completed, timer, news) = {
             let mut state = self.state();
-            (std::mem::take(&mut state.calls), state)
+            state.closed = true;
+            state.done.clear();
+            state.untaken = 0;
+            let calls = std::mem::take(&mut state.calls);
+            let completed = std::mem::take(&mut state.completed);
+            (calls, completed, state.timer.take(), state)
         };
         self.tell(news);
-        for call in calls.into_values() {
-            call.abort.abort();
+        for abort in calls.into_values().map(|call| call.abort).chain(timer) {
+            abort.abort();
         }
+        drop(completed);
     }
 
     /// Threads whose calls are done, to be woken by their keys.
@@ -346,25 +369,19 @@ impl InFlight {
         self.counter.load(Ordering::SeqCst)
     }
 
-    /// Waits until something happens behind `since`, so long at most. Returns whether it did.
-    pub(crate) fn wait(&self, since: u64, at_most: Option<Duration>) -> bool {
+    /// Waits until something happens behind `since`, so long at most.
+    pub(crate) fn wait(&self, since: u64, at_most: Option<Duration>) {
         for _ in 0..SPINS {
             if self.now() != since {
-                return true;
+                return;
             }
             hint::spin_loop();
         }
         let state = self.state();
         let same = |_: &mut State| self.now() == since;
         match at_most {
-            None => {
-                drop(self.news.wait_while(state, same));
-                true
-            }
-            Some(time) => match self.news.wait_timeout_while(state, time, same) {
-                Ok((_, timeout)) => !timeout.timed_out(),
-                Err(_) => true,
-            },
+            None => drop(self.news.wait_while(state, same)),
+            Some(time) => drop(self.news.wait_timeout_while(state, time, same)),
         }
     }
 
@@ -376,43 +393,25 @@ impl InFlight {
         }
     }
 
-    /// Lets so much time pass, until this virtual time, beside what else happens. Returns whether it has: who asks first is told no, and
-    /// when it has passed something happens.
-    pub(crate) fn passed(self: &Arc<Self>, until: u64, time: Duration) -> bool {
-        let mut state = self.state();
-        match state.timer {
-            Some((known, true)) if known == until => {
-                state.timer = None;
-                true
-            }
-            Some((known, false)) if known == until => false,
-            _ => {
-                state.timer = Some((until, false));
-                drop(state);
-                // There are no calls without one.
-                let Some(executor) = &self.executor else {
-                    return true;
-                };
-                let (run, sleep) = (Arc::downgrade(self), executor.sleep(time));
-                executor.spawn(Box::pin(async move {
-                    sleep.await;
-                    if let Some(run) = run.upgrade() {
-                        run.time_is_up(until);
-                    }
-                }));
-                false
-            }
+    /// Wakes who waits asynchronously when so much time has passed. It takes the place of an earlier one.
+    pub(crate) fn wake_after(self: &Arc<Self>, time: Duration) {
+        // There are no calls without one.
+        let Some(executor) = &self.executor else {
+            return;
+        };
+        let run = Arc::downgrade(self);
+        let (sleep, abort) = abortable(executor.sleep(time));
+        let before = self.state().timer.replace(abort);
+        if let Some(before) = before {
+            before.abort();
         }
-    }
-
-    fn time_is_up(&self, until: u64) {
-        let mut state = self.state();
-        if let Some((known, passed)) = &mut state.timer
-            && *known == until
-        {
-            *passed = true;
-            self.tell(state);
-        }
+        executor.spawn(Box::pin(async move {
+            if sleep.await.is_ok()
+                && let Some(run) = run.upgrade()
+            {
+                run.notify();
+            }
+        }));
     }
 }
 

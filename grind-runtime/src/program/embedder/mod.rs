@@ -525,7 +525,10 @@ impl<'a> Guest<'a> {
     /// Lets threads go on that wait for this key ([`Reply::Block`]), `count` at most, those first that have waited longest. All that
     /// the calling thread did so far happens before all that they do from then on.
     pub fn wake(&mut self, key: u64, count: u32) {
-        self.touched.push(Touch::Wake { key, count });
+        // Nobody waits for one of those in a function of the embedder.
+        if key < RESERVED_KEYS {
+            self.touched.push(Touch::Wake { key, count });
+        }
     }
 
     /// `len` bytes from `addr`.
