@@ -399,7 +399,6 @@ fn who_awaits_can_go_and_another_lets_the_guest_run() {
     let host = Host::new();
     let runtime = host.runtime(5);
     let one = runtime.spawn("spin_until", []).unwrap();
-    let two = runtime.spawn("later_and_write", []).unwrap();
     host.tokio.block_on(async {
         let (send, receive) = oneshot::channel::<()>();
         tokio::select! {
@@ -407,6 +406,7 @@ fn who_awaits_can_go_and_another_lets_the_guest_run() {
             _ = one.join_async() => panic!("it ends only by the other"),
             _ = tokio::task::yield_now() => {}
         }
+        let two = runtime.spawn("later_and_write", []).unwrap();
         tokio::join!(
             async {
                 // Dropped after some polls.
