@@ -30,7 +30,7 @@
 //! follows from the guest and the seed, and a trace replays it without the supervisor.
 //!
 //! A child that returned ended normally; one that trapped, or that somebody aborted, did not. In a module of wasi-threads, a trap of any
-//! thread ends the run: there is nothing to restart then ([`JoinError::Over`](super::JoinError::Over)). Other than in OTP:
+//! thread ends the run: there is nothing to restart then ([`JoinError::Over`]). Other than in OTP:
 //!
 //! - There is a [`Backoff`] before restarts, and the time in which the supervisor stops children or waits does not count for the
 //!   [`Intensity`]: children that take long to stop are not restarted for ever.
