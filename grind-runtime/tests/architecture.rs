@@ -157,7 +157,15 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("wasmi", &["machine/engine/wasmi"]),
     ("wasmi_core", &["machine/engine/wasmi"]),
     // A run asks the host for nothing that is not recorded. Excerpts are read where a report is made.
-    ("std::fs", &["session/files.rs", "report/render/source.rs"]),
+    (
+        "std::fs",
+        &[
+            // Whether standard input is a file.
+            "host/process_stdin.rs",
+            "report/render/source.rs",
+            "session/files.rs",
+        ],
+    ),
     ("std::env", &[]),
     // Of files: when they were changed.
     ("std::time::SystemTime", &["session/files.rs"]),

@@ -42,9 +42,11 @@ mod instance;
 mod join_set;
 mod linker;
 mod memory;
+mod process_stdin;
 mod recorded;
 mod runtime;
 mod shared;
+mod stdio;
 pub mod supervisor;
 mod tasks;
 
@@ -58,5 +60,6 @@ pub use linker::Linker;
 pub use memory::{AtomicNumber, MemoryNumber};
 pub use recorded::RecordError;
 pub use runtime::{ThreadRuntime, shared_pages_for_bytes};
+pub use stdio::{CAPTURE_LIMIT, Captured, InputStream, OutputStream, Stdio};
 pub use tasks::PollError;
 pub use threadlink::abi::Polled;
