@@ -134,7 +134,10 @@ const RUNTIME: &[Row] = &[
             "trace",
         ],
     ),
-    ("host", &["machine", "model", "program", "session", "trace"]),
+    (
+        "host",
+        &["detect", "machine", "model", "program", "session", "trace"],
+    ),
     ("host/supervisor", &["host", "machine", "model", "schedule"]),
     (
         "session",
@@ -160,6 +163,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     (
         "std::fs",
         &[
+            // A module, before a run of it begins.
+            "host/namespace/source.rs",
             // Whether standard input is a file.
             "host/process_stdin.rs",
             "report/render/source.rs",

@@ -7,10 +7,15 @@ use super::shared::Shared;
 use crate::machine::{ActError, HostIo, MachineError, PAGE, Value};
 use crate::model::Driven;
 use crate::program::Program;
-use crate::session::{DrivenRun, Outcome, Recording, RunOptions};
+use crate::session::{DrivenRun, Outcome, Recording, RunOptions, Step, SteppedRun};
 use std::fmt;
+use std::future;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Steps of a run for which a poll lets it go on.
+const STEPS: u32 = 8;
 
 /// Runs threads of a program over one shared memory, as the host asks for them. See [`host`](super) for an example.
 ///
@@ -148,13 +153,30 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     /// # Errors
     /// [`MachineError`]
     pub fn finish(mut self) -> Result<Outcome<Io>, MachineError> {
-        let run = self.shared.take();
-        let run = run.expect("only this and the destructor take it");
-        let mut outcome = run.finish()?;
-        if let Some(recording) = self.recording.take() {
-            recorded::complete(recording, &mut outcome);
-        }
+        let mut outcome = self.take().finish()?;
+        self.complete(&mut outcome);
         Ok(outcome)
+    }
+
+    /// The same for who awaits it: what is left of the run, and the second pass of one that raced, are run a little at each poll.
+    ///
+    /// # Errors
+    /// [`MachineError`]
+    pub async fn finish_async(mut self) -> Result<Outcome<Io>, MachineError> {
+        let mut outcome = in_steps(self.take().finish_in_steps()).await?;
+        self.complete(&mut outcome);
+        Ok(outcome)
+    }
+
+    fn take(&self) -> DrivenRun {
+        let run = self.shared.take();
+        run.expect("only this and the destructor take it")
+    }
+
+    fn complete(&mut self, outcome: &mut Outcome<Io>) {
+        if let Some(recording) = self.recording.take() {
+            recorded::complete(recording, outcome);
+        }
     }
 }
 
@@ -162,6 +184,29 @@ impl<Io> Drop for ThreadRuntime<Io> {
     fn drop(&mut self) {
         // Not under the lock: what the embedder gave is dropped with it.
         drop(self.shared.take());
+    }
+}
+
+/// Makes some steps of a run at each poll, until it has come to its end.
+pub(super) async fn in_steps<Io: HostIo>(
+    mut run: SteppedRun<Io>,
+) -> Result<Outcome<Io>, MachineError> {
+    loop {
+        for _ in 0..STEPS {
+            match run.step()? {
+                Step::More(left) => run = left,
+                Step::Done((outcome, _)) => return Ok(outcome),
+            }
+        }
+        let mut polled = false;
+        let others_first = |context: &mut Context<'_>| match std::mem::replace(&mut polled, true) {
+            true => Poll::Ready(()),
+            false => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        };
+        future::poll_fn(others_first).await;
     }
 }
 

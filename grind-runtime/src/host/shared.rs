@@ -21,6 +21,9 @@ use std::time::Duration;
 /// Slices for which a poll lets the guest run: some microseconds each, unless threads seldom synchronise.
 const SLICES: u32 = 32;
 
+/// Instructions after which a poll comes back, with the slice that it is in: half a millisecond or so.
+const STEPS: u64 = 100_000;
+
 pub(super) struct Shared {
     /// None when the runtime was dropped, or finished.
     run: Mutex<Option<DrivenRun>>,
@@ -207,7 +210,15 @@ impl Shared {
             return Poll::Pending;
         };
         let mut time_is_up = None;
+        let steps = |run: &mut Option<DrivenRun>| match run {
+            Some(run) => run.machine().steps(),
+            None => 0,
+        };
+        let until = steps(&mut run).saturating_add(STEPS);
         for _ in 0..SLICES {
+            if steps(&mut run) >= until {
+                break;
+            }
             match self.look(&mut run, Machine::run_a_slice, &mut time_is_up, done) {
                 Looked::Done(result) => return Poll::Ready(result),
                 Looked::Again => {}
