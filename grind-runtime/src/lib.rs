@@ -90,7 +90,9 @@ pub use model::{
 pub use predict::translate::{Bounds, analyze};
 pub use program::embedder::{Guest, HostError, HostImport, Reply, Wake};
 pub use program::symbols::Symbolizer;
-pub use program::{ModuleInfo, Program, ProgramError, ProgramOptions};
+pub use program::{
+    DeserializeError, ModuleInfo, Program, ProgramError, ProgramOptions, SerializeError,
+};
 pub use report::{Finding, Kind, Report};
 pub use schedule::{Point, Scheduler};
 #[cfg(feature = "files")]

@@ -8,6 +8,7 @@ mod link;
 pub mod lock_words;
 mod lower;
 mod module;
+mod serialized;
 pub mod symbols;
 pub mod waits;
 
@@ -17,6 +18,7 @@ pub use lower::Instrumentation;
 pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
 pub use module::{Import, MemoryShape, ModuleInfo, unsupported_proposals};
+pub use serialized::{DeserializeError, SerializeError};
 pub(crate) use wasmparser::ValType as WasmType;
 
 use crate::model::sites::{SiteId, SiteTable};
@@ -46,6 +48,7 @@ struct Module {
     original: Arc<[u8]>,
     info: ModuleInfo,
     lowered: lower::Lowered,
+    instrumentation: Instrumentation,
     rules: Vec<interceptors::Rule>,
     translation: Translation,
 }
@@ -101,6 +104,7 @@ impl Program {
                 original,
                 info,
                 lowered,
+                instrumentation: options.instrumentation,
                 rules: options.interceptors,
                 translation: Translation::default(),
             }),
