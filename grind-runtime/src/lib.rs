@@ -41,6 +41,7 @@
 //!
 //! | feature | what it adds | by default |
 //! |---|---|---|
+//! | `artifacts` | modules that cargo built, by the name of their package ([`host::artifacts`]) | no |
 //! | `files` | directories of the host for guests ([`Preopen`]) | yes |
 //! | `html` | reports as HTML | yes |
 //! | `reports` | reports as JUnit and SARIF, and `html` | yes |
@@ -90,9 +91,7 @@ pub use model::{
 pub use predict::translate::{Bounds, analyze};
 pub use program::embedder::{Guest, HostError, HostImport, Reply, Wake};
 pub use program::symbols::Symbolizer;
-pub use program::{
-    DeserializeError, ModuleInfo, Program, ProgramError, ProgramOptions, SerializeError,
-};
+pub use program::{ModuleInfo, Program, ProgramError, ProgramOptions};
 pub use report::{Finding, Kind, Report};
 pub use schedule::{Point, Scheduler};
 #[cfg(feature = "files")]

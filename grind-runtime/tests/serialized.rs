@@ -6,12 +6,11 @@
 #[expect(dead_code, reason = "not all suites use all of it")]
 mod recording;
 
+use grind_runtime::host::DeserializeError;
 use grind_runtime::program::Instrumentation;
 use grind_runtime::program::interceptors::{Role, Rule};
 use grind_runtime::trace::Detail;
-use grind_runtime::{
-    DeserializeError, HostImport, NullIo, Program, ProgramError, ProgramOptions, RunOptions, run,
-};
+use grind_runtime::{HostImport, NullIo, Program, ProgramError, ProgramOptions, RunOptions, run};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;

@@ -36,6 +36,8 @@
 #[doc = include_str!("../../../docs/host.md")]
 struct Page;
 
+#[cfg(feature = "artifacts")]
+pub mod artifacts;
 mod deadlines;
 mod handle;
 mod instance;
@@ -53,7 +55,7 @@ mod tasks;
 
 pub use crate::machine::ThreadError;
 pub use crate::program::embedder::{Executor, Role, RoleTypes, Task};
-pub use crate::program::{LinkError, Modules};
+pub use crate::program::{DeserializeError, LinkError, Modules, SerializeError};
 pub use handle::{JoinError, ThreadHandle};
 pub use instance::{CallError, Instance};
 pub use join_set::JoinSet;
