@@ -514,6 +514,46 @@ fn threads_wait_for_asynchronous_functions_and_the_entry_returns() {
 }
 
 #[test]
+fn a_race_behind_asynchronous_functions_is_found_with_both_stacks() {
+    let atomic = "(drop (i32.atomic.rmw.add (i32.const 64) (call $later (i32.const 2))))";
+    assert!(AWAITS.contains(atomic));
+    let racy = AWAITS.replace(
+        atomic,
+        "(i32.store (i32.const 64) (call $later (i32.const 2)))",
+    );
+    let racy = racy.replace("(i32.const 14)", "(i32.atomic.load (i32.const 64))");
+    let tokio = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .unwrap();
+    for seed in 0..5 {
+        let namespace = || {
+            let executor = Arc::new(tokio.handle().clone());
+            wat(&racy).imports(later()).executor(executor).seed(seed)
+        };
+        let here = namespace().run().unwrap();
+        let awaited = tokio.block_on(namespace().run_async()).unwrap();
+        for outcome in [here, awaited] {
+            assert_eq!(
+                (&outcome.ending, outcome.exit_code()),
+                (&Ending::Returned, 66)
+            );
+            assert_eq!(outcome.warnings, [""; 0]);
+            let found = found(&outcome);
+            assert!(!found.is_empty());
+            for one in found {
+                // The second pass needs neither the executor nor the functions.
+                let Diagnosis::DataRace { first, second, .. } = one else {
+                    panic!("{one:?}")
+                };
+                assert!(!first.stack.is_empty() && !second.stack.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
 fn asynchronous_functions_are_given_by_role_as_well() {
     let tokio = Builder::new_multi_thread()
         .worker_threads(1)
