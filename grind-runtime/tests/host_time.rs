@@ -320,6 +320,43 @@ fn a_trace_repeats_deadlines_without_the_host() {
 }
 
 #[test]
+fn what_several_threads_of_the_host_do_is_repeated() {
+    let program = program();
+    for seed in 0..8 {
+        let file = Memory::default();
+        let options = RunOptions::seeded(seed);
+        let runtime = ThreadRuntime::record(&program, options, NullIo, file.clone()).unwrap();
+        let stuck = STUCK.map(|export| runtime.spawn(export, []).unwrap());
+        stuck[0].abort_after(20 * MS).unwrap();
+        thread::scope(|scope| {
+            // They come when they come; each act has its place in the run.
+            scope.spawn(|| stuck[0].join().unwrap_err());
+            for number in 1..4 {
+                let (runtime, stuck) = (&runtime, &stuck);
+                scope.spawn(move || {
+                    for round in 0..20 {
+                        let ends = runtime.spawn("write", []).unwrap();
+                        assert_eq!(ends.join().unwrap(), []);
+                        runtime.atomic_add(80, round).unwrap();
+                        runtime.sleep(MS / 10).unwrap();
+                    }
+                    stuck[number].abort();
+                });
+            }
+        });
+        runtime.wake(7, 1).unwrap();
+        stuck[4].join().unwrap();
+        let live = runtime.finish().unwrap();
+        assert_eq!(live.analysis.stats.unresolved, 0);
+        let open = || open(&file.bytes());
+        let again = replay(&program, open, ReplayOptions::default(), Box::new(NullIo)).unwrap();
+        assert!(!again.truncated);
+        assert_eq!(again.outcome.stats, live.stats, "{seed}");
+        assert_eq!(again.outcome.analysis.diagnoses, live.analysis.diagnoses);
+    }
+}
+
+#[test]
 fn what_is_said_of_time_in_a_log_of_another_run_is_an_error() {
     let program = program();
     let options = RunOptions::default();

@@ -2,7 +2,7 @@
 
 use super::handle::JoinError;
 use super::instance::{CallError, Instance};
-use super::shared::How;
+use super::shared::{How, Shared};
 use crate::machine::Value;
 use futures_util::FutureExt;
 use std::future::Future;
@@ -93,11 +93,11 @@ impl Instance {
         export: &str,
         args: impl IntoIterator<Item = Value>,
     ) -> Result<u64, PollError> {
-        let call = self.shared().next_call();
-        let number = Value::I32(call.cast_signed());
+        let awaits = Awaits::new(self.shared());
+        let number = Value::I32(awaits.call.cast_signed());
         self.call_as(how, export, args.into_iter().chain([number]))
             .await?;
-        let resolved = || self.shared().in_flight().take_resolved(call);
+        let resolved = || awaits.shared.in_flight().resolved(awaits.call);
         let resolved = self.run_as(how, resolved).await?;
         resolved.ok_or_else(|| PollError::Unresolved(export.to_owned()))
     }
@@ -146,6 +146,26 @@ impl Instance {
                 Err(error) => return Err(CallError::from(error).into()),
             }
         }
+    }
+}
+
+/// A call of an asynchronous function of the guest, which the host awaits as long as this lives.
+struct Awaits<'a> {
+    shared: &'a Shared,
+    call: u32,
+}
+
+impl Awaits<'_> {
+    fn new(shared: &Shared) -> Awaits<'_> {
+        let call = shared.next_call();
+        shared.in_flight().awaits(call);
+        Awaits { shared, call }
+    }
+}
+
+impl Drop for Awaits<'_> {
+    fn drop(&mut self) {
+        self.shared.in_flight().forget(self.call);
     }
 }
 

@@ -29,7 +29,8 @@
 //! [`Supervisor::run`]. What it does are acts of the host, which are recorded; its times are virtual. So what it restarts, and when,
 //! follows from the guest and the seed, and a trace replays it without the supervisor.
 //!
-//! A child that returned ended normally; one that trapped, or that somebody aborted, did not. Other than in OTP:
+//! A child that returned ended normally; one that trapped, or that somebody aborted, did not. In a module of wasi-threads, a trap of any
+//! thread ends the run: there is nothing to restart then ([`JoinError::Over`](super::JoinError::Over)). Other than in OTP:
 //!
 //! - There is a [`Backoff`] before restarts, and the time in which the supervisor stops children or waits does not count for the
 //!   [`Intensity`]: children that take long to stop are not restarted for ever.
@@ -95,10 +96,6 @@ pub enum SupervisorError {
 
 /// How far a supervisor has come in the time that it was given.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is returned"
-)]
 pub enum Progress {
     /// It has ended.
     Ended(SupervisorReport),

@@ -252,8 +252,10 @@ impl Node {
             State::Held { until, .. } => Some(*until),
             _ => None,
         };
+        // Where children are being stopped, none is started until that is over.
+        let starts = matches!(self.state, State::Running);
         let of_child = |child: &Child| match &child.now {
-            Now::Waits(until) => Some(*until),
+            Now::Waits(until) => starts.then_some(*until),
             Now::Supervisor(node) => node.timer(),
             _ => None,
         };

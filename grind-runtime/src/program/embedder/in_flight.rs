@@ -7,8 +7,7 @@
 //! A guest can also begin a call and go on, and takes what came of it later (`threadlink::host`): such a call has a number of the
 //! guest's.
 //!
-//! A thread waits for one call at most, so that the limit of these is that of threads. Each of the others has a number of 32 bits in the guest's
-//! memory.
+//! There are [`MOST_CALLS`] at most in one run, in flight or done and not taken; a thread that begins another traps.
 
 use super::{Guest, HostError, RESERVED_KEYS, Reply, panicked};
 use crate::model::{Control, ThreadId};
@@ -55,6 +54,9 @@ pub(super) type CallFuture = Pin<Box<dyn Future<Output = Came> + Send>>;
 /// How often who waits looks before it sleeps, some microseconds in all: to be woken by the system takes as long.
 const SPINS: u32 = 400;
 
+/// Calls of a run that are in flight, or done and not taken by the guest: a gigabyte or so.
+pub(crate) const MOST_CALLS: usize = 1 << 20;
+
 /// Why an asynchronous function traps where its future has nowhere to run.
 pub(super) const NO_EXECUTOR: &str = "an asynchronous function of the host needs an executor \
     (`RunOptions::executor`) and a run that is driven by a `ThreadRuntime`";
@@ -82,12 +84,34 @@ struct State {
     done: VecDeque<ThreadId>,
     /// What came of calls that no thread waits for, by the thread that began them.
     completed: FxHashMap<ThreadId, VecDeque<(u32, Came)>>,
-    /// What asynchronous functions of the guest came to, by the number that the host gave the call.
-    resolved: FxHashMap<u32, u64>,
+    /// How many of these there are.
+    untaken: usize,
+    /// What asynchronous functions of the guest came to which the host awaits, by the number that it gave the call.
+    awaited: FxHashMap<u32, Option<u64>>,
     /// Who waits for the run, asynchronously.
     wakers: Vec<Waker>,
     /// The time until which somebody lets it pass, if he does, and whether it has.
     timer: Option<(u64, bool)>,
+}
+
+impl State {
+    /// Keeps what came of a call that the thread does not wait for until it takes it.
+    fn complete(&mut self, thread: ThreadId, call: u32, came: Came) {
+        let completed = self.completed.entry(thread).or_default();
+        completed.push_back((call, came));
+        self.untaken += 1;
+    }
+
+    /// Whether another call can be in flight.
+    fn room_for(&self, caller: Caller) -> Result<(), HostError> {
+        if self.calls.contains_key(&caller) {
+            return Err(HostError::new("a call of this number is in flight"));
+        }
+        match self.calls.len() + self.untaken < MOST_CALLS {
+            true => Ok(()),
+            false => Err(HostError::new("too many calls of the host are in flight")),
+        }
+    }
 }
 
 /// Who called.
@@ -163,6 +187,9 @@ impl InFlight {
         let (call, abort) = abortable(AssertUnwindSafe(future).catch_unwind());
         let number = {
             let mut state = self.state();
+            if let Err(error) = state.room_for(caller) {
+                return Begun::Ready(Err(error));
+            }
             let number = self.counter.fetch_add(1, Ordering::SeqCst);
             let in_call = InCall {
                 number,
@@ -199,11 +226,12 @@ impl InFlight {
     pub(super) fn take_completed(&self, thread: ThreadId) -> Option<(u32, Came)> {
         let mut state = self.state();
         let completed = state.completed.get_mut(&thread)?;
-        let next = completed.pop_front();
+        let next = completed.pop_front()?;
         if completed.is_empty() {
             state.completed.remove(&thread);
         }
-        next
+        state.untaken -= 1;
+        Some(next)
     }
 
     /// Whether there is one.
@@ -213,19 +241,29 @@ impl InFlight {
 
     /// A call that no thread waits for is done.
     pub(super) fn completed(&self, thread: ThreadId, call: u32, came: Came) {
-        let mut state = self.state();
-        let completed = state.completed.entry(thread).or_default();
-        completed.push_back((call, came));
+        self.state().complete(thread, call, came);
     }
 
-    /// An asynchronous function of the guest came to this.
+    /// The host awaits an asynchronous function of the guest, until it [forgets](InFlight::forget) that.
+    pub(crate) fn awaits(&self, call: u32) {
+        self.state().awaited.insert(call, None);
+    }
+
+    /// The host awaits it no more.
+    pub(crate) fn forget(&self, call: u32) {
+        self.state().awaited.remove(&call);
+    }
+
+    /// It came to this. What nobody awaits is dropped.
     pub(super) fn resolve(&self, call: u32, bits: u64) {
-        self.state().resolved.insert(call, bits);
+        if let Some(awaited) = self.state().awaited.get_mut(&call) {
+            awaited.get_or_insert(bits);
+        }
     }
 
     /// What it came to, if it did.
-    pub(crate) fn take_resolved(&self, call: u32) -> Option<u64> {
-        self.state().resolved.remove(&call)
+    pub(crate) fn resolved(&self, call: u32) -> Option<u64> {
+        *self.state().awaited.get(&call)?
     }
 
     fn complete(&self, caller: Caller, number: u64, came: Came) {
@@ -243,8 +281,7 @@ impl InFlight {
             }
             Caller::GoesOn(thread, call) => {
                 state.calls.remove(&caller);
-                let completed = state.completed.entry(thread).or_default();
-                completed.push_back((call, came));
+                state.complete(thread, call, came);
             }
         }
         self.tell(state);
@@ -258,7 +295,9 @@ impl InFlight {
             let mut state = self.state();
             let of_thread = |caller: &Caller, _: &mut InCall| caller.thread() == thread;
             let calls: Vec<_> = state.calls.extract_if(of_thread).collect();
-            (calls, state.completed.remove(&thread))
+            let completed = state.completed.remove(&thread).unwrap_or_default();
+            state.untaken -= completed.len();
+            (calls, completed)
         };
         for (_, call) in calls {
             call.abort.abort();
