@@ -7,7 +7,6 @@ use crate::args::report::{Always, ReportArgs, Stream};
 use crate::args::trace::{self, TraceArgs};
 use crate::commands::schedule;
 use crate::commands::timeline::add_timeline;
-use crate::input::io::ProcessIo;
 use crate::input::trace_file::{self, TraceFile};
 use crate::output::quote::quoted;
 use crate::output::say::{self, Shown as _};
@@ -18,6 +17,7 @@ use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use clap::Args;
 use grind_runtime::detect::{AnalysisOptions, Detect};
+use grind_runtime::host::Stdio;
 use grind_runtime::machine::{HostIo, NullIo};
 use grind_runtime::model::{Ending, ThreadId};
 use grind_runtime::program::Program;
@@ -136,7 +136,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     // A listing has standard output to itself.
     let echo: Box<dyn HostIo> = match observing {
         true => Box::new(NullIo),
-        false => Box::new(ProcessIo),
+        false => Box::new(Stdio::inherit()),
     };
     let watch = Watch::start(
         Arc::clone(&options.control),

@@ -8,7 +8,6 @@ use crate::args::trace;
 use crate::args::trace::trace_with_a_blank;
 use crate::commands::timeline::add_timeline;
 use crate::commands::{schedule, seeds};
-use crate::input::io::ProcessIo;
 use crate::output::error::{NotFound, Usage};
 use crate::output::quote;
 use crate::output::say::{self, Shown as _};
@@ -21,6 +20,7 @@ use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use grind_runtime::detect::{AnalysisOptions, Detect};
 use grind_runtime::explore::SeedRange;
+use grind_runtime::host::Stdio;
 use grind_runtime::model::{Control, Driven, Ending, Entry, Limits, RunSpec, Schedule, Unfinished};
 use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::program::{Program, ProgramOptions};
@@ -131,9 +131,11 @@ fn once(
     let control = Arc::clone(&options.control);
     let watch = Watch::start(control, args.flags.timeout, !args.flags.report.quiet);
     let ran = match trace {
-        Some(trace) => session::record(program, options.clone(), ProcessIo, trace)
+        Some(trace) => session::record(program, options.clone(), Stdio::inherit(), trace)
             .map(|(outcome, trace)| (outcome, Some(trace))),
-        None => session::run(program, options.clone(), ProcessIo).map(|outcome| (outcome, None)),
+        None => {
+            session::run(program, options.clone(), Stdio::inherit()).map(|outcome| (outcome, None))
+        }
     };
     drop(watch);
     let (outcome, trace) = ran

@@ -1,6 +1,5 @@
 //! What grind reads: modules, traces, reports, and what guests read.
 
-pub(crate) mod io;
 pub(crate) mod module;
 pub(crate) mod seed_io;
 pub(crate) mod stored;

@@ -1,6 +1,6 @@
 //! The streams of a run under many seeds: a copy of grind's input; the first one prints.
 
-use crate::input::io::ProcessIo;
+use grind_runtime::host::Stdio;
 use grind_runtime::machine::HostIo;
 use grind_runtime::machine::io::{self, Answer, Call, Errno, Node};
 use grind_runtime::model::Control;
@@ -110,7 +110,7 @@ impl HostIo for SeedIo {
         match *call {
             Call::Write { node, .. } if node == Node::STDOUT || node == Node::STDERR => {
                 if self.prints {
-                    ProcessIo.call(call)
+                    Stdio::inherit().call(call)
                 } else {
                     Ok(Answer::Done)
                 }

@@ -96,6 +96,19 @@ impl Linker {
         self
     }
 
+    pub(super) fn imports(&self) -> &[HostImport] {
+        &self.0
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The function for the same import, if there is one.
+    pub(super) fn named_as(&self, import: &HostImport) -> Option<&HostImport> {
+        self.0.iter().find(|known| known.is_named_as(import))
+    }
+
     /// For [`ProgramOptions::imports`](crate::ProgramOptions).
     #[must_use]
     pub fn into_imports(self) -> Vec<HostImport> {

@@ -36,28 +36,35 @@
 #[doc = include_str!("../../../docs/host.md")]
 struct Page;
 
+#[cfg(feature = "artifacts")]
+pub mod artifacts;
 mod deadlines;
 mod handle;
 mod instance;
 mod join_set;
 mod linker;
 mod memory;
+mod namespace;
+mod process_stdin;
 mod recorded;
 mod reentry;
 mod runtime;
 mod shared;
+mod stdio;
 pub mod supervisor;
 mod tasks;
 
 pub use crate::machine::ThreadError;
-pub use crate::program::embedder::{Executor, Task};
-pub use crate::program::{LinkError, Modules};
+pub use crate::program::embedder::{Executor, Role, RoleTypes, Task};
+pub use crate::program::{DeserializeError, LinkError, Modules, SerializeError};
 pub use handle::{JoinError, ThreadHandle};
 pub use instance::{CallError, Instance};
 pub use join_set::JoinSet;
 pub use linker::Linker;
 pub use memory::{AtomicNumber, MemoryNumber};
+pub use namespace::{LiveNamespace, Namespace, NamespaceError};
 pub use recorded::RecordError;
 pub use runtime::{ThreadRuntime, shared_pages_for_bytes};
+pub use stdio::{CAPTURE_LIMIT, Captured, InputStream, OutputStream, Stdio};
 pub use tasks::PollError;
 pub use threadlink::abi::Polled;

@@ -4,14 +4,19 @@ use super::Instance;
 use super::handle::ThreadHandle;
 use super::recorded;
 use super::shared::Shared;
-use crate::machine::{ActError, HostIo, MachineError, PAGE, Value};
+use crate::machine::{ActError, HostIo, Machine, MachineError, PAGE, Value};
 use crate::model::{Driven, Unfinished};
 use crate::program::Program;
 use crate::program::embedder::RESERVED_KEYS;
-use crate::session::{DrivenRun, Outcome, Recording, RunOptions};
+use crate::session::{DrivenRun, Outcome, Recording, RunOptions, Step, SteppedRun};
 use std::fmt;
+use std::future;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Steps of a run for which a poll lets it go on.
+const STEPS: u32 = 8;
 
 /// Runs threads of a program over one shared memory, as the host asks for them. See [`host`](super) for an example.
 ///
@@ -165,13 +170,38 @@ impl<Io: HostIo> ThreadRuntime<Io> {
             let calls = self.shared.in_flight();
             let _ = self.shared.wait(|_| (!calls.any()).then_some(()));
         }
-        let run = self.shared.take();
-        let run = run.expect("a function that the guest calls cannot finish its run");
-        let mut outcome = run.finish()?;
-        if let Some(recording) = self.recording.take() {
-            recorded::complete(recording, &mut outcome);
-        }
+        let mut outcome = self.take().finish()?;
+        self.complete(&mut outcome);
         Ok(outcome)
+    }
+
+    /// The same for who awaits it: what is left of the run, and the second pass of one that raced, are run a little at each poll.
+    ///
+    /// # Errors
+    /// [`MachineError`]
+    ///
+    /// # Panics
+    /// In a function that the guest calls.
+    pub async fn finish_async(mut self) -> Result<Outcome<Io>, MachineError> {
+        if self.waits_at_end {
+            let calls = self.shared.in_flight();
+            let ended = |_: &mut Machine| (!calls.any()).then_some(());
+            let _ = self.shared.wait_async(ended).await;
+        }
+        let mut outcome = in_steps(self.take().finish_in_steps()).await?;
+        self.complete(&mut outcome);
+        Ok(outcome)
+    }
+
+    fn take(&self) -> DrivenRun {
+        let run = self.shared.take();
+        run.expect("a function that the guest calls cannot finish its run")
+    }
+
+    fn complete(&mut self, outcome: &mut Outcome<Io>) {
+        if let Some(recording) = self.recording.take() {
+            recorded::complete(recording, outcome);
+        }
     }
 }
 
@@ -179,6 +209,29 @@ impl<Io> Drop for ThreadRuntime<Io> {
     fn drop(&mut self) {
         // Not under the lock: what the embedder gave is dropped with it.
         drop(self.shared.take());
+    }
+}
+
+/// Makes some steps of a run at each poll, until it has come to its end.
+pub(super) async fn in_steps<Io: HostIo>(
+    mut run: SteppedRun<Io>,
+) -> Result<Outcome<Io>, MachineError> {
+    loop {
+        for _ in 0..STEPS {
+            match run.step()? {
+                Step::More(left) => run = left,
+                Step::Done((outcome, _)) => return Ok(outcome),
+            }
+        }
+        let mut polled = false;
+        let others_first = |context: &mut Context<'_>| match std::mem::replace(&mut polled, true) {
+            true => Poll::Ready(()),
+            false => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        };
+        future::poll_fn(others_first).await;
     }
 }
 

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 /// Slices for which a poll lets the guest run: some microseconds each, unless threads seldom synchronise.
 const SLICES: u32 = 32;
 
+/// Instructions after which a poll comes back, with the slice that it is in: half a millisecond or so.
+const STEPS: u64 = 100_000;
+
 pub(super) struct Shared {
     run: Mutex<Run>,
     /// Who waits to get at it.
@@ -273,6 +276,11 @@ impl Shared {
         let Some(mut run) = self.lock() else {
             return Poll::Ready(Err(JoinError::Reentered));
         };
+        let steps = |run: &mut Run| match &mut run.driven {
+            Some(run) => run.machine().steps(),
+            None => 0,
+        };
+        let until = steps(&mut run).saturating_add(STEPS);
         let mut again = true;
         for _ in 0..SLICES {
             match self.look(&mut run, Machine::run_a_slice, done) {
@@ -288,7 +296,8 @@ impl Shared {
                     }
                 }
             }
-            if !again || self.waiting.load(Ordering::SeqCst) > 0 {
+            let others = self.waiting.load(Ordering::SeqCst) > 0;
+            if !again || others || steps(&mut run) >= until {
                 break;
             }
         }

@@ -210,7 +210,7 @@ impl Machine {
         self.act(DriverAct::End).map(drop)
     }
 
-    /// Calls of asynchronous functions of the embedder that are in flight, if the driver is the main thread.
+    /// Calls of asynchronous functions of the embedder that are in flight, if somebody drives the run.
     pub(crate) fn in_flight(&self) -> Option<&Arc<InFlight>> {
         self.engine.state().in_flight.as_ref()
     }

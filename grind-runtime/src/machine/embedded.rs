@@ -7,7 +7,7 @@ use super::state::State;
 use super::thread::{Block, ThreadEntry, Woken};
 use crate::model::{EventKind, RangeOrigin, ThreadId};
 use crate::program::WasmType;
-use crate::program::embedder::{Call, Driver, Touch, Wake};
+use crate::program::embedder::{Call, Driver, Role, Touch, Wake};
 
 /// Does what a function of the embedder does, or did when the run was recorded.
 pub(super) fn call(state: &mut State, memory: &mut [u8], import: u32, args: Vec<u64>) -> Reply {
@@ -22,9 +22,13 @@ pub(super) fn call(state: &mut State, memory: &mut [u8], import: u32, args: Vec<
             Wake::Woken
         }
     });
-    let (thread, calls) = (state.current, state.in_flight.clone());
+    let role = match state.current == acts::MAIN || state.thread().of_driver {
+        true => Role::Main,
+        false => Role::Worker,
+    };
+    let (caller, calls) = ((state.current, role), state.in_flight.clone());
     let effects =
-        (state.io).embedded(&mut || function.call(memory, &args, woken, (thread, calls.clone())));
+        (state.io).embedded(&mut || function.call(memory, &args, woken, caller, calls.clone()));
     match (touch(state, memory, effects.touched), effects.result) {
         (Ok(After::Return), Ok(value)) => Reply::Value(value),
         (Ok(After::Yield), Ok(value)) => Reply::Yield(value),

@@ -1,6 +1,6 @@
 //! Which functions the main thread runs.
 
-use super::MachineError;
+use super::{MachineError, Value};
 use crate::model::Entry;
 use crate::program::Program;
 
@@ -51,6 +51,21 @@ pub(super) fn functions(program: &Program, wanted: &Entry) -> Result<Vec<String>
         }
     }
     Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+/// The same as calls that a host makes, each with its arguments.
+pub(crate) fn calls(
+    program: &Program,
+    wanted: &Entry,
+) -> Result<Vec<(String, Vec<Value>)>, MachineError> {
+    let with_arguments = |name: String| {
+        let params = program.info().params_of_export(&name).unwrap_or_default();
+        let zero = |&ty| Value::number(0, ty).unwrap_or(Value::NullFunc);
+        let args = params.iter().map(zero).collect();
+        (name, args)
+    };
+    let functions = functions(program, wanted)?.into_iter();
+    Ok(functions.map(with_arguments).collect())
 }
 
 /// Why a function cannot be called.

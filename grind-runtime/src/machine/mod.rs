@@ -11,7 +11,7 @@ mod clock;
 mod driver_memory;
 mod embedded;
 mod engine;
-mod entry;
+pub(crate) mod entry;
 mod formats;
 mod handles;
 mod holders;

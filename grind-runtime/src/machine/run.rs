@@ -329,6 +329,16 @@ impl Machine {
         Ok(interrupted)
     }
 
+    /// How the run ended, if it has.
+    pub(crate) fn ending(&self) -> Option<&Ending> {
+        self.engine.state().ending.as_ref()
+    }
+
+    /// Wasm instructions so far, about.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Ends the run where it is, and gives back what it was given.
     #[must_use]
     pub fn finish(mut self) -> RunResult {

@@ -184,7 +184,7 @@ impl State {
             alarm: None,
             news: VecDeque::new(),
             wrong_decision: None,
-            in_flight: (config.driven == Driven::AsMainThread)
+            in_flight: (config.driven != Driven::ByNobody)
                 .then(|| InFlight::new(config.executor, Arc::clone(&config.control))),
             control: config.control,
             batch: Vec::with_capacity(RING_WORDS as usize),

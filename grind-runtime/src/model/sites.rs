@@ -186,6 +186,13 @@ impl SiteTable {
         PackedSite(self.packed[id.0 as usize])
     }
 
+    /// Whether it knows of each site all that there is to know: one that was read may not.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.sites.is_empty()
+            && self.sites.len() == self.packed.len()
+            && self.sites.len() == self.regions.len()
+    }
+
     /// How many sites there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -13,9 +13,10 @@
 //! has to wait for them; and what an inlined `try_lock` takes, for nothing tells it from another compare-exchange.
 
 use crate::model::LockMode;
+use serde::{Deserialize, Serialize};
 
 /// What a word means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LockWord {
     /// `std::sync::Mutex` over futexes: 0 is free, 1 taken, 2 taken and waited for.
     StdMutex,

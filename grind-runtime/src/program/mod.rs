@@ -8,6 +8,7 @@ mod link;
 pub mod lock_words;
 mod lower;
 mod module;
+mod serialized;
 pub mod symbols;
 pub mod waits;
 
@@ -17,6 +18,7 @@ pub use lower::Instrumentation;
 pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
 pub use module::{Import, MemoryShape, ModuleInfo, unsupported_proposals};
+pub use serialized::{DeserializeError, SerializeError};
 pub(crate) use wasmparser::ValType as WasmType;
 
 use crate::model::sites::{SiteId, SiteTable};
@@ -35,12 +37,19 @@ pub struct Program(Arc<Parts>);
 /// What a program is made of.
 #[derive(Debug)]
 struct Parts {
+    module: Arc<Module>,
+    embedder: Vec<embedder::HostImport>,
+    driver: Option<embedder::Driver>,
+}
+
+/// What does not depend on the functions of the embedder, but for their types.
+#[derive(Debug)]
+struct Module {
     original: Arc<[u8]>,
     info: ModuleInfo,
     lowered: lower::Lowered,
+    instrumentation: Instrumentation,
     rules: Vec<interceptors::Rule>,
-    embedder: Vec<embedder::HostImport>,
-    driver: Option<embedder::Driver>,
     translation: Translation,
 }
 
@@ -91,13 +100,32 @@ impl Program {
         });
         let (info, lowered) = lowered.map_err(|error| error.naming_proposals(&original))?;
         Ok(Program(Arc::new(Parts {
-            original,
-            info,
-            lowered,
-            rules: options.interceptors,
+            module: Arc::new(Module {
+                original,
+                info,
+                lowered,
+                instrumentation: options.instrumentation,
+                rules: options.interceptors,
+                translation: Translation::default(),
+            }),
             embedder: options.imports,
             driver: options.driver,
-            translation: Translation::default(),
+        })))
+    }
+
+    /// The same program with these functions of the embedder in place of those that it has. Nothing is lowered or translated again.
+    ///
+    /// # Errors
+    /// [`ProgramError::Imports`] with all imports that nobody provides then, or not as they are declared.
+    pub fn with_imports(
+        &self,
+        imports: Vec<embedder::HostImport>,
+    ) -> Result<Program, ProgramError> {
+        imports::check(self.info(), &imports)?;
+        Ok(Program(Arc::new(Parts {
+            module: Arc::clone(&self.0.module),
+            embedder: imports,
+            driver: self.0.driver.clone(),
         })))
     }
 
@@ -124,41 +152,41 @@ impl Program {
     /// The module as it was given.
     #[must_use]
     pub fn original(&self) -> &Arc<[u8]> {
-        &self.0.original
+        &self.0.module.original
     }
 
     /// What the module declares.
     #[must_use]
     pub fn info(&self) -> &ModuleInfo {
-        &self.0.info
+        &self.0.module.info
     }
 
     /// The module the engine runs.
     #[must_use]
     pub fn lowered(&self) -> &[u8] {
-        &self.0.lowered.wasm
+        &self.0.module.lowered.wasm
     }
 
     /// Every site of the module.
     #[must_use]
     pub fn sites(&self) -> &Arc<SiteTable> {
-        &self.0.lowered.sites
+        &self.0.module.lowered.sites
     }
 
     /// Functions that are modelled rather than looked into, by index in the original module.
     #[must_use]
     pub fn interceptors(&self) -> &[(u32, Interceptor)] {
-        &self.0.lowered.interceptors
+        &self.0.module.lowered.interceptors
     }
 
     /// Those of the user, besides the ones that are known.
     pub(crate) fn rules(&self) -> &[interceptors::Rule] {
-        &self.0.rules
+        &self.0.module.rules
     }
 
     /// Instructions that take a lock which is a word in memory.
     pub(crate) fn lock_sites(&self) -> &Arc<FxHashMap<SiteId, LockWord>> {
-        &self.0.lowered.lock_sites
+        &self.0.module.lowered.lock_sites
     }
 
     /// Kinds of locks that are a word in memory and that the module has, with the number of places where they are taken
@@ -192,7 +220,7 @@ impl Program {
         &self,
         translate: impl FnOnce() -> Result<T, E>,
     ) -> Result<Arc<T>, E> {
-        let mut kept = (self.0.translation.0.lock()).unwrap_or_else(PoisonError::into_inner);
+        let mut kept = (self.0.module.translation.0.lock()).unwrap_or_else(PoisonError::into_inner);
         if let Some(Ok(known)) = kept.clone().map(Arc::downcast) {
             return Ok(known);
         }
@@ -205,7 +233,7 @@ impl Program {
     /// have changed, and these are exported for the reset.
     #[must_use]
     pub fn instances_recyclable(&self) -> bool {
-        self.0.lowered.recyclable
+        self.0.module.lowered.recyclable
     }
 }
 

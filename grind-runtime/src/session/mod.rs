@@ -80,7 +80,8 @@ pub struct RunOptions {
     pub engine: Option<String>,
     /// Fuel given to a thread at a time, the [usual one](machine::usual_fuel) if nothing else is said.
     pub fuel: Option<u64>,
-    /// Where the futures of asynchronous functions of the embedder run; they are for runs of a [`ThreadRuntime`](crate::host::ThreadRuntime).
+    /// Where the futures of asynchronous functions of the embedder run; they are for runs of a [`ThreadRuntime`](crate::host::ThreadRuntime)
+    /// or a [`Namespace`](crate::host::Namespace).
     pub executor: Option<Arc<dyn Executor>>,
 }
 
@@ -266,17 +267,27 @@ impl DrivenRun {
         self.first.machine()
     }
 
-    /// Lets what is left run to its end, and makes the second pass. `Io` is what it was given.
-    pub(crate) fn finish<Io: HostIo>(mut self) -> Result<Outcome<Io>, MachineError> {
+    fn driver_ends(&mut self) {
         if self.driven != Driven::ByNobody {
             // It may have said so.
             let _ = self.machine().end();
         }
+    }
+
+    /// Lets what is left run to its end, and makes the second pass. `Io` is what it was given.
+    pub(crate) fn finish<Io: HostIo>(mut self) -> Result<Outcome<Io>, MachineError> {
+        self.driver_ends();
         let first = self.first.complete()?;
         match second_pass(&self.program, &self.options, first, self.driven)? {
             Next::Done(outcome) => Ok(outcome),
             Next::Again(came, second) => Ok(came.with(second.complete()?)),
         }
+    }
+
+    /// The same in steps.
+    pub(crate) fn finish_in_steps<Io: HostIo>(mut self) -> SteppedRun<Io> {
+        self.driver_ends();
+        SteppedRun::begun(self.program, self.options, self.driven, self.first)
     }
 }
 

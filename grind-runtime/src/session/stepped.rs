@@ -51,6 +51,7 @@ pub struct SteppedRun<Io> {
     program: Program,
     options: RunOptions,
     recording: Option<Recording>,
+    driven: Driven,
     at: At<Io>,
 }
 
@@ -79,7 +80,24 @@ impl<Io: HostIo> SteppedRun<Io> {
             program,
             options,
             recording: trace.map(Recording::new),
+            driven: Driven::ByNobody,
             at: At::Start(io),
+        }
+    }
+
+    /// What is left of a run whose driver has ended. `Io` is what it was given.
+    pub(super) fn begun(
+        program: Program,
+        options: RunOptions,
+        driven: Driven,
+        first: Begun,
+    ) -> SteppedRun<Io> {
+        SteppedRun {
+            program,
+            options,
+            recording: None,
+            driven,
+            at: At::First(first),
         }
     }
 
@@ -92,20 +110,20 @@ impl<Io: HostIo> SteppedRun<Io> {
             program,
             options,
             recording,
+            driven,
             at,
         } = self;
-        let nobody = Driven::ByNobody;
         let at = match at {
             At::Start(io) => At::First(first_pass(
                 &program,
                 &options,
                 Box::new(io),
                 recording.as_ref(),
-                nobody,
+                driven,
             )?),
             At::First(mut first) => match first.step()? {
                 false => At::First(first),
-                true => match second_pass(&program, &options, first.finish(), nobody)? {
+                true => match second_pass(&program, &options, first.finish(), driven)? {
                     Next::Done(outcome) => return Ok(done(outcome, recording)),
                     Next::Again(came, second) => At::Second(came, second),
                 },
@@ -119,6 +137,7 @@ impl<Io: HostIo> SteppedRun<Io> {
             program,
             options,
             recording,
+            driven,
             at,
         }))
     }

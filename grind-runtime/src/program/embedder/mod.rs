@@ -23,9 +23,11 @@
 
 pub(crate) mod asynchronous;
 mod in_flight;
+mod roles;
 
 pub(crate) use in_flight::InFlight;
 pub use in_flight::{Executor, Task};
+pub use roles::{Role, RoleTypes};
 
 use super::{Import, ModuleInfo, WasmType};
 use crate::model::ThreadId;
@@ -372,10 +374,12 @@ impl HostImport {
         memory: &mut [u8],
         args: &[u64],
         woken: Option<Wake>,
-        caller: (ThreadId, Option<Arc<InFlight>>),
+        caller: (ThreadId, Role),
+        calls: Option<Arc<InFlight>>,
     ) -> Effects {
         let mut guest = Guest::new(memory, woken);
-        guest.caller = caller;
+        (guest.thread, guest.role) = caller;
+        guest.calls = calls;
         let call = AssertUnwindSafe(|| (self.function)(&mut guest, args));
         let reply = catch_unwind(call).unwrap_or_else(|payload| Err(panicked(&*payload)));
         let mut touched = guest.touched;
@@ -493,7 +497,10 @@ pub struct Guest<'a> {
     memory: &'a mut [u8],
     woken: Option<Wake>,
     touched: Vec<Touch>,
-    caller: (ThreadId, Option<Arc<InFlight>>),
+    thread: ThreadId,
+    role: Role,
+    /// The calls of the run that are in flight.
+    calls: Option<Arc<InFlight>>,
 }
 
 /// An address or length outside the guest's memory.
@@ -507,13 +514,21 @@ impl<'a> Guest<'a> {
             memory,
             woken,
             touched: Vec::new(),
-            caller: (ThreadId(0), None),
+            thread: ThreadId(0),
+            role: Role::Main,
+            calls: None,
         }
     }
 
     /// The thread that called, and the calls of the run that are in flight.
     fn caller(&self) -> (ThreadId, Option<Arc<InFlight>>) {
-        self.caller.clone()
+        (self.thread, self.calls.clone())
+    }
+
+    /// What the thread that called is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// Why the function is called again, if it is.

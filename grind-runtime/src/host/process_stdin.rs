@@ -1,15 +1,17 @@
-//! The guest's standard streams are grind's own.
+//! Standard input of the process, for guests.
+//!
+//! The process has one, and what was read ahead belongs to it: a run that ends leaves to the next what it has not taken. Nothing is read before a
+//! guest asks. Where standard input can keep a reader waiting, a thread of its own reads it, so that to look for some does not block.
 
-use grind_runtime::machine::HostIo;
-use grind_runtime::machine::io::{self as machine_io, Answer, Call, Errno, Node};
+use crate::machine::io::{self as machine_io, Answer, Errno};
 use std::collections::VecDeque;
 #[cfg(unix)]
 use std::fs::File;
 #[cfg(unix)]
 use std::io::IsTerminal;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,48 +21,12 @@ const CHUNK: usize = 64 << 10;
 /// Chunks that are read ahead of the guest.
 const AHEAD: usize = 2;
 
-/// Unbuffered, so that what a guest wrote before a trap is out.
-pub(crate) struct ProcessIo;
-
-impl HostIo for ProcessIo {
-    fn call(&mut self, call: &Call<'_>) -> Result<Answer, Errno> {
-        match *call {
-            Call::Write { node, bytes, .. } if node == Node::STDOUT => {
-                let mut stdout = std::io::stdout();
-                stdout.write_all(bytes)?;
-                stdout.flush()?;
-                Ok(Answer::Done)
-            }
-            Call::Write { node, bytes, .. } if node == Node::STDERR => {
-                std::io::stderr().write_all(bytes)?;
-                Ok(Answer::Done)
-            }
-            Call::Read { node, len, .. } if node == Node::STDIN => {
-                let mut stdin = STDIN.lock().unwrap_or_else(PoisonError::into_inner);
-                stdin.read(len).map(Answer::Bytes)
-            }
-            Call::Poll { node, nanoseconds } if node == Node::STDIN => {
-                let mut stdin = STDIN.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(if stdin.wait(Some(Duration::from_nanos(nanoseconds))) {
-                    Answer::Done
-                } else {
-                    Answer::NotYet
-                })
-            }
-            _ => Err(Errno::Nosys),
-        }
-    }
-}
-
 /// How long the first look for input, or the first after some was taken, waits nevertheless: what a pipe has already is
 /// there at once, however the helper is scheduled, and the run is the same each time.
 const GRACE: Duration = Duration::from_millis(10);
 
-/// The process has one, and what was read ahead belongs to it. Nothing is read before a guest asks.
 static STDIN: LazyLock<Mutex<Stdin>> = LazyLock::new(|| Mutex::new(Stdin::start()));
 
-/// Standard input. Where it can keep a reader waiting, a thread of its own reads it, so that to look for some does not
-/// block.
 struct Stdin {
     chunks: Option<Receiver<Chunk>>,
     /// Nobody has looked for the next chunk.
@@ -73,6 +39,23 @@ struct Stdin {
 
 /// No bytes are the end.
 type Chunk = Result<Vec<u8>, Errno>;
+
+/// At most `len` bytes. Waits until there is one, or the end.
+pub(super) fn read(len: u32) -> Result<Answer, Errno> {
+    stdin().read(len).map(Answer::Bytes)
+}
+
+/// Waits until a read would not wait, or so many nanoseconds.
+pub(super) fn poll(nanoseconds: u64) -> Answer {
+    match stdin().wait(Some(Duration::from_nanos(nanoseconds))) {
+        true => Answer::Done,
+        false => Answer::NotYet,
+    }
+}
+
+fn stdin() -> MutexGuard<'static, Stdin> {
+    STDIN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Stdin {
     fn start() -> Stdin {
