@@ -176,7 +176,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("std::env", &[]),
     // Of files: when they were changed.
     ("std::time::SystemTime", &["session/files.rs"]),
-    ("std::time::Instant", &[]),
+    // How long a host waited for calls in flight, which it tells the run as an act.
+    ("std::time::Instant", &["host/shared.rs"]),
     ("getrandom", &[]),
     // Their order is random.
     ("std::collections::HashMap", &[]),
