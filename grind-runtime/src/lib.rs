@@ -41,7 +41,7 @@
 //!
 //! | feature | what it adds | by default |
 //! |---|---|---|
-//! | `artifacts` | modules that cargo built, by the name of their package ([`host::artifacts`]) | no |
+//! | `artifacts` | modules that cargo built, by the name of their package (`host::artifacts`) | no |
 //! | `files` | directories of the host for guests ([`Preopen`]) | yes |
 //! | `html` | reports as HTML | yes |
 //! | `reports` | reports as JUnit and SARIF, and `html` | yes |
