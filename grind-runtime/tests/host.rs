@@ -4,10 +4,11 @@
 
 #[path = "../examples/thread_runtime_basic.rs"]
 mod thread_runtime_basic;
+#[path = "support/waits_for_host.rs"]
+mod waits_for_host;
 
 use grind_runtime::host::{JoinError, JoinSet, ThreadError, ThreadRuntime};
 use grind_runtime::machine::Trap;
-use grind_runtime::program::embedder::{HostImport, Reply, Wake};
 use grind_runtime::{
     ActError, Diagnosis, NullIo, Program, ProgramOptions, RunOptions, ThreadId, Value,
 };
@@ -49,16 +50,7 @@ fn runtime() -> Runtime {
 }
 
 fn seeded(seed: u64) -> Runtime {
-    let wait = HostImport::wrap("env", "wait", |guest, (key,): (u32,)| {
-        Ok(match guest.woken() {
-            None => Reply::Block {
-                key: key.into(),
-                timeout: None,
-            },
-            Some(Wake::Woken | Wake::DeadlinePassed) => Reply::Return(()),
-        })
-    });
-    let options = ProgramOptions::default().imports(vec![wait]);
+    let options = ProgramOptions::default().imports(vec![waits_for_host::wait()]);
     let program = Program::with_options(&wat::parse_str(GUEST).unwrap(), options).unwrap();
     ThreadRuntime::new(&program, RunOptions::seeded(seed), NullIo).unwrap()
 }

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/counts_drop.rs"]
+mod counts_drop;
 #[path = "support/recording.rs"]
 #[expect(dead_code, reason = "not all suites use all of it")]
 mod recording;
 
+use counts_drop::CountsDrop;
 use futures_util::FutureExt;
-use grind_runtime::host::supervisor::Supervisor;
+use grind_runtime::host::supervisor::{ChildSpec, Progress, Strategy, Supervisor, SupervisorSpec};
 use grind_runtime::host::{
     CallError, Instance, JoinError, JoinSet, Linker, ThreadError, ThreadHandle, ThreadRuntime,
 };
@@ -70,14 +73,6 @@ struct Host {
     program: Program,
     /// Futures of `never` that were dropped.
     dropped: Arc<AtomicU32>,
-}
-
-struct CountsDrop(Arc<AtomicU32>);
-
-impl Drop for CountsDrop {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
 }
 
 impl Host {
@@ -152,11 +147,9 @@ impl Host {
             .func("host", "now", |_, ()| -> Result<i32, _> {
                 panic!("a synchronous one")
             });
-        let options = ProgramOptions::default().imports(linker.into_imports());
-        let program = Program::with_options(&wat::parse_str(GUEST).unwrap(), options).unwrap();
         Host {
             tokio,
-            program,
+            program: guest(linker, GUEST),
             dropped,
         }
     }
@@ -423,16 +416,30 @@ fn who_awaits_can_go_and_another_lets_the_guest_run() {
     });
 }
 
+/// A guest of these functions.
+fn guest(linker: Linker, wat: &str) -> Program {
+    let options = ProgramOptions::default().imports(linker.into_imports());
+    Program::with_options(&wat::parse_str(wat).unwrap(), options).unwrap()
+}
+
+/// The same set up, with one worker for its futures.
+fn on_tokio(linker: Linker, wat: &str) -> (Tokio, ThreadRuntime<NullIo>) {
+    let tokio = Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let options = RunOptions::seeded(1).executor(Some(Arc::new(tokio.handle().clone())));
+    let runtime = ThreadRuntime::new(&guest(linker, wat), options, NullIo).unwrap();
+    (tokio, runtime)
+}
+
 /// A guest that calls the host, and what the host does then.
 fn calling(within: impl Fn(&mut Guest<'_>) -> i32 + Send + Sync + 'static) -> Program {
     let mut linker = Linker::new();
     linker.func("host", "within", move |guest, ()| Ok(within(guest)));
-    let wasm = wat::parse_str(
-        r#"(module (import "host" "within" (func $within (result i32))) (memory 1 1 shared)
-            (func (export "call") (result i32) (call $within)) (func (export "nothing")))"#,
-    );
-    let options = ProgramOptions::default().imports(linker.into_imports());
-    Program::with_options(&wasm.unwrap(), options).unwrap()
+    let wat = r#"(module (import "host" "within" (func $within (result i32))) (memory 1 1 shared)
+        (func (export "call") (result i32) (call $within)) (func (export "nothing")))"#;
+    guest(linker, wat)
 }
 
 type Slot<T> = Arc<Mutex<Option<T>>>;
@@ -485,6 +492,38 @@ fn a_function_that_the_guest_calls_can_drop_the_runtime() {
     let calls = runtime.spawn("call", []).unwrap();
     *slot.lock().unwrap() = Some(runtime);
     assert!(matches!(calls.join(), Err(JoinError::Over)));
+}
+
+#[test]
+fn what_a_function_that_the_guest_calls_drops_ends_when_it_returns() {
+    let slot: Slot<(Instance, JoinSet, Supervisor)> = Slot::default();
+    let inside = Arc::clone(&slot);
+    let mut linker = Linker::new();
+    linker.func("host", "within", move |_, ()| {
+        drop(inside.lock().unwrap().take());
+        Ok(())
+    });
+    let wat = r#"(module (import "host" "within" (func $within)) (memory 1 1 shared)
+        (func (export "call") (call $within))
+        (func (export "wait")
+            (drop (memory.atomic.wait32 (i32.const 64) (i32.const 0) (i64.const -1)))))"#;
+    let (_tokio, runtime) = on_tokio(linker, wat);
+    let instance = runtime.instance().unwrap();
+    instance.start("wait", []).unwrap();
+    let mut set = JoinSet::new();
+    set.spawn(&runtime, "wait", []).unwrap();
+    let waits = ChildSpec::worker("waits", "wait", []);
+    let spec = SupervisorSpec::new(Strategy::OneForOne).child(waits);
+    let mut supervisor = Supervisor::new(spec).unwrap();
+    // All are in their waits then.
+    let progress = supervisor.run_for(&runtime, Duration::from_millis(1));
+    assert!(matches!(progress, Ok(Progress::Pending(_))));
+    *slot.lock().unwrap() = Some((instance, set, supervisor));
+    let calls = runtime.spawn("call", []).unwrap();
+    assert_eq!(calls.join().unwrap(), []);
+    // Nobody waits any more.
+    assert_eq!(runtime.notify(64, u32::MAX).unwrap(), 0);
+    assert_eq!(found(runtime.finish().unwrap()), []);
 }
 
 #[test]
@@ -626,20 +665,11 @@ fn what_a_call_owns_may_act_on_the_runtime_when_it_is_dropped() {
             })
         })
     });
-    let wasm = wat::parse_str(
-        r#"(module (import "host" "[async]own" (func $own (param i32))) (memory 1 1 shared)
+    let wat = r#"(module (import "host" "[async]own" (func $own (param i32))) (memory 1 1 shared)
             (func (export "begin") (call $own (i32.const 1)))
             (func (export "wait")
-                (drop (memory.atomic.wait32 (i32.const 64) (i32.const 0) (i64.const -1)))))"#,
-    );
-    let options = ProgramOptions::default().imports(linker.into_imports());
-    let program = Program::with_options(&wasm.unwrap(), options).unwrap();
-    let tokio = Builder::new_multi_thread()
-        .worker_threads(1)
-        .build()
-        .unwrap();
-    let options = RunOptions::seeded(1).executor(Some(Arc::new(tokio.handle().clone())));
-    let runtime = ThreadRuntime::new(&program, options, NullIo).unwrap();
+                (drop (memory.atomic.wait32 (i32.const 64) (i32.const 0) (i64.const -1)))))"#;
+    let (_tokio, runtime) = on_tokio(linker, wat);
     let waits = Arc::new(runtime.spawn("wait", []).unwrap());
     *slot.lock().unwrap() = Some(runtime.spawn("wait", []).unwrap());
     let instance = runtime.instance().unwrap();
@@ -659,18 +689,9 @@ fn a_number_of_a_call_that_is_in_flight_is_refused() {
     linker.func_async("host", "never", |_, ()| {
         Ok(std::future::pending::<Result<(), HostError>>())
     });
-    let wasm = wat::parse_str(
-        r#"(module (import "host" "[async]never" (func $never (param i32))) (memory 1 1 shared)
-            (func (export "begin") (param i32) (call $never (local.get 0))))"#,
-    );
-    let options = ProgramOptions::default().imports(linker.into_imports());
-    let program = Program::with_options(&wasm.unwrap(), options).unwrap();
-    let tokio = Builder::new_multi_thread()
-        .worker_threads(1)
-        .build()
-        .unwrap();
-    let options = RunOptions::seeded(1).executor(Some(Arc::new(tokio.handle().clone())));
-    let runtime = ThreadRuntime::new(&program, options, NullIo).unwrap();
+    let wat = r#"(module (import "host" "[async]never" (func $never (param i32))) (memory 1 1 shared)
+            (func (export "begin") (param i32) (call $never (local.get 0))))"#;
+    let (_tokio, runtime) = on_tokio(linker, wat);
     let instance = runtime.instance().unwrap();
     for number in [1, 2] {
         instance.call("begin", [Value::I32(number)]).unwrap();
@@ -716,22 +737,12 @@ fn a_notification_from_another_thread_of_the_host_is_not_lost() {
             Ok(())
         })
     });
-    let wasm = wat::parse_str(
-        r#"(module (import "host" "wait" (func $wait)) (memory 1 1 shared)
+    let wat = r#"(module (import "host" "wait" (func $wait)) (memory 1 1 shared)
             (func (export "wait") (param $rounds i32)
                 (loop $again (call $wait)
                     (local.set $rounds (i32.sub (local.get $rounds) (i32.const 1)))
-                    (br_if $again (local.get $rounds)))))"#,
-    )
-    .unwrap();
-    let options = ProgramOptions::default().imports(linker.into_imports());
-    let program = Program::with_options(&wasm, options).unwrap();
-    let tokio = Builder::new_multi_thread()
-        .worker_threads(1)
-        .build()
-        .unwrap();
-    let options = RunOptions::seeded(1).executor(Some(Arc::new(tokio.handle().clone())));
-    let runtime = ThreadRuntime::new(&program, options, NullIo).unwrap();
+                    (br_if $again (local.get $rounds)))))"#;
+    let (_tokio, runtime) = on_tokio(linker, wat);
     let waits = runtime.spawn("wait", [Value::I32(500)]).unwrap();
     std::thread::scope(|scope| {
         let joins = scope.spawn(|| waits.join());

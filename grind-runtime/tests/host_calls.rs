@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/counts_drop.rs"]
+mod counts_drop;
+
+use counts_drop::CountsDrop;
 use grind_runtime::host::{Instance, Linker, PollError, ThreadRuntime};
 use grind_runtime::{
     BufferIo, Diagnosis, Guest, HostError, Outcome, Program, ProgramOptions, RunOptions, Value,
@@ -10,14 +14,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::runtime::{Builder, Runtime as Tokio};
-
-struct CountsDrop(Arc<AtomicU32>);
-
-impl Drop for CountsDrop {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
 
 struct Host {
     tokio: Tokio,

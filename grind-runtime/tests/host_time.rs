@@ -5,11 +5,12 @@
 #[path = "support/recording.rs"]
 #[expect(dead_code, reason = "not all suites use all of it")]
 mod recording;
+#[path = "support/waits_for_host.rs"]
+mod waits_for_host;
 
 use grind_runtime::host::{JoinError, ThreadError, ThreadRuntime};
 use grind_runtime::machine::{DriverAct, Machine, MachineConfig};
 use grind_runtime::model::NullSink;
-use grind_runtime::program::embedder::{HostImport, Reply, Wake};
 use grind_runtime::report::human;
 use grind_runtime::schedule::Random;
 use grind_runtime::session::{self, ReplayOptions};
@@ -47,16 +48,7 @@ const GUEST: &str = r#"(module
         (drop (memory.atomic.wait32 (local.get $lock) (i32.const 0) (i64.const -1)))))"#;
 
 fn program() -> Program {
-    let wait = HostImport::wrap("env", "wait", |guest, (key,): (u32,)| {
-        Ok(match guest.woken() {
-            None => Reply::Block {
-                key: key.into(),
-                timeout: None,
-            },
-            Some(Wake::Woken | Wake::DeadlinePassed) => Reply::Return(()),
-        })
-    });
-    let options = ProgramOptions::default().imports(vec![wait]);
+    let options = ProgramOptions::default().imports(vec![waits_for_host::wait()]);
     Program::with_options(&wat::parse_str(GUEST).unwrap(), options).unwrap()
 }
 

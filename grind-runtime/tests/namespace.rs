@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime as Tokio};
 
 fn path(guest: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -86,11 +86,7 @@ fn a_namespace_runs_as_the_command_line_runs_it_and_ends_as_there() {
 fn with_an_executor_a_guest_ends_in_the_same_way() {
     for (guest, ending, code, stdout) in GUESTS {
         let program = Program::new(&fs::read(path(guest)).unwrap()).unwrap();
-        let tokio = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_time()
-            .build()
-            .unwrap();
+        let tokio = tokio();
         let namespace = || {
             Namespace::from_program(&program)
                 .stdio(Stdio::capture())
@@ -480,6 +476,14 @@ const AWAITS: &str = r#"(module
                 (br $again))))
         (if (i32.ne (i32.atomic.load (i32.const 64)) (i32.const 14)) (then unreachable))))"#;
 
+fn tokio() -> Tokio {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
 fn later() -> Linker {
     let mut linker = Linker::new();
     linker.func_async("env", "later", |_, (number,): (i32,)| {
@@ -493,11 +497,7 @@ fn later() -> Linker {
 
 #[test]
 fn threads_wait_for_asynchronous_functions_and_the_entry_returns() {
-    let tokio = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_time()
-        .build()
-        .unwrap();
+    let tokio = tokio();
     for seed in 0..5 {
         let namespace = || {
             let executor = Arc::new(tokio.handle().clone());
@@ -522,11 +522,7 @@ fn a_race_behind_asynchronous_functions_is_found_with_both_stacks() {
         "(i32.store (i32.const 64) (call $later (i32.const 2)))",
     );
     let racy = racy.replace("(i32.const 14)", "(i32.atomic.load (i32.const 64))");
-    let tokio = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_time()
-        .build()
-        .unwrap();
+    let tokio = tokio();
     for seed in 0..5 {
         let namespace = || {
             let executor = Arc::new(tokio.handle().clone());
@@ -555,11 +551,7 @@ fn a_race_behind_asynchronous_functions_is_found_with_both_stacks() {
 
 #[test]
 fn asynchronous_functions_are_given_by_role_as_well() {
-    let tokio = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_time()
-        .build()
-        .unwrap();
+    let tokio = tokio();
     let namespace = |role| {
         let executor = Arc::new(tokio.handle().clone());
         wat(AWAITS).imports_for(role, later()).executor(executor)

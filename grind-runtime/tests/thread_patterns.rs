@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../examples/thread_patterns/main.rs"]
+#[expect(dead_code, reason = "its `main` is for the command line")]
 mod thread_patterns;
 
 use clap::Parser;

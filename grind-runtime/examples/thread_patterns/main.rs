@@ -106,11 +106,6 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Ran>, Box<dyn Error>> {
     clippy::print_stderr,
     reason = "it shows what came of the patterns"
 )]
-#[expect(
-    clippy::allow_attributes,
-    reason = "whether it is used depends on who includes it"
-)]
-#[allow(dead_code, reason = "the test that includes this calls `run`")]
 fn main() -> ExitCode {
     let all = match run(&Args::parse()) {
         Ok(all) => all,

@@ -146,7 +146,7 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     /// # Errors
     /// [`JoinError::Over`] if the run ends before, [`JoinError::Failed`].
     pub fn sleep(&self, time: Duration) -> Result<(), JoinError> {
-        let until = self.shared().after(time).map_err(|_| JoinError::Over)?;
+        let until = self.shared().after(time).map_err(JoinError::refused)?;
         let nobody = self.shared().wait_until(until, |_| None::<()>);
         nobody.map(drop)
     }

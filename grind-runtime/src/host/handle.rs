@@ -82,7 +82,7 @@ impl ThreadHandle {
     pub fn join_timeout(&self, timeout: Duration) -> Option<Result<Vec<Value>, JoinError>> {
         let at = match self.shared.after(timeout) {
             Ok(at) => at,
-            Err(_) => return Some(Err(JoinError::Over)),
+            Err(why) => return Some(Err(JoinError::refused(why))),
         };
         match self.shared.wait_until(at, |machine| self.joined(machine)) {
             Ok(joined) => joined,
@@ -129,6 +129,17 @@ impl ThreadHandle {
     /// [`ActError::Over`] if the runtime was finished or dropped.
     pub fn abort_after(&self, timeout: Duration) -> Result<(), ActError> {
         self.shared.abort_after(self.thread, timeout)
+    }
+}
+
+/// Why nobody waits for what an act was to bring about that was refused.
+impl JoinError {
+    /// Why nobody waits for what an act was to bring about that the runtime refused.
+    pub(super) fn refused(why: ActError) -> JoinError {
+        match why {
+            ActError::Reentered => JoinError::Reentered,
+            _ => JoinError::Over,
+        }
     }
 }
 

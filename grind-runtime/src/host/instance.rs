@@ -1,7 +1,7 @@
 //! An instance that the host makes calls in.
 
 use super::handle::{JoinError, ended, joined};
-use super::shared::{How, Shared};
+use super::shared::{How, Shared, now};
 use crate::machine::{ActError, Machine, Value};
 use crate::model::ThreadId;
 use std::fmt;
@@ -60,8 +60,7 @@ impl Instance {
         export: &str,
         args: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Value>, CallError> {
-        self.start(export, args)?;
-        self.resume()
+        now(self.call_as(How::Blocking, export, args))
     }
 
     /// Begins a call, which goes on when somebody waits for something of the run.
@@ -84,7 +83,7 @@ impl Instance {
     /// # Errors
     /// See [`Instance::call`].
     pub fn resume(&self) -> Result<Vec<Value>, CallError> {
-        self.shared.wait(|machine| self.returned(machine))?
+        now(self.resume_as(How::Blocking))
     }
 
     /// [`Instance::call`] for who awaits it. If it is dropped before it is ready, the call goes on, and [`Instance::resume_async`] gets
@@ -97,8 +96,7 @@ impl Instance {
         export: &str,
         args: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Value>, CallError> {
-        self.start(export, args)?;
-        self.resume_async().await
+        self.call_as(How::Awaiting, export, args).await
     }
 
     /// [`Instance::resume`] for who awaits it.
@@ -106,9 +104,7 @@ impl Instance {
     /// # Errors
     /// See [`Instance::call`].
     pub async fn resume_async(&self) -> Result<Vec<Value>, CallError> {
-        self.shared
-            .wait_async(|machine| self.returned(machine))
-            .await?
+        self.resume_as(How::Awaiting).await
     }
 
     /// [`Instance::call`] either way.
@@ -119,6 +115,10 @@ impl Instance {
         args: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Value>, CallError> {
         self.start(export, args)?;
+        self.resume_as(how).await
+    }
+
+    async fn resume_as(&self, how: How) -> Result<Vec<Value>, CallError> {
         let returned = |machine: &mut Machine| self.returned(machine);
         self.shared.wait_as(how, returned).await?
     }
@@ -158,8 +158,7 @@ impl Instance {
 
     /// Ends it where it is, as [`ThreadHandle::abort`](super::ThreadHandle::abort).
     pub fn abort(&self) {
-        // It is refused where there is nothing to end any more.
-        let _ = self.shared.act(|machine| machine.abort(self.thread));
+        self.shared.abort(self.thread);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::handle::{JoinError, ThreadHandle, ended, joined};
 use super::runtime::ThreadRuntime;
+use super::shared::{How, now};
 use crate::machine::{ActError, HostIo, Machine, Value};
 use crate::model::ThreadId;
 use std::sync::Arc;
@@ -60,15 +61,17 @@ impl JoinSet {
     /// Where no thread ends any more, because the run is [over](JoinError::Over), [failed](JoinError::Failed) or [blocked](JoinError::Blocked),
     /// that is what came of each that is left, in the order in which they were added.
     pub fn join_next(&mut self) -> Option<Came> {
-        let shared = Arc::clone(self.0.first()?.shared());
-        let next = shared.wait(|machine| self.next_of(machine));
-        Some(next.unwrap_or_else(|error| (self.0.remove(0).id(), Err(error))))
+        now(self.next_as(How::Blocking))
     }
 
     /// The same for who awaits it. If it is dropped before it is ready, no thread is lost.
     pub async fn join_next_async(&mut self) -> Option<Came> {
+        self.next_as(How::Awaiting).await
+    }
+
+    async fn next_as(&mut self, how: How) -> Option<Came> {
         let shared = Arc::clone(self.0.first()?.shared());
-        let next = shared.wait_async(|machine| self.next_of(machine)).await;
+        let next = shared.wait_as(how, |machine| self.next_of(machine)).await;
         Some(next.unwrap_or_else(|error| (self.0.remove(0).id(), Err(error))))
     }
 

@@ -2,6 +2,7 @@
 
 use super::runtime::ThreadRuntime;
 use crate::machine::{ActError, DriverAtomic, HostIo};
+use crate::program::embedder::HostNumber;
 
 /// A number that is in the guest's memory, little-endian.
 pub trait MemoryNumber: Copy + sealed::Bits {}
@@ -41,18 +42,19 @@ macro_rules! numbers {
 
         impl MemoryNumber for $number {}
     )*};
+    // Those that functions pass have the same bits in memory.
+    ($($number:ident)*) => {
+        numbers! {$(
+            $number: |bits| HostNumber::from_bits(bits), |value| HostNumber::bits(value);
+        )*}
+    };
 }
 
 numbers! {
     u8: |bits| bits as u8, |value| u64::from(value);
     u16: |bits| bits as u16, |value| u64::from(value);
-    u32: |bits| bits as u32, |value| u64::from(value);
-    i32: |bits| (bits as u32).cast_signed(), |value| u64::from(value.cast_unsigned());
-    u64: |bits| bits, |value| value;
-    i64: |bits| bits.cast_signed(), |value| value.cast_unsigned();
-    f32: |bits| f32::from_bits(bits as u32), |value| u64::from(value.to_bits());
-    f64: |bits| f64::from_bits(bits), |value| value.to_bits();
 }
+numbers! { u32 i32 u64 i64 f32 f64 }
 
 impl AtomicNumber for u8 {}
 impl AtomicNumber for u16 {}

@@ -3,11 +3,11 @@
 use super::Instance;
 use super::handle::ThreadHandle;
 use super::recorded;
-use super::shared::Shared;
-use crate::machine::{ActError, HostIo, Machine, MachineError, PAGE, Value};
+use super::shared::{How, Shared, now};
+use crate::machine::{ActError, HostIo, MachineError, PAGE, Value};
 use crate::model::{Driven, Unfinished};
-use crate::program::Program;
 use crate::program::embedder::RESERVED_KEYS;
+use crate::program::{Program, export_name};
 use crate::session::{DrivenRun, Outcome, Recording, RunOptions, Step, SteppedRun};
 use std::fmt;
 use std::future;
@@ -55,13 +55,11 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         io: Io,
         recording: Option<Recording>,
     ) -> Result<ThreadRuntime<Io>, MachineError> {
-        let control = Arc::clone(&options.control);
-        let seed = options.spec.schedule.seed().unwrap_or_default();
         let waits_at_end = options.spec.entry.unfinished == Unfinished::Wait;
         let (io, driven) = (Box::new(io), Driven::AsMainThread);
-        let run = DrivenRun::new(program, options, io, recording.as_ref(), driven)?;
+        let shared = Shared::begin(program, options, io, recording.as_ref(), driven)?;
         Ok(ThreadRuntime {
-            shared: Arc::new(Shared::new(run, control, seed)),
+            shared: Arc::new(shared),
             recording,
             waits_at_end,
             io: PhantomData,
@@ -98,11 +96,7 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         export: &str,
         args: impl IntoIterator<Item = Value>,
     ) -> Result<ThreadHandle, ActError> {
-        let args: Vec<Value> = args.into_iter().collect();
-        let thread = self
-            .shared
-            .act(|machine| machine.spawn_in(module, export, &args))?;
-        Ok(ThreadHandle::new(Arc::clone(&self.shared), thread))
+        self.spawn(&export_name(module, export), args)
     }
 
     /// Creates so many threads that call the same. If one cannot be created, those before it are not given back; they run all the same.
@@ -165,11 +159,7 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     /// # Panics
     /// In a function that the guest calls.
     pub fn finish(mut self) -> Result<Outcome<Io>, MachineError> {
-        if self.waits_at_end {
-            // Whatever keeps them from it is in what came of the run.
-            let calls = self.shared.in_flight();
-            let _ = self.shared.wait(|_| (!calls.any()).then_some(()));
-        }
+        now(self.calls_end(How::Blocking));
         let mut outcome = self.take().finish()?;
         self.complete(&mut outcome);
         Ok(outcome)
@@ -183,14 +173,19 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     /// # Panics
     /// In a function that the guest calls.
     pub async fn finish_async(mut self) -> Result<Outcome<Io>, MachineError> {
-        if self.waits_at_end {
-            let calls = self.shared.in_flight();
-            let ended = |_: &mut Machine| (!calls.any()).then_some(());
-            let _ = self.shared.wait_async(ended).await;
-        }
+        self.calls_end(How::Awaiting).await;
         let mut outcome = in_steps(self.take().finish_in_steps()).await?;
         self.complete(&mut outcome);
         Ok(outcome)
+    }
+
+    /// Where the main thread waits for the others when it ends, it does so for their calls.
+    async fn calls_end(&self, how: How) {
+        if self.waits_at_end {
+            let calls = self.shared.in_flight();
+            // Whatever keeps them from it is in what came of the run.
+            let _ = (self.shared.wait_as(how, |_| (!calls.any()).then_some(()))).await;
+        }
     }
 
     fn take(&self) -> DrivenRun {

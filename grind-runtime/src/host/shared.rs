@@ -9,10 +9,11 @@
 use super::deadlines::Deadlines;
 use super::handle::JoinError;
 use super::reentry::{self, Running};
-use crate::machine::{ActError, Machine, MachineError, Pause};
-use crate::model::{Control, ThreadId};
+use crate::machine::{ActError, HostIo, Machine, MachineError, Pause};
+use crate::model::{Control, Driven, ThreadId};
+use crate::program::Program;
 use crate::program::embedder::InFlight;
-use crate::session::DrivenRun;
+use crate::session::{DrivenRun, Recording, RunOptions};
 use futures_util::FutureExt;
 use std::fmt;
 use std::future;
@@ -110,10 +111,20 @@ impl Drop for Leaves<'_> {
 }
 
 impl Shared {
-    pub(super) fn new(mut run: DrivenRun, control: Arc<Control>, seed: u64) -> Shared {
+    /// Sets a program up, and runs nothing of it.
+    pub(super) fn begin(
+        program: &Program,
+        options: RunOptions,
+        io: Box<dyn HostIo>,
+        recording: Option<&Recording>,
+        driven: Driven,
+    ) -> Result<Shared, MachineError> {
+        let control = Arc::clone(&options.control);
+        let seed = options.spec.schedule.seed().unwrap_or_default();
+        let mut run = DrivenRun::new(program, options, io, recording, driven)?;
         let in_flight = run.machine().in_flight();
-        Shared {
-            in_flight: Arc::clone(in_flight.expect("the host is the main thread")),
+        Ok(Shared {
+            in_flight: Arc::clone(in_flight.expect("somebody drives it")),
             run: Mutex::new(Run {
                 driven: Some(run),
                 idle_since: None,
@@ -126,7 +137,7 @@ impl Shared {
             calls: AtomicU32::new(0),
             deadlines: Mutex::default(),
             seed,
-        }
+        })
     }
 
     pub(super) fn in_flight(&self) -> &InFlight {
@@ -159,12 +170,10 @@ impl Shared {
             // It may have been for one who came in between.
             self.control.interrupt();
         }
-        let mut held = Held {
+        Some(Held {
             run,
             _running: Running::begin(self),
-        };
-        self.do_what_was_left(&mut held);
-        Some(held)
+        })
     }
 
     /// What functions wanted that the guest called.
@@ -202,9 +211,13 @@ impl Shared {
         &self,
         act: impl FnOnce(&mut Machine) -> Result<R, ActError>,
     ) -> Result<R, ActError> {
-        let acted = match &mut self.lock().ok_or(ActError::Reentered)?.driven {
-            Some(run) => act(run.machine()),
-            None => Err(ActError::Over),
+        let acted = {
+            let mut run = self.lock().ok_or(ActError::Reentered)?;
+            self.do_what_was_left(&mut run);
+            match &mut run.driven {
+                Some(driven) => act(driven.machine()),
+                None => Err(ActError::Over),
+            }
         };
         self.in_flight.notify();
         acted

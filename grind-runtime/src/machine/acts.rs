@@ -118,20 +118,6 @@ impl Machine {
         self.spawn([export], args.iter().map(|arg| arg.bits()))
     }
 
-    /// Creates a thread that calls this exported function of one of the program's [`Modules`](crate::program::Modules) with these
-    /// values.
-    ///
-    /// # Errors
-    /// [`ActError`]
-    pub fn spawn_in(
-        &mut self,
-        module: &str,
-        export: &str,
-        args: &[Value],
-    ) -> Result<ThreadId, ActError> {
-        self.spawn_with(&format!("{module}.{export}"), args)
-    }
-
     /// Whether this exported function takes these values.
     pub(super) fn check_types(&self, export: &str, args: &[Value]) -> Result<(), ActError> {
         let params = self.engine.state().program.info().params_of_export(export);
@@ -271,10 +257,17 @@ impl Machine {
             DriverAct::Notify { addr, count } => {
                 return Ok(state.as_main(|state| driver_memory::notify(state, addr, count)));
             }
-            act @ (DriverAct::Open
-            | DriverAct::Call { .. }
-            | DriverAct::Returned { .. }
-            | DriverAct::Close { .. }) => self.act_on_kept(act)?,
+            DriverAct::Open => state.open()?,
+            DriverAct::Call {
+                thread,
+                export,
+                args,
+            } => state.ask(thread, export, args),
+            DriverAct::Returned { thread } => state.note_return(thread),
+            DriverAct::Close { thread } => {
+                state.close(thread);
+                self.recycle(thread);
+            }
         }
         Ok(0)
     }
@@ -447,14 +440,7 @@ impl State {
     pub(super) fn driver_ends(&mut self) {
         self.outside = false;
         self.close_all();
-        let is_main = matches!(
-            self.threads[0].status,
-            Status::Blocked {
-                on: Block::Driver,
-                ..
-            }
-        );
-        if is_main {
+        if self.threads[0].is_parked() {
             self.as_main(State::ends_by_return);
         }
     }

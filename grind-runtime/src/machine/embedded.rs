@@ -26,9 +26,8 @@ pub(super) fn call(state: &mut State, memory: &mut [u8], import: u32, args: Vec<
         true => Role::Main,
         false => Role::Worker,
     };
-    let (caller, calls) = ((state.current, role), state.in_flight.clone());
-    let effects =
-        (state.io).embedded(&mut || function.call(memory, &args, woken, caller, calls.clone()));
+    let (caller, calls) = ((state.current, role), state.in_flight.as_ref());
+    let effects = (state.io).embedded(&mut || function.call(memory, &args, woken, caller, calls));
     match (touch(state, memory, effects.touched), effects.result) {
         (Ok(After::Return), Ok(value)) => Reply::Value(value),
         (Ok(After::Yield), Ok(value)) => Reply::Yield(value),

@@ -76,16 +76,7 @@ impl Machine {
     /// Whether another thread than this one has not ended, and does more than wait for the driver.
     pub(crate) fn others_live(&self, thread: ThreadId) -> bool {
         let mut threads = self.engine.state().threads();
-        threads.any(|(id, known)| {
-            let parked = matches!(
-                known.status,
-                Status::Blocked {
-                    on: Block::Driver,
-                    ..
-                }
-            );
-            id != thread && !known.ended() && !parked
-        })
+        threads.any(|(id, known)| id != thread && !known.ended() && !known.is_parked())
     }
 
     /// Ends such a thread, which is in no call. It can be joined as any other.
@@ -105,31 +96,6 @@ impl Machine {
         let (export, args) = self.engine.state_mut().take_asked()?;
         Some(self.invocation(&export, &args))
     }
-
-    /// The driver does this with a thread that it keeps.
-    pub(super) fn act_on_kept(&mut self, act: DriverAct) -> Result<(), ActError> {
-        match act {
-            DriverAct::Open => self.engine.state_mut().open(),
-            DriverAct::Call {
-                thread,
-                export,
-                args,
-            } => {
-                self.engine.state_mut().ask(thread, export, args);
-                Ok(())
-            }
-            DriverAct::Returned { thread } => {
-                self.engine.state_mut().note_return(thread);
-                Ok(())
-            }
-            DriverAct::Close { thread } => {
-                self.engine.state_mut().close(thread);
-                self.recycle(thread);
-                Ok(())
-            }
-            _ => unreachable!("it is none about such a thread"),
-        }
-    }
 }
 
 impl State {
@@ -145,22 +111,15 @@ impl State {
     /// Whether it can be ended: it is in no call, nor in the module's start function.
     pub(super) fn can_close(&self, thread: ThreadId) -> Result<(), ActError> {
         let idle = *self.kept(thread)? == Kept::Idle;
-        let status = &self.threads[thread.0 as usize].status;
-        let outside = matches!(
-            status,
-            Status::Ready(Op::Start)
-                | Status::Blocked {
-                    on: Block::Driver,
-                    ..
-                }
-        );
+        let known = &self.threads[thread.0 as usize];
+        let outside = known.is_parked() || known.status == Status::Ready(Op::Start);
         match idle && outside {
             true => Ok(()),
             false => Err(ActError::InCall(thread)),
         }
     }
 
-    fn open(&mut self) -> Result<(), ActError> {
+    pub(super) fn open(&mut self) -> Result<(), ActError> {
         self.as_main(|state| {
             let entry = ThreadEntry {
                 exports: Vec::new(),
@@ -175,7 +134,7 @@ impl State {
         })
     }
 
-    fn ask(&mut self, thread: ThreadId, export: String, args: Vec<u64>) {
+    pub(super) fn ask(&mut self, thread: ThreadId, export: String, args: Vec<u64>) {
         let wake = EventKind::HostWake {
             key: key(thread),
             woken: 1,
@@ -223,7 +182,7 @@ impl State {
         true
     }
 
-    fn note_return(&mut self, thread: ThreadId) {
+    pub(super) fn note_return(&mut self, thread: ThreadId) {
         self.as_main(|state| {
             state.emit(EventKind::HostWoken {
                 key: key(thread),
@@ -233,7 +192,7 @@ impl State {
         self.threads[thread.0 as usize].kept = Some(Kept::Idle);
     }
 
-    fn close(&mut self, thread: ThreadId) {
+    pub(super) fn close(&mut self, thread: ThreadId) {
         self.as_thread(thread, State::ends_by_return);
         // It may have been about to begin.
         if thread == self.current && !self.idle {
@@ -244,14 +203,7 @@ impl State {
     /// Nobody asks any more: the threads that wait for that end.
     pub(super) fn close_all(&mut self) {
         for thread in (0..self.threads.len() as u32).map(ThreadId) {
-            let parked = matches!(
-                self.threads[thread.0 as usize].status,
-                Status::Blocked {
-                    on: Block::Driver,
-                    ..
-                }
-            );
-            if thread != MAIN && parked {
+            if thread != MAIN && self.threads[thread.0 as usize].is_parked() {
                 self.close(thread);
             }
         }

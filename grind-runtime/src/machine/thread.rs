@@ -207,6 +207,17 @@ impl Thread {
         )
     }
 
+    /// Whether it waits for the driver of the machine, and for nothing else.
+    pub(super) fn is_parked(&self) -> bool {
+        matches!(
+            self.status,
+            Status::Blocked {
+                on: Block::Driver,
+                ..
+            }
+        )
+    }
+
     /// The handle that it waits for in an intercepted function which joins.
     pub(super) fn joining(&self) -> Option<u32> {
         self.intercepted.iter().find_map(|frame| match *frame {

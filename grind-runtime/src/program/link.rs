@@ -365,7 +365,7 @@ impl Sections {
             let Some((kind, index)) = exported(export, place)? else {
                 continue;
             };
-            let name = format!("{}.{}", module.name, export.name);
+            let name = export_name(&module.name, &export.name);
             self.exports.export(&name, kind, index);
             // What only one has is found by its own name as well: the entry of its threads, among others.
             if unique(export) {
@@ -437,6 +437,11 @@ impl Sections {
             .section(&names);
         module.finish()
     }
+}
+
+/// What an export of a module is called in the linked one.
+pub(crate) fn export_name(module: &str, export: &str) -> String {
+    format!("{module}.{export}")
 }
 
 /// What an export is in the linked module. The memory is no module's own.

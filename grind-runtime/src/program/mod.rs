@@ -13,6 +13,7 @@ pub mod symbols;
 pub mod waits;
 
 pub use error::{ImportProblem, ProgramError};
+pub(crate) use link::export_name;
 pub use link::{LinkError, Modules};
 pub use lower::Instrumentation;
 pub(crate) use lower::RING_END;

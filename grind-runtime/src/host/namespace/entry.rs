@@ -14,7 +14,6 @@ use crate::model::Driven;
 use crate::program::Program;
 use crate::session::{self, DrivenRun, Outcome, RunOptions, SteppedRun};
 use std::convert::Infallible;
-use std::sync::Arc;
 
 impl Namespace {
     /// Calls the entry, and lets the guest run on this thread until the run has ended. The exit code is that of `grind run`:
@@ -77,11 +76,9 @@ struct Entered(Shared);
 
 impl Entered {
     fn new(program: &Program, options: RunOptions, stdio: Stdio) -> Result<Entered, MachineError> {
-        let control = Arc::clone(&options.control);
-        let seed = options.spec.schedule.seed().unwrap_or_default();
         let (io, driven) = (Box::new(stdio), Driven::FromOutside);
-        let run = DrivenRun::new(program, options, io, None, driven)?;
-        Ok(Entered(Shared::new(run, control, seed)))
+        let shared = Shared::begin(program, options, io, None, driven)?;
+        Ok(Entered(shared))
     }
 
     fn take(&self) -> DrivenRun {

@@ -13,8 +13,12 @@ pub(super) struct Functions {
 
 impl Functions {
     /// Adds functions, for the threads of a role or for all.
-    pub(super) fn add(&mut self, role: Option<Role>, linker: Linker) {
-        for import in linker.into_imports() {
+    pub(super) fn add(
+        &mut self,
+        role: Option<Role>,
+        imports: impl IntoIterator<Item = HostImport>,
+    ) {
+        for import in imports {
             let of_role = match role {
                 // By these any thread takes what came of its calls.
                 _ if import.module == abi::MODULE => &mut self.of_all,

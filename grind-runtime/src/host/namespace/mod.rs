@@ -13,7 +13,9 @@ use super::{Linker, Stdio};
 use crate::detect::AnalysisOptions;
 use crate::model::{Control, Limits, Schedule, Unfinished};
 use crate::program::Program;
-use crate::program::embedder::{Executor, Guest, HostError, HostParams, HostResult, Role};
+use crate::program::embedder::{
+    Executor, Guest, HostError, HostImport, HostParams, HostResult, Role,
+};
 #[cfg(feature = "files")]
 use crate::session::Preopen;
 use crate::session::RunOptions;
@@ -206,14 +208,13 @@ impl Namespace {
 
     /// A function for all threads; see [`HostImport::wrap`](crate::HostImport::wrap).
     pub fn func<P: HostParams, R: HostResult>(
-        self,
+        mut self,
         module: &str,
         name: &str,
         function: impl Fn(&mut Guest<'_>, P) -> Result<R, HostError> + Send + Sync + 'static,
     ) -> Namespace {
-        let mut linker = Linker::new();
-        linker.func(module, name, function);
-        self.imports(linker)
+        (self.functions).add(None, [HostImport::wrap(module, name, function)]);
+        self
     }
 
     /// A function for the main thread, or for threads that the guest creates. The other role may be given another function for the same import,
@@ -235,26 +236,25 @@ impl Namespace {
     /// # }
     /// ```
     pub fn func_for<P: HostParams, R: HostResult>(
-        self,
+        mut self,
         role: Role,
         module: &str,
         name: &str,
         function: impl Fn(&mut Guest<'_>, P) -> Result<R, HostError> + Send + Sync + 'static,
     ) -> Namespace {
-        let mut linker = Linker::new();
-        linker.func(module, name, function);
-        self.imports_for(role, linker)
+        (self.functions).add(Some(role), [HostImport::wrap(module, name, function)]);
+        self
     }
 
     /// Functions for all threads, asynchronous ones among them. A later one comes in place of an earlier one of the same name.
     pub fn imports(mut self, linker: Linker) -> Namespace {
-        self.functions.add(None, linker);
+        self.functions.add(None, linker.into_imports());
         self
     }
 
     /// The same for the threads of a role, which have these before those for all threads.
     pub fn imports_for(mut self, role: Role, linker: Linker) -> Namespace {
-        self.functions.add(Some(role), linker);
+        self.functions.add(Some(role), linker.into_imports());
         self
     }
 

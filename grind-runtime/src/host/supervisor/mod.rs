@@ -161,7 +161,7 @@ impl Supervisor {
         time: Duration,
     ) -> Result<Progress, SupervisorError> {
         let shared = runtime.shared();
-        let until = shared.after(time).map_err(|_| JoinError::Over)?;
+        let until = shared.after(time).map_err(JoinError::refused)?;
         if self.drive(shared, Some(until))? {
             return Ok(Progress::Ended(self.report()));
         }
@@ -220,7 +220,7 @@ impl Supervisor {
         }
         let root = &mut self.root;
         let done = shared.act(|machine| Ok(act(root, &mut Context { machine, random })));
-        Ok(done.map_err(|_| JoinError::Over)?)
+        Ok(done.map_err(JoinError::refused)?)
     }
 
     /// Lets the guest run until the supervisor has ended, or virtual time has come to this point. Returns whether it has ended.
@@ -248,9 +248,15 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        if let Some((shared, _)) = self.begun.clone() {
-            // There may be nothing left to end.
-            let _ = self.with(&shared, |root, cx| root.kill(cx));
+        if let Some((shared, _)) = self.begun.clone()
+            && self.with(&shared, |root, cx| root.kill(cx)).is_err()
+        {
+            // There is nothing left to end, or it ends when the function returns that the guest called.
+            let mut threads = Vec::new();
+            self.root.threads(&mut Vec::new(), &mut threads);
+            for (_, thread) in threads {
+                shared.abort(thread);
+            }
         }
     }
 }

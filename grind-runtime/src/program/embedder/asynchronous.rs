@@ -107,6 +107,11 @@ where
     })
 }
 
+/// The calls of the run in which the guest called.
+fn calls_of<'a>(guest: &Guest<'a>) -> Result<&'a Arc<InFlight>, HostError> {
+    guest.calls.ok_or_else(|| HostError::new(NO_EXECUTOR))
+}
+
 /// The function for which the calling thread waits.
 pub(crate) fn waiting<P: HostParams + 'static, R: HostResult>(
     module: impl Into<String>,
@@ -114,8 +119,7 @@ pub(crate) fn waiting<P: HostParams + 'static, R: HostResult>(
     begin: Begin<P>,
 ) -> HostImport {
     HostImport::new(module, name, P::types(), R::TYPE, move |guest, args| {
-        let (thread, calls) = guest.caller();
-        let calls: Arc<InFlight> = calls.ok_or_else(|| HostError::new(NO_EXECUTOR))?;
+        let (thread, calls) = (guest.thread, calls_of(guest)?);
         let came = match guest.woken() {
             None => {
                 let future = begin(guest, P::from_bits(args))?;
@@ -149,8 +153,7 @@ impl HostImport {
         let name = format!("{}{name}", abi::ASYNC);
         let params = P::types().into_iter().chain([ValType::I32]);
         HostImport::new(module, name, params, None, move |guest, args| {
-            let (thread, calls) = guest.caller();
-            let calls: Arc<InFlight> = calls.ok_or_else(|| HostError::new(NO_EXECUTOR))?;
+            let (thread, calls) = (guest.thread, calls_of(guest)?);
             let (call, args) = args
                 .split_last()
                 .map_or((0, args), |(&last, args)| (last as u32, args));
@@ -166,8 +169,8 @@ impl HostImport {
     pub(crate) fn of_calls() -> [HostImport; 2] {
         let completed =
             HostImport::wrap(abi::MODULE, abi::COMPLETED_CALL, |guest, (out,): (u32,)| {
-                let (thread, calls) = guest.caller();
-                let Some((call, came)) = calls.and_then(|calls| calls.take_completed(thread))
+                let calls = guest.calls;
+                let Some((call, came)) = calls.and_then(|calls| calls.take_completed(guest.thread))
                 else {
                     return Ok(0);
                 };
@@ -179,7 +182,7 @@ impl HostImport {
             abi::MODULE,
             abi::RESOLVE_CALL,
             |guest, (call, bits): (u32, u64)| {
-                if let (_, Some(calls)) = guest.caller() {
+                if let Some(calls) = guest.calls {
                     calls.resolve(call, bits);
                 }
                 Ok(())

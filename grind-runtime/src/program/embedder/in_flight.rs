@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::fmt;
 use std::hint;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -180,27 +180,23 @@ impl InFlight {
     pub(super) fn begin(
         self: &Arc<Self>,
         caller: Caller,
-        mut future: CallFuture,
+        future: CallFuture,
     ) -> Result<Begun, HostError> {
         let Some(executor) = &self.executor else {
             return Err(HostError::new(NO_EXECUTOR));
         };
         self.state().room_for(caller)?;
+        let mut call = AssertUnwindSafe(future)
+            .catch_unwind()
+            .map(|came| came.unwrap_or_else(|payload| Err(panicked(&*payload))));
         let mut first = Poll::Pending;
-        let mut panic = None;
         executor.enter(&mut || {
-            let mut context = Context::from_waker(Waker::noop());
-            match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
-                Ok(polled) => first = polled,
-                Err(payload) => panic = Some(panicked(&*payload)),
-            }
+            first = call.poll_unpin(&mut Context::from_waker(Waker::noop()));
         });
-        match (panic, first) {
-            (Some(error), _) => return Ok(Begun::Ready(Err(error))),
-            (None, Poll::Ready(came)) => return Ok(Begun::Ready(came)),
-            (None, Poll::Pending) => {}
+        if let Poll::Ready(came) = first {
+            return Ok(Begun::Ready(came));
         }
-        let (call, abort) = abortable(AssertUnwindSafe(future).catch_unwind());
+        let (call, abort) = abortable(call);
         let number = {
             let mut state = self.state();
             state.room_for(caller)?;
@@ -221,7 +217,7 @@ impl InFlight {
         executor.spawn(Box::pin(async move {
             // Who aborts it has forgotten it before.
             if let Ok(came) = call.await {
-                completion.complete(came.unwrap_or_else(|payload| Err(panicked(&*payload))));
+                completion.complete(came);
             }
         }));
         Ok(Begun::Pending)

@@ -139,6 +139,11 @@ impl fmt::Display for HostError {
     }
 }
 
+/// Calls such a function. A panic is an error as well.
+fn caught<T>(call: impl FnOnce() -> Result<T, HostError>) -> Result<T, HostError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| Err(panicked(&*payload)))
+}
+
 /// What a panic of such a function says.
 fn panicked(payload: &(dyn Any + Send)) -> HostError {
     let message = (payload.downcast_ref::<&str>().copied())
@@ -369,19 +374,18 @@ impl HostImport {
     }
 
     /// Calls it, again if `woken`. If it panics, the thread traps.
-    pub(crate) fn call(
+    pub(crate) fn call<'a>(
         &self,
-        memory: &mut [u8],
+        memory: &'a mut [u8],
         args: &[u64],
         woken: Option<Wake>,
         caller: (ThreadId, Role),
-        calls: Option<Arc<InFlight>>,
+        calls: Option<&'a Arc<InFlight>>,
     ) -> Effects {
         let mut guest = Guest::new(memory, woken);
         (guest.thread, guest.role) = caller;
         guest.calls = calls;
-        let call = AssertUnwindSafe(|| (self.function)(&mut guest, args));
-        let reply = catch_unwind(call).unwrap_or_else(|payload| Err(panicked(&*payload)));
+        let reply = caught(|| (self.function)(&mut guest, args));
         let mut touched = guest.touched;
         let result = match reply {
             Ok(Reply::Return(value)) => Ok(value),
@@ -464,8 +468,7 @@ impl Driver {
     /// Asks for the next call.
     pub(crate) fn next(&self, memory: &mut [u8], results: &[u64]) -> Effects {
         let mut guest = Guest::new(memory, None);
-        let call = AssertUnwindSafe(|| (self.0)(&mut guest, results));
-        let next = catch_unwind(call).unwrap_or_else(|payload| Err(panicked(&*payload)));
+        let next = caught(|| (self.0)(&mut guest, results));
         let (result, call) = match next {
             Ok(call) => (Ok(0), call),
             Err(HostError(why)) => (Err(why), None),
@@ -500,7 +503,7 @@ pub struct Guest<'a> {
     thread: ThreadId,
     role: Role,
     /// The calls of the run that are in flight.
-    calls: Option<Arc<InFlight>>,
+    calls: Option<&'a Arc<InFlight>>,
 }
 
 /// An address or length outside the guest's memory.
@@ -518,11 +521,6 @@ impl<'a> Guest<'a> {
             role: Role::Main,
             calls: None,
         }
-    }
-
-    /// The thread that called, and the calls of the run that are in flight.
-    fn caller(&self) -> (ThreadId, Option<Arc<InFlight>>) {
-        (self.thread, self.calls.clone())
     }
 
     /// What the thread that called is.
