@@ -52,7 +52,7 @@ const ABORTS: usize = 60;
 
 fn runtime(program: &Program, fuel: u64) -> ThreadRuntime<NullIo> {
     let options = RunOptions::seeded(1).fuel(Some(fuel));
-    ThreadRuntime::new(program, options, NullIo).unwrap()
+    ThreadRuntime::with_program(program, options, NullIo).unwrap()
 }
 
 fn cpu_seconds() -> f64 {

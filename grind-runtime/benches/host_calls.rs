@@ -77,7 +77,7 @@ fn runtime(program: &Program, tokio: &Tokio) -> ThreadRuntime<NullIo> {
     let limits = Limits::default().threads(IN_FLIGHT * 3);
     let options = RunOptions::from(RunSpec::seeded(1).limits(limits));
     let options = options.executor(Some(Arc::new(tokio.handle().clone())));
-    ThreadRuntime::new(program, options, NullIo).unwrap()
+    ThreadRuntime::with_program(program, options, NullIo).unwrap()
 }
 
 /// Microseconds of a call.

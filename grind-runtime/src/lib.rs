@@ -45,6 +45,7 @@
 //! | `files` | directories of the host for guests ([`Preopen`]) | yes |
 //! | `html` | reports as HTML | yes |
 //! | `reports` | reports as JUnit and SARIF, and `html` | yes |
+//! | `wat` | threads of modules in the text format ([`host::ThreadRuntime::spawn_wat`]) | yes |
 //! | `zstd` | traces are compressed, by the C library; without it, they are written as they are, and any can be read | yes |
 //! | `parquet` | traces as tables | no |
 //! | `tokio` | `tokio::runtime::Handle` as the [executor](host::Executor) of asynchronous functions of the host | no |

@@ -52,7 +52,7 @@ fn runtime() -> Runtime {
 fn seeded(seed: u64) -> Runtime {
     let options = ProgramOptions::default().imports(vec![waits_for_host::wait()]);
     let program = Program::with_options(&wat::parse_str(GUEST).unwrap(), options).unwrap();
-    ThreadRuntime::new(&program, RunOptions::seeded(seed), NullIo).unwrap()
+    ThreadRuntime::with_program(&program, RunOptions::seeded(seed), NullIo).unwrap()
 }
 
 #[test]

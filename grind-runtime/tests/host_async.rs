@@ -157,7 +157,7 @@ impl Host {
     fn runtime(&self, seed: u64) -> ThreadRuntime<NullIo> {
         let options =
             RunOptions::seeded(seed).executor(Some(Arc::new(self.tokio.handle().clone())));
-        ThreadRuntime::new(&self.program, options, NullIo).unwrap()
+        ThreadRuntime::with_program(&self.program, options, NullIo).unwrap()
     }
 
     /// Waits for tokio to have dropped so many futures of `never`.
@@ -309,7 +309,7 @@ fn a_panic_or_an_error_traps_the_thread_with_its_message() {
 fn without_an_executor_the_call_says_what_is_missing() {
     let host = Host::new();
     let options = RunOptions::seeded(1);
-    let runtime = ThreadRuntime::new(&host.program, options, NullIo).unwrap();
+    let runtime = ThreadRuntime::with_program(&host.program, options, NullIo).unwrap();
     let later = runtime.spawn("later", [Value::I32(1)]).unwrap();
     let trap = trap_of(later.join());
     assert!(trap.contains("needs an executor"), "{trap}");
@@ -429,7 +429,7 @@ fn on_tokio(linker: Linker, wat: &str) -> (Tokio, ThreadRuntime<NullIo>) {
         .build()
         .unwrap();
     let options = RunOptions::seeded(1).executor(Some(Arc::new(tokio.handle().clone())));
-    let runtime = ThreadRuntime::new(&guest(linker, wat), options, NullIo).unwrap();
+    let runtime = ThreadRuntime::with_program(&guest(linker, wat), options, NullIo).unwrap();
     (tokio, runtime)
 }
 
@@ -460,13 +460,14 @@ fn a_function_that_the_guest_calls_cannot_wait_for_it() {
         assert_eq!(refused, Err(ActError::Reentered));
         // That of another run can.
         let elsewhere = calling(|_| 5);
-        let elsewhere = ThreadRuntime::new(&elsewhere, RunOptions::default(), NullIo).unwrap();
+        let elsewhere =
+            ThreadRuntime::with_program(&elsewhere, RunOptions::default(), NullIo).unwrap();
         match elsewhere.spawn("call", []).unwrap().join().unwrap()[..] {
             [Value::I32(five)] => five,
             ref other => panic!("{other:?}"),
         }
     });
-    let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+    let runtime = ThreadRuntime::with_program(&program, RunOptions::seeded(1), NullIo).unwrap();
     let other = runtime.spawn("nothing", []).unwrap();
     let calls = runtime.spawn("call", []).unwrap();
     *slot.lock().unwrap() = Some((runtime, other));
@@ -488,7 +489,7 @@ fn a_function_that_the_guest_calls_can_drop_the_runtime() {
         drop(inside.lock().unwrap().take());
         0
     });
-    let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+    let runtime = ThreadRuntime::with_program(&program, RunOptions::seeded(1), NullIo).unwrap();
     let calls = runtime.spawn("call", []).unwrap();
     *slot.lock().unwrap() = Some(runtime);
     assert!(matches!(calls.join(), Err(JoinError::Over)));

@@ -72,7 +72,8 @@ impl Host {
     fn runtime(&self, seed: u64) -> (ThreadRuntime<BufferIo>, Instance) {
         let options =
             RunOptions::seeded(seed).executor(Some(Arc::new(self.tokio.handle().clone())));
-        let runtime = ThreadRuntime::new(&self.program, options, BufferIo::default()).unwrap();
+        let runtime =
+            ThreadRuntime::with_program(&self.program, options, BufferIo::default()).unwrap();
         let instance = runtime.instance().unwrap();
         (runtime, instance)
     }

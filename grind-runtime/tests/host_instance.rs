@@ -30,7 +30,7 @@ const GUEST: &str = r#"(module
 
 fn runtime(seed: u64) -> ThreadRuntime<NullIo> {
     let program = Program::new(&wat::parse_str(GUEST).unwrap()).unwrap();
-    ThreadRuntime::new(&program, RunOptions::seeded(seed), NullIo).unwrap()
+    ThreadRuntime::with_program(&program, RunOptions::seeded(seed), NullIo).unwrap()
 }
 
 fn found<Io>(outcome: Outcome<Io>) -> Vec<Diagnosis> {
@@ -200,7 +200,7 @@ fn tasks_that_a_thread_wakes_which_lives_on_are_polled() {
     );
     let program = Program::new(&wasm.unwrap()).unwrap();
     for sleep in [0, 100_000, 10_000_000] {
-        let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+        let runtime = ThreadRuntime::with_program(&program, RunOptions::seeded(1), NullIo).unwrap();
         let server = runtime.spawn("server", [Value::I64(sleep)]).unwrap();
         runtime.instance().unwrap().run_tasks().unwrap();
         assert_eq!(runtime.atomic_load::<u32>(64).unwrap(), 1);
@@ -224,7 +224,7 @@ fn tasks_that_nobody_wakes_are_told_and_one_that_sleeps_long_is_waited_for() {
     let program = Program::new(&wasm.unwrap()).unwrap();
     let hour = 3_600_000_000_000;
     for (timeout, ends) in [(-1, false), (hour, true)] {
-        let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+        let runtime = ThreadRuntime::with_program(&program, RunOptions::seeded(1), NullIo).unwrap();
         let waits = runtime.spawn("wait", [Value::I64(timeout)]).unwrap();
         let ran = runtime.instance().unwrap().run_tasks();
         match ends {
@@ -252,7 +252,7 @@ fn tasks_of_a_guest_go_on_when_the_host_polls() {
     let program = Program::new(&wasm).unwrap();
     for seed in 0..20 {
         let options = RunOptions::seeded(seed);
-        let runtime = ThreadRuntime::new(&program, options, BufferIo::default()).unwrap();
+        let runtime = ThreadRuntime::with_program(&program, options, BufferIo::default()).unwrap();
         let instance = runtime.instance().unwrap();
         instance.call("_start", []).unwrap();
         for _ in 0..3 {

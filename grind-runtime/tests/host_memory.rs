@@ -33,7 +33,7 @@ fn program() -> Program {
 }
 
 fn runtime(seed: u64) -> Runtime {
-    ThreadRuntime::new(&program(), RunOptions::seeded(seed), NullIo).unwrap()
+    ThreadRuntime::with_program(&program(), RunOptions::seeded(seed), NullIo).unwrap()
 }
 
 /// Between which threads there are races.

@@ -53,7 +53,7 @@ fn program() -> Program {
 }
 
 fn runtime(seed: u64) -> ThreadRuntime<NullIo> {
-    ThreadRuntime::new(&program(), RunOptions::seeded(seed), NullIo).unwrap()
+    ThreadRuntime::with_program(&program(), RunOptions::seeded(seed), NullIo).unwrap()
 }
 
 /// Where a thread can be that does not end by itself.
@@ -303,7 +303,7 @@ fn a_trace_repeats_deadlines_without_the_host() {
         assert_eq!(reports[0], reports[1]);
 
         // The same host and seed are the same run.
-        let runtime = ThreadRuntime::new(&program, options, NullIo).unwrap();
+        let runtime = ThreadRuntime::with_program(&program, options, NullIo).unwrap();
         busy(&runtime);
         let twin = runtime.finish().unwrap();
         assert_eq!(twin.stats, live.stats);

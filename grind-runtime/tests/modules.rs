@@ -79,7 +79,8 @@ fn program() -> Program {
 #[test]
 fn each_module_keeps_what_is_its_own_and_all_share_the_memory() {
     for seed in 0..10 {
-        let runtime = ThreadRuntime::new(&program(), RunOptions::seeded(seed), NullIo).unwrap();
+        let runtime =
+            ThreadRuntime::with_program(&program(), RunOptions::seeded(seed), NullIo).unwrap();
         let result = |module: &str, export: &str, args: &[Value]| {
             let thread = runtime.spawn_in(module, export, args.iter().copied());
             match thread.unwrap().join().unwrap()[..] {
@@ -106,7 +107,7 @@ fn each_module_keeps_what_is_its_own_and_all_share_the_memory() {
 #[test]
 fn an_export_that_only_one_has_is_found_by_its_own_name() {
     let program = program();
-    let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), NullIo).unwrap();
+    let runtime = ThreadRuntime::with_program(&program, RunOptions::seeded(1), NullIo).unwrap();
     let peek = runtime.spawn("peek", [Value::I32(16)]).unwrap();
     assert_eq!(peek.join().unwrap(), [Value::I32(5)]);
     let unclear = runtime.spawn("run", [Value::I32(0)]).unwrap_err();
@@ -120,7 +121,7 @@ fn an_export_that_only_one_has_is_found_by_its_own_name() {
 
 #[test]
 fn start_functions_run_in_every_instance() {
-    let runtime = ThreadRuntime::new(&program(), RunOptions::seeded(2), NullIo).unwrap();
+    let runtime = ThreadRuntime::with_program(&program(), RunOptions::seeded(2), NullIo).unwrap();
     // `run` uses what the module's start function set.
     let instance = runtime.instance().unwrap();
     let run = instance.call("counter.run", [Value::I32(0)]);
@@ -149,7 +150,7 @@ fn names_that_collide_or_are_of_no_function_harm_nobody() {
         .and_then(|modules| modules.add("b", &other("a.run")))
         .and_then(|modules| modules.link(ProgramOptions::default()))
         .unwrap();
-    let runtime = ThreadRuntime::new(&program, RunOptions::seeded(2), NullIo).unwrap();
+    let runtime = ThreadRuntime::with_program(&program, RunOptions::seeded(2), NullIo).unwrap();
     for (module, export) in [("a", "run"), ("b", "a.run")] {
         let thread = runtime.spawn_in(module, export, []).unwrap();
         assert_eq!(thread.join().unwrap(), [Value::I32(3)]);
@@ -200,6 +201,38 @@ fn a_race_of_two_modules_names_both_and_replays() {
         let again = again.outcome.analysis.diagnoses.into_iter();
         assert_eq!(again.map(|one| one.diagnosis).collect::<Vec<_>>(), found);
     }
+}
+
+#[test]
+fn functions_with_a_meaning_have_it_in_linked_modules() {
+    let wat = r#"(module (import "env" "mem" (memory 1 4 shared))
+        (func $malloc (param i32) (result i32) (i32.const 64))
+        (func $free (param i32))
+        (func (export "run") (result i32)
+            (call $free (call $malloc (i32.const 8)))
+            (i32.load (i32.const 64))))"#;
+    let alone = Program::new(&wat::parse_str(wat).unwrap()).unwrap();
+    let names = |program: &Program| -> Vec<String> {
+        let known = program.interceptors().iter();
+        known.map(|(_, one)| one.name.clone()).collect()
+    };
+    assert_eq!(names(&alone), ["malloc", "free"]);
+    let linked = Modules::new(1)
+        .add("a", &wat::parse_str(COUNTER).unwrap())
+        .and_then(|modules| modules.add("b", &wat::parse_str(wat).unwrap()))
+        .and_then(|modules| {
+            let ten = HostImport::wrap("host", "ten", |_, ()| Ok(10));
+            modules.link(ProgramOptions::default().imports(vec![ten]))
+        })
+        .unwrap();
+    assert_eq!(names(&linked), names(&alone));
+    let runtime = ThreadRuntime::with_program(&linked, RunOptions::seeded(1), NullIo).unwrap();
+    runtime.spawn_in("b", "run", []).unwrap().join().unwrap();
+    let found = runtime.finish().unwrap().analysis.diagnoses;
+    assert_eq!(found.len(), 1, "{found:?}");
+    let Diagnosis::HeapMisuse { .. } = &found[0].diagnosis else {
+        panic!("{found:?}")
+    };
 }
 
 #[test]

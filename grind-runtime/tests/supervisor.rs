@@ -54,7 +54,7 @@ fn program() -> Program {
 }
 
 fn runtime(seed: u64) -> ThreadRuntime<NullIo> {
-    ThreadRuntime::new(&program(), RunOptions::seeded(seed), NullIo).unwrap()
+    ThreadRuntime::with_program(&program(), RunOptions::seeded(seed), NullIo).unwrap()
 }
 
 fn ns(time: Duration) -> Value {
@@ -621,7 +621,7 @@ fn what_cannot_be_started_is_told_and_the_others_are_stopped() {
 fn a_restart_that_finds_no_room_counts_as_one() {
     let mut options = RunOptions::seeded(1);
     options.spec.limits.threads = 2;
-    let runtime = ThreadRuntime::new(&program(), options, NullIo).unwrap();
+    let runtime = ThreadRuntime::with_program(&program(), options, NullIo).unwrap();
     let spec = SupervisorSpec::new(Strategy::OneForOne)
         .max_restarts(3)
         .child(trapping("dies", MS));

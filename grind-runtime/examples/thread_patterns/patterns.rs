@@ -35,7 +35,7 @@ impl Pattern {
         options: RunOptions,
         args: &Args,
     ) -> Tried<(u64, Outcome<NullIo>)> {
-        let runtime = ThreadRuntime::new(program, options, NullIo)?;
+        let runtime = ThreadRuntime::with_program(program, options, NullIo)?;
         runtime.store(16, args.spin)?;
         runtime.store(24, args.wait_ns)?;
         runtime.store(32, args.slots)?;

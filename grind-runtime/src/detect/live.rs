@@ -443,6 +443,13 @@ fn longest_stack(diagnosis: &Diagnosis) -> usize {
 }
 
 impl EventSink for LiveAnalysis {
+    fn sites(&mut self, sites: &Arc<SiteTable>) {
+        self.sites = Arc::clone(sites);
+        if let Races::Detect(detector) = &mut self.races {
+            detector.know(sites);
+        }
+    }
+
     /// # Panics
     /// If a record names a site that is not in the table.
     fn records(&mut self, thread: ThreadId, records: Records<'_>) -> Flow {

@@ -70,7 +70,7 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use grind_runtime::{NullIo, Program, RunOptions, host::ThreadRuntime};
     /// # let program = Program::new(&wat::parse_str("(module (memory 1 1 shared))")?)?;
-    /// let runtime = ThreadRuntime::new(&program, RunOptions::default(), NullIo)?;
+    /// let runtime = ThreadRuntime::with_program(&program, RunOptions::default(), NullIo)?;
     /// runtime.store(64, -2_i64)?;
     /// assert_eq!(runtime.load::<i64>(64)?, -2);
     /// assert_eq!(runtime.atomic_add(64, 3_u32)?, 0xffff_fffe);

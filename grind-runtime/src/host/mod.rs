@@ -11,7 +11,7 @@
 //!             (i32.atomic.rmw.add (i32.const 64) (local.get 0))))"#,
 //! )?;
 //! let program = Program::new(&wasm)?;
-//! let runtime = ThreadRuntime::new(&program, RunOptions::seeded(1), BufferIo::default())?;
+//! let runtime = ThreadRuntime::with_program(&program, RunOptions::seeded(1), BufferIo::default())?;
 //! let mut set = JoinSet::new();
 //! for number in 1..=4 {
 //!     set.spawn(&runtime, "add", [Value::I32(number)])?;
@@ -36,6 +36,7 @@
 #[doc = include_str!("../../../docs/host.md")]
 struct Page;
 
+mod added;
 #[cfg(feature = "artifacts")]
 pub mod artifacts;
 mod deadlines;
@@ -57,6 +58,7 @@ mod tasks;
 pub use crate::machine::ThreadError;
 pub use crate::program::embedder::{Executor, Role, RoleTypes, Task};
 pub use crate::program::{DeserializeError, LinkError, Modules, SerializeError};
+pub use added::SpawnError;
 pub use handle::{JoinError, ThreadHandle};
 pub use instance::{CallError, Instance};
 pub use join_set::JoinSet;

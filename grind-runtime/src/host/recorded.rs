@@ -21,7 +21,7 @@ pub enum RecordError {
 }
 
 impl<Io: HostIo> ThreadRuntime<Io> {
-    /// The same as [`ThreadRuntime::new`], and writes a trace of the run to `out`: what the host does, and when, is in it, as is the module, so
+    /// The same as [`ThreadRuntime::with_program`], and writes a trace of the run to `out`: what the host does, and when, is in it, as is the module, so
     /// that [`replay`](crate::replay) and `grind replay` need nothing else: no host, and no function of it but those that come in place of grind's
     /// own.
     /// [`finish`](ThreadRuntime::finish) completes the trace; that of a runtime which is dropped is truncated.

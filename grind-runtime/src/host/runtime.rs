@@ -7,12 +7,12 @@ use super::shared::{How, Shared, now};
 use crate::machine::{ActError, HostIo, MachineError, PAGE, Value};
 use crate::model::{Driven, Unfinished};
 use crate::program::embedder::RESERVED_KEYS;
-use crate::program::{Program, export_name};
+use crate::program::{Modules, Program, export_name};
 use crate::session::{DrivenRun, Outcome, Recording, RunOptions, Step, SteppedRun};
 use std::fmt;
 use std::future;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 /// Steps of a run for which a poll lets it go on.
@@ -27,6 +27,8 @@ pub struct ThreadRuntime<Io> {
     recording: Option<Recording>,
     /// The main thread waits for the others when it ends.
     waits_at_end: bool,
+    /// Its modules, where more can be added.
+    pub(super) modules: Option<Mutex<Modules>>,
     io: PhantomData<fn() -> Io>,
 }
 
@@ -41,7 +43,7 @@ impl<Io: HostIo> ThreadRuntime<Io> {
     ///
     /// # Errors
     /// [`MachineError`] if the program cannot be started.
-    pub fn new(
+    pub fn with_program(
         program: &Program,
         options: RunOptions,
         io: Io,
@@ -62,12 +64,21 @@ impl<Io: HostIo> ThreadRuntime<Io> {
             shared: Arc::new(shared),
             recording,
             waits_at_end,
+            modules: None,
             io: PhantomData,
         })
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The program that it runs, with all modules that were [added](ThreadRuntime::add): what a report is made with.
+    ///
+    /// # Errors
+    /// [`ActError::Over`], [`ActError::Reentered`]
+    pub fn program(&self) -> Result<Program, ActError> {
+        self.shared.act(|machine| Ok(machine.program().clone()))
     }
 
     /// Creates a thread that calls this exported function with these arguments. It runs when somebody waits.

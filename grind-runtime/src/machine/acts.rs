@@ -83,6 +83,9 @@ pub enum ActError {
         /// Virtual time.
         now: u64,
     },
+    /// A module that is no extension of the present one, or that finds no room.
+    #[error("the module cannot be added: {0}")]
+    Module(String),
     /// An atomic access, or a notification, at an address that is no multiple of its width.
     #[error("an atomic access of {width} bytes at 0x{addr:x} is not aligned")]
     Misaligned {
@@ -211,6 +214,10 @@ impl Machine {
     /// many were woken; else 0.
     pub(super) fn act(&mut self, act: DriverAct) -> Result<u64, ActError> {
         self.check(&act)?;
+        let extension = match &act {
+            DriverAct::Extend { module } => Some(self.extension(module)?),
+            _ => None,
+        };
         let state = self.engine.state_mut();
         let tick = state.tick;
         state.io.driven(tick, &act);
@@ -267,6 +274,11 @@ impl Machine {
             DriverAct::Close { thread } => {
                 state.close(thread);
                 self.recycle(thread);
+            }
+            DriverAct::Extend { .. } => {
+                if let Some(program) = extension {
+                    self.extend_by(&program);
+                }
             }
         }
         Ok(0)
@@ -342,6 +354,11 @@ impl Machine {
                 if *state.kept(*thread)? != Kept::Idle {
                     return Err(ActError::InCall(*thread));
                 }
+                // Its instance may be older than the function.
+                let instance = self.instance_of(*thread);
+                if instance.is_some_and(|one| !self.engine.exports_function(one, export)) {
+                    return Err(ActError::NoFunction(export.clone()));
+                }
                 let is_number = |ty| ValType::of(ty).is_some();
                 let exports = std::slice::from_ref(export);
                 exports_take(&state.program, exports, args.len(), is_number)
@@ -351,7 +368,11 @@ impl Machine {
                 _ => Err(ActError::NoThread(*thread)),
             },
             DriverAct::Close { thread } => state.can_close(*thread),
-            DriverAct::Open | DriverAct::Elapse | DriverAct::Wake { .. } | DriverAct::End => Ok(()),
+            DriverAct::Open
+            | DriverAct::Elapse
+            | DriverAct::Wake { .. }
+            | DriverAct::End
+            | DriverAct::Extend { .. } => Ok(()),
         }
     }
 }

@@ -30,16 +30,24 @@ pub(super) struct Instances {
 
 impl Instances {
     pub(super) fn new(info: &ModuleInfo) -> Instances {
+        let mut instances = Instances {
+            each: 0,
+            taken: 0,
+            spare: 0,
+        };
+        instances.are_of(info);
+        instances
+    }
+
+    /// Instances are of this program from now on. Those of another cannot serve its threads.
+    pub(super) fn are_of(&mut self, info: &ModuleInfo) {
         let elements = info.tables.iter().map(|table| table.initial);
         let elements = elements.fold(info.segment_items, u64::saturating_add);
         let entities = u64::from(info.globals) + info.tables.len() as u64;
-        Instances {
-            each: (elements.saturating_mul(ELEMENT))
-                .saturating_add(info.functions.len() as u64 * FUNCTION)
-                .saturating_add(entities * ENTITY),
-            taken: 0,
-            spare: 0,
-        }
+        self.each = (elements.saturating_mul(ELEMENT))
+            .saturating_add(info.functions.len() as u64 * FUNCTION)
+            .saturating_add(entities * ENTITY);
+        self.spare = 0;
     }
 
     /// Promises an instance to a thread. Returns whether there is room for it.

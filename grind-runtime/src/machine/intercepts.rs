@@ -48,7 +48,7 @@ impl From<&Interceptor> for Function {
 /// What outlives a call.
 #[derive(Debug, Default)]
 pub(super) struct Intercepts {
-    /// The functions of the program, by index.
+    /// The functions of the program, by number among those that are not imported.
     functions: FxHashMap<u32, Function>,
     pub(super) holders: Holders,
     pub(super) handles: Handles,
@@ -58,13 +58,18 @@ pub(super) struct Intercepts {
 
 impl Intercepts {
     pub(super) fn new(program: &Program) -> Intercepts {
+        let mut intercepts = Intercepts::default();
+        intercepts.know(program);
+        intercepts
+    }
+
+    /// Learns the functions of a program, or of one that extends it.
+    pub(super) fn know(&mut self, program: &Program) {
+        let imported = program.info().imported_functions;
         let functions = program.interceptors().iter();
-        Intercepts {
-            functions: functions
-                .map(|(index, interceptor)| (*index, Function::from(interceptor)))
-                .collect(),
-            ..Intercepts::default()
-        }
+        self.functions = functions
+            .map(|(index, interceptor)| (index - imported, Function::from(interceptor)))
+            .collect();
     }
 }
 
@@ -96,7 +101,7 @@ fn inside(state: &State) -> impl Iterator<Item = Role> {
     roles.filter(|role| role.hides())
 }
 
-/// The current thread enters the function of this index.
+/// The current thread enters the function of this number.
 pub(super) fn enter_index(state: &mut State, memory: &[u8], index: u32, args: [u32; 4]) {
     const HIDDEN: Function = Function {
         role: Role::Hide { callbacks: false },

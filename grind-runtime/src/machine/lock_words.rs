@@ -111,6 +111,11 @@ impl LockWords {
             words: BTreeMap::new(),
         }
     }
+
+    /// The program has these, of which it had some before.
+    pub(super) fn know(&mut self, sites: Arc<FxHashMap<SiteId, LockWord>>) {
+        self.sites = sites;
+    }
 }
 
 /// There is a lock of this kind; none beyond the limit.

@@ -12,6 +12,7 @@ mod driver_memory;
 mod embedded;
 mod engine;
 pub(crate) mod entry;
+mod extend;
 mod formats;
 mod handles;
 mod holders;

@@ -102,9 +102,9 @@ struct Interruption {
 /// ```
 pub struct Machine {
     pub(super) engine: Box<dyn Engine>,
-    threads: Vec<Activation>,
+    pub(super) threads: Vec<Activation>,
     /// Instances of finished threads.
-    spare: Vec<Instance>,
+    pub(super) spare: Vec<Instance>,
     instances: u32,
     steps: u64,
     /// Fuel given at a time.
@@ -120,6 +120,8 @@ pub struct Machine {
     /// The main thread is in such a call.
     in_call: bool,
     pub(super) driven: Driven,
+    /// What the next [`DriverAct::Extend`](super::io::DriverAct) puts in place, where the driver has made it.
+    pub(super) extended: Option<Program>,
 }
 
 impl std::fmt::Debug for Machine {
@@ -181,6 +183,7 @@ impl Machine {
             instances: 0,
             steps: 0,
             fuel,
+            extended: None,
             portion: u64::MAX,
             interruption: None,
             spent: 0,

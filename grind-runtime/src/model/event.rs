@@ -5,8 +5,9 @@
 //! any thread switch, so the order of deliveries is the order in memory.
 
 use super::{Records, Waiting};
-use crate::model::sites::SiteId;
+use crate::model::sites::{SiteId, SiteTable};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A thread of the run, numbered from 0 (the main thread) in order of creation. Never reused.
 #[derive(
@@ -640,6 +641,9 @@ pub trait EventSink: Send + std::any::Any {
 
     /// One event.
     fn event(&mut self, event: &Event) -> Flow;
+
+    /// The program was extended: sites up to now are the same in these, and there are more.
+    fn sites(&mut self, _: &Arc<SiteTable>) {}
 }
 
 /// Drops everything.

@@ -129,6 +129,11 @@ impl SiteTable {
         }
     }
 
+    /// Whether the first of these are those of another table, but for where they are in the file.
+    pub(crate) fn extends(&self, other: &SiteTable) -> bool {
+        self.packed.starts_with(&other.packed) && self.regions.starts_with(&other.regions)
+    }
+
     /// Adds a site and returns its id.
     ///
     /// # Panics

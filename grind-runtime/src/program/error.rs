@@ -35,6 +35,9 @@ pub enum ProgramError {
     /// More than one memory.
     #[error("the module has {0} memories; grind supports one, which all threads share")]
     MultipleMemories(usize),
+    /// It is to take another module's place, and has not all that this has.
+    #[error("the module does not extend the one whose place it takes")]
+    Extension,
     /// It uses proposals that grind does not support.
     #[error("the module uses {}, which grind does not support: {message} (at offset 0x{offset:x})", .proposals.join(", "))]
     Unsupported {

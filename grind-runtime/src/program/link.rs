@@ -1,19 +1,25 @@
 //! Several modules over one memory, as one module that each thread has an instance of.
 //!
 //! Modules keep their functions, globals, tables and segments; only the numbers of these change. So there is one program, with sites and
-//! functions that have one number each, and a trace of it needs nothing else. What that costs: all modules are known before the run
-//! begins, data segments of all of them are written then, and an instance has the globals and tables of all.
+//! functions that have one number each, and a trace of it needs nothing else. What that costs: an instance has the globals and tables of
+//! all, and data segments of all are written when the run begins.
 //!
-//! Names of functions are kept, with that of their module before it. DWARF is not, for it has addresses in the code of its own module: reports name
-//! functions and offsets.
+//! What comes of modules *extends* what comes of the first of them: sites and functions that both have are the same, so that one can take the
+//! other's place in a run ([`Program::extended`]), where nothing but the new module's data is written.
+//!
+//! The modules themselves are in a custom section ([`Linked`]), for what is known of their code: names, and DWARF, which has addresses in the
+//! code of its own module.
 
+use super::imports::ThreadAbi;
 use super::module::{Export, MemoryShape, ModuleInfo};
 use super::{Program, ProgramError, ProgramOptions};
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{
-    CodeSection, DataCountSection, DataSection, ElementSection, EntityType, ExportKind,
-    ExportSection, Function, FunctionSection, GlobalSection, ImportSection, MemoryType, Module,
-    NameMap, NameSection, StartSection, TableSection, TypeSection,
+    CodeSection, CustomSection, DataCountSection, DataSection, ElementSection, EntityType,
+    ExportKind, ExportSection, Function, FunctionSection, GlobalSection, ImportSection, MemoryType,
+    Module, NameMap, NameSection, StartSection, TableSection, TypeSection,
 };
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
@@ -35,7 +41,7 @@ const MEMORY_NAMES: [&str; 2] = ["mem", "memory"];
 ///     .add("writer", &wat::parse_str(writer)?)?
 ///     .add("reader", &wat::parse_str(reader)?)?;
 /// let program = modules.link(ProgramOptions::default())?;
-/// let runtime = ThreadRuntime::new(&program, RunOptions::default(), NullIo)?;
+/// let runtime = ThreadRuntime::with_program(&program, RunOptions::default(), NullIo)?;
 /// runtime.spawn_in("writer", "run", [Value::I32(7)])?.join()?;
 /// assert_eq!(runtime.spawn_in("reader", "run", [])?.join()?, [Value::I32(7)]);
 /// # Ok(())
@@ -44,15 +50,29 @@ const MEMORY_NAMES: [&str; 2] = ["mem", "memory"];
 #[derive(Clone, Debug)]
 pub struct Modules {
     pages: u32,
-    modules: Vec<Linked>,
+    /// Pages at most, where that is not for the modules to say.
+    maximum: Option<u32>,
+    modules: Vec<Added>,
 }
 
 #[derive(Clone, Debug)]
-struct Linked {
-    name: String,
-    wasm: Vec<u8>,
+struct Added {
+    module: Linked,
     info: ModuleInfo,
 }
+
+/// A module, as it is kept in what it was linked to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Linked {
+    /// The host's name for it.
+    pub(super) name: String,
+    pub(super) wasm: Vec<u8>,
+    /// Functions behind its own that the linker made.
+    pub(super) made: u32,
+}
+
+/// The custom section that has the [`Linked`] modules, in order.
+pub(super) const SECTION: &str = "grind.linked";
 
 /// Why modules cannot be linked.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +115,16 @@ pub enum LinkError {
         /// What.
         import: String,
     },
+    /// Two modules have the entry of threads that the guest creates, so that neither would.
+    #[error(
+        "module `{module}` exports `{export}`, as another does, so that no thread could be created"
+    )]
+    Entry {
+        /// Which.
+        module: String,
+        /// The entry.
+        export: String,
+    },
     /// What they make together is no program.
     #[error(transparent)]
     Program(#[from] ProgramError),
@@ -106,8 +136,34 @@ impl Modules {
     pub fn new(pages: u32) -> Modules {
         Modules {
             pages,
+            maximum: None,
             modules: Vec::new(),
         }
+    }
+
+    /// The same, over a memory that can grow to so many pages, and no further whatever the modules allow.
+    #[must_use]
+    pub fn growing(pages: u32, maximum: u32) -> Modules {
+        Modules {
+            maximum: Some(maximum),
+            ..Modules::new(pages)
+        }
+    }
+
+    /// The name under which this module was added, if it was.
+    pub(crate) fn name_of(&self, wasm: &[u8]) -> Option<&str> {
+        let known = self.modules.iter().find(|one| one.module.wasm == wasm)?;
+        Some(&known.module.name)
+    }
+
+    /// Whether there is one of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.modules.iter().any(|known| known.module.name == name)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.modules.len()
     }
 
     /// Adds a module in the binary format, under a name.
@@ -115,7 +171,7 @@ impl Modules {
     /// # Errors
     /// [`LinkError`]
     pub fn add(mut self, name: &str, wasm: &[u8]) -> Result<Modules, LinkError> {
-        if name.contains('.') || self.modules.iter().any(|known| known.name == name) {
+        if name.contains('.') || self.has(name) {
             return Err(LinkError::Name(name.to_owned()));
         }
         let info = Program::inspect(wasm).map_err(|error| LinkError::Module {
@@ -140,7 +196,9 @@ impl Modules {
             return Err(LinkError::Memory(name.to_owned()));
         };
         let maximum = maximum.unwrap_or(u32::MAX);
-        if !(minimum..=maximum).contains(&self.pages) {
+        if !(minimum..=maximum).contains(&self.pages)
+            || self.maximum.is_some_and(|most| most > maximum)
+        {
             return Err(LinkError::Size {
                 module: name.to_owned(),
                 minimum,
@@ -160,11 +218,23 @@ impl Modules {
                 import: format!("{}.{}", import.module, import.name),
             });
         }
-        self.modules.push(Linked {
+        let entry = info.exports.iter().find(|export| {
+            let entry = ThreadAbi::ALL.iter().any(|abi| abi.entry() == export.name);
+            let others = self.modules.iter().flat_map(|one| &one.info.exports);
+            entry && others.clone().any(|other| other.name == export.name)
+        });
+        if let Some(entry) = entry {
+            return Err(LinkError::Entry {
+                module: name.to_owned(),
+                export: entry.name.clone(),
+            });
+        }
+        let module = Linked {
             name: name.to_owned(),
             wasm: wasm.to_vec(),
-            info,
-        });
+            made: info.start.is_some().into(),
+        };
+        self.modules.push(Added { module, info });
         Ok(self)
     }
 
@@ -173,14 +243,21 @@ impl Modules {
     /// # Errors
     /// [`LinkError::Program`]
     pub fn link(&self, options: ProgramOptions) -> Result<Program, LinkError> {
-        let wasm = self.encode().map_err(|error| {
-            ProgramError::TooLarge(format!("the modules cannot be linked: {error}"))
-        })?;
-        Ok(Program::with_options(&wasm, options)?)
+        Ok(Program::with_options(&self.encode()?, options)?)
     }
 
-    /// The least of the most pages that a module allows.
+    /// All of them as one module.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProgramError> {
+        let refused =
+            |error| ProgramError::TooLarge(format!("the modules cannot be linked: {error}"));
+        self.sections().map_err(refused)
+    }
+
+    /// The least of the most pages that a module allows, unless it was said.
     fn maximum(&self) -> u32 {
+        if let Some(maximum) = self.maximum {
+            return maximum;
+        }
         let each = self
             .modules
             .iter()
@@ -188,7 +265,7 @@ impl Modules {
         each.min().unwrap_or(self.pages)
     }
 
-    fn encode(&self) -> Result<Vec<u8>, reencode::Error> {
+    fn sections(&self) -> Result<Vec<u8>, reencode::Error> {
         let mut sections = Sections::default();
         sections.imports.import(
             "env",
@@ -208,23 +285,33 @@ impl Modules {
         };
         let prefixed = |name: &str| {
             let with = self.modules.iter().find_map(|one| {
-                let own = name.strip_prefix(&*one.name)?.strip_prefix('.')?;
+                let own = name.strip_prefix(&*one.module.name)?.strip_prefix('.')?;
                 one.info.exports.iter().find(|export| export.name == own)
             });
             with.is_some()
         };
-        let unique = |export: &Export| {
-            let exports = self.modules.iter().flat_map(|one| &one.info.exports);
-            let same = exports.filter(|other| other.name == export.name).count();
-            same == 1 && !prefixed(&export.name)
-        };
+        let mut exports: FxHashMap<&str, u32> = FxHashMap::default();
+        for export in self.modules.iter().flat_map(|one| &one.info.exports) {
+            *exports.entry(&export.name).or_default() += 1;
+        }
+        let unique = |export: &Export| exports[&*export.name] == 1 && !prefixed(&export.name);
+        // What was found by a name goes on to be, whatever is added.
+        let mut taken: FxHashSet<&str> = FxHashSet::default();
         for one in &self.modules {
             place.own_imports = functions(&one.info);
-            sections.add(one, &mut place, &unique)?;
+            sections.add(one, &mut place, |export| match self.maximum {
+                Some(_) => !export.name.contains('.') && taken.insert(&export.name),
+                None => unique(export),
+            })?;
             place = place.after(&one.info);
+            if let Some(start) = sections.own_start.take() {
+                sections.start(start, &mut place);
+            }
         }
-        sections.start(place);
-        Ok(sections.finish(place.data))
+        let modules: Vec<&Linked> = self.modules.iter().map(|one| &one.module).collect();
+        // It fails only where a value has no serial form, and these have one.
+        let modules = postcard::to_stdvec(&modules).unwrap_or_default();
+        Ok(sections.finish(place.data, &modules))
     }
 }
 
@@ -303,20 +390,21 @@ struct Sections {
     elements: ElementSection,
     code: CodeSection,
     data: DataSection,
-    start: Option<StartSection>,
-    /// Start functions of the modules.
-    starts: Vec<u32>,
+    /// Calls the start functions of the modules up to here.
+    start: Option<u32>,
+    /// The start function of the module that was added last.
+    own_start: Option<u32>,
     /// Imported functions come before all others.
     imported_names: Vec<(u32, String)>,
     defined_names: Vec<(u32, String)>,
 }
 
 impl Sections {
-    fn add(
+    fn add<'a>(
         &mut self,
-        module: &Linked,
+        Added { module, info }: &'a Added,
         place: &mut Place,
-        unique: &impl Fn(&Export) -> bool,
+        mut by_own_name: impl FnMut(&'a Export) -> bool,
     ) -> Result<(), reencode::Error> {
         let (mut elements, mut data) = (0, 0);
         for payload in Parser::new(0).parse_all(&module.wasm) {
@@ -361,57 +449,52 @@ impl Sections {
                 _ => {}
             }
         }
-        for export in &module.info.exports {
+        for export in &info.exports {
             let Some((kind, index)) = exported(export, place)? else {
                 continue;
             };
             let name = export_name(&module.name, &export.name);
             self.exports.export(&name, kind, index);
             // What only one has is found by its own name as well: the entry of its threads, among others.
-            if unique(export) {
+            if by_own_name(export) {
                 self.exports.export(&export.name, kind, index);
             }
         }
-        if let Some(start) = module.info.start {
-            self.starts.push(place.function_index(start)?);
+        if let Some(start) = info.start {
+            self.own_start = Some(place.function_index(start)?);
         }
         // Names are not validated.
-        let functions = module.info.functions.len() as u32;
-        let names = module.info.function_names.iter();
+        let functions = info.functions.len() as u32;
+        let names = info.function_names.iter();
         for (function, name) in names.filter(|(function, _)| *function < functions) {
             let names = match *function < place.own_imports {
                 true => &mut self.imported_names,
                 false => &mut self.defined_names,
             };
-            names.push((
-                place.function_index(*function)?,
-                format!("{}.{name}", module.name),
-            ));
+            names.push((place.function_index(*function)?, name.clone()));
         }
         place.elements += elements;
         place.data += data;
         Ok(())
     }
 
-    /// A start function that calls those of all modules, for each thread has an instance of all.
-    fn start(&mut self, all: Place) {
-        if self.starts.is_empty() {
-            return;
-        }
+    /// A start function that calls this one after those of the modules before, for each thread has an instance of all. It is behind the
+    /// module's own functions, where it stays when more modules follow.
+    fn start(&mut self, start: u32, place: &mut Place) {
         self.types.ty().function([], []);
-        self.functions.function(all.types);
+        self.functions.function(place.types);
         let mut function = Function::new([]);
-        for &start in &self.starts {
+        for start in self.start.into_iter().chain([start]) {
             function.instructions().call(start);
         }
         function.instructions().end();
         self.code.function(&function);
-        self.start = Some(StartSection {
-            function_index: all.all_imports + all.defined,
-        });
+        self.start = Some(place.all_imports + place.defined);
+        place.types += 1;
+        place.defined += 1;
     }
 
-    fn finish(self, data_count: u32) -> Vec<u8> {
+    fn finish(self, data_count: u32, modules: &[u8]) -> Vec<u8> {
         let mut functions = NameMap::new();
         for (index, name) in self.imported_names.iter().chain(&self.defined_names) {
             functions.append(*index, name);
@@ -426,15 +509,19 @@ impl Sections {
             .section(&self.tables)
             .section(&self.globals)
             .section(&self.exports);
-        if let Some(start) = &self.start {
-            module.section(start);
+        if let Some(function_index) = self.start {
+            module.section(&StartSection { function_index });
         }
         module
             .section(&self.elements)
             .section(&DataCountSection { count: data_count })
             .section(&self.code)
             .section(&self.data)
-            .section(&names);
+            .section(&names)
+            .section(&CustomSection {
+                name: SECTION.into(),
+                data: modules.into(),
+            });
         module.finish()
     }
 }

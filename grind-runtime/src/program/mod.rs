@@ -18,6 +18,7 @@ pub use link::{LinkError, Modules};
 pub use lower::Instrumentation;
 pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
+pub(crate) use module::DataSegment;
 pub use module::{Import, MemoryShape, ModuleInfo, unsupported_proposals};
 pub use serialized::{DeserializeError, SerializeError};
 pub(crate) use wasmparser::ValType as WasmType;
@@ -140,6 +141,29 @@ impl Program {
         let info = Program::inspect(wasm)?;
         options.imports.extend(imports::stand_ins(&info));
         Program::with_options(wasm, options)
+    }
+
+    /// A program of this module in place of the own one, made as that was. What the own one has is the same in it: sites, functions, data; so
+    /// that threads of a run can be in either.
+    ///
+    /// # Errors
+    /// See [`Program::new`]; [`ProgramError::Extension`] if it is not so.
+    pub(crate) fn extended(&self, wasm: &[u8]) -> Result<Program, ProgramError> {
+        let options = ProgramOptions {
+            instrumentation: self.0.module.instrumentation,
+            interceptors: self.rules().to_vec(),
+            imports: self.embedder().to_vec(),
+            driver: self.driver().cloned(),
+        };
+        let program = Program::with_options(wasm, options)?;
+        let (own, new) = (self.info(), program.info());
+        let same = program.sites().extends(self.sites())
+            && new.active_data.len() >= own.active_data.len()
+            && new.memory == own.memory;
+        match same {
+            true => Ok(program),
+            false => Err(ProgramError::Extension),
+        }
     }
 
     /// What a module declares, whether or not it can be run.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 const MAGIC: [u8; 8] = *b"grindpgm";
 
 /// Counts changes of the file, and of the lowering, within a version of grind.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Bytes of a hash.
 const HASH: usize = 32;

@@ -2,6 +2,7 @@
 
 use crate::detect::LiveAnalysis;
 use crate::machine::io::{Answer, Call, DriverAct, Errno, HostIo};
+use crate::model::sites::SiteTable;
 use crate::model::{Event, EventSink, Flow, Records, Slice, ThreadId};
 use crate::program::embedder::Effects;
 use crate::schedule::{Point, Scheduler};
@@ -145,6 +146,13 @@ impl EventSink for Audience {
             Flow::Continue => flow,
             Flow::Halt => Flow::Halt,
         }
+    }
+
+    fn sites(&mut self, sites: &Arc<SiteTable>) {
+        for sink in &mut self.others {
+            sink.sites(sites);
+        }
+        self.analysis.sites(sites);
     }
 
     fn event(&mut self, event: &Event) -> Flow {

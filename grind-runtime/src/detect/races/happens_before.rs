@@ -176,12 +176,17 @@ impl HappensBefore {
         }
     }
 
-    /// Whether and why detection ended.
+    /// The program has these sites from now on, of which the first are those that it had.
+    pub(in crate::detect) fn know(&mut self, sites: &SiteTable) {
+        self.sites = SiteWords::new(sites);
+    }
+
     /// The heap block that this byte is in.
     pub(in crate::detect) fn block(&self, addr: u32) -> Option<HeapBlock> {
         self.heap.find(addr)
     }
 
+    /// Whether and why detection ended.
     pub(in crate::detect) fn ended(&self) -> Option<crate::detect::common::limits::DetectionEnd> {
         self.order.ended()
     }

@@ -74,7 +74,7 @@ impl Namespace {
         let entry = options.spec.entry.clone();
         // The host is the main thread, and calls it.
         options.spec.entry = Entry::default().unfinished(entry.unfinished);
-        let runtime = ThreadRuntime::new(&program, options, self.stdio)?;
+        let runtime = ThreadRuntime::with_program(&program, options, self.stdio)?;
         Ok(LiveNamespace {
             instance: runtime.instance()?,
             runtime,

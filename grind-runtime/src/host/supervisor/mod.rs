@@ -15,7 +15,7 @@
 //!             (if (i32.eqz (i32.atomic.rmw.add (i32.const 64) (i32.const 1)))
 //!                 (then unreachable))))"#,
 //! )?;
-//! let runtime = ThreadRuntime::new(&Program::new(&wasm)?, RunOptions::seeded(1), NullIo)?;
+//! let runtime = ThreadRuntime::with_program(&Program::new(&wasm)?, RunOptions::seeded(1), NullIo)?;
 //! let work = ChildSpec::worker("work", "work", []).restart(Restart::Transient);
 //! let mut supervisor = Supervisor::new(SupervisorSpec::new(Strategy::OneForOne).child(work))?;
 //! let report = supervisor.run(&runtime)?;

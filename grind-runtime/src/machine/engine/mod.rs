@@ -107,6 +107,12 @@ pub(super) trait Engine: Send {
     /// consent, anything else by [`State::perform`].
     fn perform(&mut self, op: Op) -> Verdict;
 
+    /// Instances are of this program from now on, which extends the one before.
+    ///
+    /// # Errors
+    /// [`MachineError`] if it cannot be translated, and then nothing has happened.
+    fn extend(&mut self, program: &Program) -> Result<(), MachineError>;
+
     /// Makes an instance. No code of it runs.
     fn instantiate(&mut self) -> Result<Instance, MachineError>;
 

@@ -120,6 +120,10 @@ impl Engine for Scripted {
         None
     }
 
+    fn extend(&mut self, _: &Program) -> Result<(), MachineError> {
+        Ok(())
+    }
+
     fn set_global(&mut self, _: Instance, _: &str, _: Value) {}
 
     fn stack_pointer(&self, _: Instance) -> Option<u32> {

@@ -91,6 +91,11 @@ pub enum DriverAct {
         /// Which.
         thread: ThreadId,
     },
+    /// It puts another module in place, which extends the present one: threads have instances of that from then on.
+    Extend {
+        /// In the binary format.
+        module: Vec<u8>,
+    },
 }
 
 /// An atomic access of a driver. Values are bits, of which the width of the access counts.
@@ -125,7 +130,7 @@ impl DriverAct {
                 exports.iter().map(String::len).sum::<usize>() + size_of_val(args.as_slice())
             }
             DriverAct::Call { export, args, .. } => export.len() + size_of_val(args.as_slice()),
-            DriverAct::Write { bytes, .. } => bytes.len(),
+            DriverAct::Write { bytes, .. } | DriverAct::Extend { module: bytes } => bytes.len(),
             _ => 0,
         };
         size_of::<DriverAct>() + own

@@ -28,7 +28,9 @@ pub(super) fn wrap(
             .map(|ty| Shift(context.info).val_type(ty).map(|ty| (1, ty)))
             .transpose()?,
     );
-    let id = Instruction::I32Const(function.cast_signed());
+    // Other than its index, its number among those stays when more modules are linked to this one.
+    let defined = function - context.info.imported_functions;
+    let id = Instruction::I32Const(defined.cast_signed());
     wrapper.instruction(&id);
     for param in 0..4 {
         let is_i32 = ty.params().get(param as usize) == Some(&ValType::I32);

@@ -1,10 +1,12 @@
 //! One pass over a module's sections: where its code, names and debug sections are.
 
+use crate::program::link;
 use crate::program::module::{is_stack_pointer, stack_pointer};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use wasmparser::{
-    BinaryReader, ExternalKind, FunctionBody, KnownCustom, Name, Parser, Payload, TypeRef,
+    BinaryReader, CustomSectionReader, ExternalKind, FunctionBody, KnownCustom, Name, Parser,
+    Payload, TypeRef,
 };
 
 /// Where a function's name was found, the best place first.
@@ -24,7 +26,9 @@ pub(super) struct Layout {
     /// Addresses of each function's body, relative to the code section's contents, ascending.
     bodies: Vec<Range<u64>>,
     /// Functions before those with bodies.
-    imported: u32,
+    pub(super) imported: u32,
+    /// The contents of the section of modules that this one was linked of.
+    pub(super) linked: Option<Range<usize>>,
     /// The global that holds the stack pointer of C and Rust code, if it has its name.
     pub(super) stack_pointer: Option<u32>,
     /// Names as they stand in the module, by function index.
@@ -49,6 +53,11 @@ impl Layout {
                 .push(format!("cannot read the module's symbols: {error}"));
         }
         layout
+    }
+
+    /// How many functions it has that are not imported.
+    pub(super) fn defined(&self) -> u32 {
+        self.bodies.len() as u32
     }
 
     /// The name of a function as it stands in the module.
@@ -128,9 +137,10 @@ impl Layout {
                             self.warnings
                                 .push(format!("the name section is malformed: {error}"));
                         }
+                    } else if section.name() == link::SECTION {
+                        self.linked = Some(contents(&section));
                     } else if section.name().starts_with(".debug_") {
-                        let start = section.data_offset() as usize;
-                        let range = start..start + section.data().len();
+                        let range = contents(&section);
                         self.debug_sections.push((section.name().into(), range));
                     } else if section.name() == "external_debug_info" {
                         let mut reader = wasmparser::BinaryReader::new(section.data(), 0);
@@ -165,4 +175,10 @@ impl Layout {
             self.names.insert(func, (origin, name.into()));
         }
     }
+}
+
+/// Where the contents of a custom section are in the file.
+fn contents(section: &CustomSectionReader<'_>) -> Range<usize> {
+    let start = section.data_offset() as usize;
+    start..start + section.data().len()
 }

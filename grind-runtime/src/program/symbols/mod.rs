@@ -13,6 +13,7 @@ mod dwarf;
 mod entries;
 mod globals;
 mod layout;
+mod linked;
 mod prologue;
 mod stack_variables;
 mod variable;
@@ -24,6 +25,7 @@ use crate::model::sites::Site;
 use dwarf::{Dwarf, DwarfFrame};
 use globals::Globals;
 use layout::{Layout, NameOrigin};
+use linked::Part;
 use prologue::Prologue;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -100,6 +102,8 @@ pub struct Symbolizer {
     module: Arc<[u8]>,
     layout: OnceLock<Layout>,
     globals: OnceLock<Globals>,
+    /// The modules that it was linked of, if it was.
+    parts: OnceLock<Vec<Part>>,
     /// What was asked before, by function and offset: stacks of one run have most of their frames in
     /// common.
     known: Mutex<Known>,
@@ -130,6 +134,7 @@ impl Symbolizer {
             module,
             layout: OnceLock::new(),
             globals: OnceLock::new(),
+            parts: OnceLock::new(),
             known: Mutex::default(),
             dwarf: Mutex::default(),
         }
@@ -158,6 +163,10 @@ impl Symbolizer {
     }
 
     fn find_frames(&self, func: u32, offset: u32) -> Vec<Frame> {
+        let of_part = |part: &Part| part.frames(self, func, offset);
+        if let Some(frames) = self.parts().iter().find_map(of_part) {
+            return frames;
+        }
         let found = self.dwarf_frames(offset);
         let Some(last) = found.len().checked_sub(1) else {
             return vec![self.frame_without_dwarf(func, offset)];
@@ -197,7 +206,9 @@ impl Symbolizer {
     /// The demangled name of a function, from the name section or else from an import or export.
     #[must_use]
     pub fn function_name(&self, func: u32) -> Option<String> {
-        self.raw_function_name(func).map(demangle)
+        let of_part = |part: &Part| part.function_name(func);
+        let of_part = self.parts().iter().find_map(of_part);
+        of_part.or_else(|| self.raw_function_name(func).map(demangle))
     }
 
     /// The name of a function as it stands in the module, still mangled.
@@ -209,6 +220,10 @@ impl Symbolizer {
     /// The variable with a fixed address that this byte of memory belongs to, if the module's symbols tell.
     #[must_use]
     pub fn global(&self, address: u32) -> Option<Variable> {
+        let of_part = |part: &Part| part.symbolizer().global(address);
+        if let Some(variable) = self.parts().iter().find_map(of_part) {
+            return Some(variable);
+        }
         let dwarf = matches!(*self.dwarf(), DwarfState::Loaded(..));
         let read = || Globals::read(&self.module, self.layout(), dwarf);
         let globals = self.globals.get_or_init(read);
@@ -219,6 +234,10 @@ impl Symbolizer {
     /// `top` is where the stack begins, behind its last byte. None if the size of a frame on the way is not known.
     #[must_use]
     pub fn stack_frame(&self, calls: &[Site], top: u32, address: u32) -> Option<StackFrame> {
+        let of_part = |part: &Part| part.stack_frame(self, calls, top, address);
+        if let Some(frame) = self.parts().iter().find_map(of_part) {
+            return Some(frame);
+        }
         let mut high = top;
         // Recursion meets the same function again and again.
         let mut known: FxHashMap<u32, Option<Prologue>> = FxHashMap::default();
@@ -267,6 +286,9 @@ impl Symbolizer {
     /// have been built without debug information.
     #[must_use]
     pub fn best_source(&self) -> SymbolSource {
+        if let Some(source) = linked::best_source(self.parts()) {
+            return source;
+        }
         if matches!(*self.dwarf(), DwarfState::Loaded(..)) {
             SymbolSource::Dwarf
         } else if self.layout().has_function_names {
@@ -286,7 +308,15 @@ impl Symbolizer {
             }
             DwarfState::NotAsked | DwarfState::Absent => {}
         }
+        for part in self.parts() {
+            warnings.extend(part.symbolizer().warnings());
+        }
         warnings
+    }
+
+    fn parts(&self) -> &[Part] {
+        let read = || linked::parts(&self.module, self.layout());
+        self.parts.get_or_init(read)
     }
 
     fn layout(&self) -> &Layout {

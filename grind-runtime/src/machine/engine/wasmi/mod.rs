@@ -219,6 +219,15 @@ impl Engine for Wasmi {
         self.shared.perform(&mut self.store, op)
     }
 
+    fn extend(&mut self, program: &Program) -> Result<(), MachineError> {
+        // What a program keeps translated is of an engine of its own.
+        let module = Module::new(self.store.engine(), program.lowered()).map_err(compile_error)?;
+        let linker = link::link(program, &module, &mut self.store, self.shared);
+        self.linker = linker.map_err(engine_error)?;
+        self.module = Arc::new(module);
+        Ok(())
+    }
+
     fn instantiate(&mut self) -> Result<Instance, MachineError> {
         // A table is a thread's own even where it is imported: its functions belong to an instance.
         for import in self.module.imports() {
