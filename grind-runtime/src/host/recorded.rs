@@ -4,7 +4,7 @@ use super::runtime::ThreadRuntime;
 use crate::machine::{HostIo, MachineError};
 use crate::model::Driven;
 use crate::program::Program;
-use crate::session::{Outcome, Recording, RunOptions};
+use crate::session::{Outcome, Recording, RunOptions, TraceOutput};
 use crate::trace::{Detail, Header, ModuleHash, TraceWriter};
 use std::io::{self, Write};
 
@@ -34,34 +34,43 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         io: Io,
         out: impl Write + Send + 'static,
     ) -> Result<ThreadRuntime<Io>, RecordError> {
-        let module = program.original();
-        let header = Header {
-            grind: env!("CARGO_PKG_VERSION").to_owned(),
-            module: Vec::new(),
-            module_hash: ModuleHash::of(module),
-            embedded: None,
-            sites: 0,
-            detail: Detail::Light,
-            spec: options.spec.clone(),
-            interceptors: program.rules().to_vec(),
-            driven: Driven::AsMainThread,
-            fuel: options.fuel,
-        };
-        let writer = TraceWriter::create(
-            Box::new(out) as _,
-            &header,
-            program.sites(),
-            Some(&**module),
-        )?;
+        let writer = begin(program, &options, Driven::AsMainThread, Box::new(out))?;
         let recording = Recording::new(writer);
         Ok(ThreadRuntime::begin(program, options, io, Some(recording))?)
     }
 }
 
-/// Writes the end of the trace.
+/// A trace that has nothing yet but the module.
+pub(super) fn begin(
+    program: &Program,
+    options: &RunOptions,
+    driven: Driven,
+    out: TraceOutput,
+) -> io::Result<TraceWriter<TraceOutput>> {
+    let module = program.original();
+    let header = Header {
+        grind: env!("CARGO_PKG_VERSION").to_owned(),
+        module: Vec::new(),
+        module_hash: ModuleHash::of(module),
+        embedded: None,
+        sites: 0,
+        detail: Detail::Light,
+        spec: options.spec.clone(),
+        interceptors: program.rules().to_vec(),
+        driven,
+        fuel: options.fuel,
+    };
+    TraceWriter::create(out, &header, program.sites(), Some(&**module))
+}
+
+/// Writes the end of a trace to which nobody else writes any more.
 pub(super) fn complete<Io>(recording: Recording, outcome: &mut Outcome<Io>) {
     let writer = recording.into_writer();
-    let writer = writer.expect("nothing of a run outlives it");
+    end(writer.expect("nothing of a run outlives it"), outcome);
+}
+
+/// Writes the end of a trace.
+pub(super) fn end<Io>(writer: TraceWriter<TraceOutput>, outcome: &mut Outcome<Io>) {
     let footer = outcome.footer(outcome.exit_code(), outcome.analysis.diagnoses.len());
     if let Err(error) = writer.finish(&footer) {
         let text = format!("the trace is not whole, for it could not be written: {error}");

@@ -226,7 +226,12 @@ pub(super) async fn in_steps<Io: HostIo>(
         for _ in 0..STEPS {
             match run.step()? {
                 Step::More(left) => run = left,
-                Step::Done((outcome, _)) => return Ok(outcome),
+                Step::Done((mut outcome, trace)) => {
+                    if let Some(trace) = trace {
+                        recorded::end(trace, &mut outcome);
+                    }
+                    return Ok(outcome);
+                }
             }
         }
         let mut polled = false;

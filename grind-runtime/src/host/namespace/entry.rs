@@ -7,12 +7,14 @@
 use super::{Namespace, NamespaceError};
 use crate::host::Stdio;
 use crate::host::handle::JoinError;
+use crate::host::recorded;
 use crate::host::runtime::in_steps;
 use crate::host::shared::Shared;
 use crate::machine::{FUEL_OF_DRIVEN, MachineError};
 use crate::model::Driven;
 use crate::program::Program;
-use crate::session::{self, DrivenRun, Outcome, RunOptions, SteppedRun};
+use crate::session::{self, DrivenRun, Outcome, Recording, RunOptions, SteppedRun, TraceOutput};
+use crate::trace::TraceWriter;
 use std::convert::Infallible;
 
 impl Namespace {
@@ -35,13 +37,25 @@ impl Namespace {
     /// # Errors
     /// [`NamespaceError`]
     pub fn run(self) -> Result<Outcome<Stdio>, NamespaceError> {
-        let (program, options, stdio) = self.into_parts()?;
-        if options.executor.is_none() {
-            return Ok(session::run(&program, options, stdio)?);
+        let Parts {
+            program,
+            options,
+            stdio,
+            trace,
+        } = self.into_parts()?;
+        if options.executor.is_some() {
+            let mut run = Entered::new(&program, options, stdio, trace)?;
+            ended(run.shared.wait(|_| None))?;
+            let mut outcome = run.take().finish()?;
+            run.complete(&mut outcome);
+            return Ok(outcome);
         }
-        let run = Entered::new(&program, options, stdio)?;
-        ended(run.0.wait(|_| None))?;
-        Ok(run.take().finish()?)
+        let Some(trace) = trace else {
+            return Ok(session::run(&program, options, stdio)?);
+        };
+        let (mut outcome, trace) = session::record(&program, options, stdio, trace)?;
+        recorded::end(trace, &mut outcome);
+        Ok(outcome)
     }
 
     /// The same for who awaits it. A poll lets the guest run for a millisecond or so; the first one lowers and translates the module, unless it is
@@ -50,46 +64,82 @@ impl Namespace {
     /// # Errors
     /// [`NamespaceError`]
     pub async fn run_async(self) -> Result<Outcome<Stdio>, NamespaceError> {
-        let (program, options, stdio) = self.into_parts()?;
+        let Parts {
+            program,
+            options,
+            stdio,
+            trace,
+        } = self.into_parts()?;
         if options.executor.is_none() {
-            return Ok(in_steps(SteppedRun::new(program, options, stdio, None)).await?);
+            return Ok(in_steps(SteppedRun::new(program, options, stdio, trace)).await?);
         }
-        let run = Entered::new(&program, options, stdio)?;
-        ended(run.0.wait_async(|_| None).await)?;
-        Ok(in_steps(run.take().finish_in_steps()).await?)
+        let mut run = Entered::new(&program, options, stdio, trace)?;
+        ended(run.shared.wait_async(|_| None).await)?;
+        let mut outcome = in_steps(run.take().finish_in_steps()).await?;
+        run.complete(&mut outcome);
+        Ok(outcome)
+    }
+
+    fn into_parts(mut self) -> Result<Parts, NamespaceError> {
+        let program = self.program()?;
+        let mut options = self.options;
+        let mut driven = Driven::ByNobody;
+        if options.executor.is_some() {
+            options.fuel.get_or_insert(FUEL_OF_DRIVEN);
+            driven = Driven::FromOutside;
+        }
+        let trace = (self.trace).map(|out| recorded::begin(&program, &options, driven, out));
+        Ok(Parts {
+            trace: trace.transpose()?,
+            program,
+            options,
+            stdio: self.stdio,
+        })
     }
 }
 
-impl Namespace {
-    fn into_parts(mut self) -> Result<(Program, RunOptions, Stdio), NamespaceError> {
-        let program = self.program()?;
-        let mut options = self.options;
-        if options.executor.is_some() {
-            options.fuel.get_or_insert(FUEL_OF_DRIVEN);
-        }
-        Ok((program, options, self.stdio))
-    }
+/// What a run is made of.
+struct Parts {
+    program: Program,
+    options: RunOptions,
+    stdio: Stdio,
+    trace: Option<TraceWriter<TraceOutput>>,
 }
 
 /// A run whose main thread runs the entry. Dropped, it ends, and calls in flight are dropped as well.
-struct Entered(Shared);
+struct Entered {
+    shared: Shared,
+    recording: Option<Recording>,
+}
 
 impl Entered {
-    fn new(program: &Program, options: RunOptions, stdio: Stdio) -> Result<Entered, MachineError> {
+    fn new(
+        program: &Program,
+        options: RunOptions,
+        stdio: Stdio,
+        trace: Option<TraceWriter<TraceOutput>>,
+    ) -> Result<Entered, MachineError> {
         let (io, driven) = (Box::new(stdio), Driven::FromOutside);
-        let shared = Shared::begin(program, options, io, None, driven)?;
-        Ok(Entered(shared))
+        let recording = trace.map(Recording::new);
+        let shared = Shared::begin(program, options, io, recording.as_ref(), driven)?;
+        Ok(Entered { shared, recording })
     }
 
     fn take(&self) -> DrivenRun {
-        let run = self.0.take();
+        let run = self.shared.take();
         run.expect("only this and the destructor take it")
+    }
+
+    fn complete(&mut self, outcome: &mut Outcome<Stdio>) {
+        if let Some(recording) = self.recording.take() {
+            recorded::complete(recording, outcome);
+        }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        drop(self.0.take());
+        drop(self.shared.take());
     }
 }
 

@@ -36,6 +36,9 @@ pub enum NamespaceError {
     /// A function is given as one type to the main thread and as another to others.
     #[error(transparent)]
     Types(#[from] RoleTypes),
+    /// The trace of the run cannot be written. What cannot be written later is a warning of the [`Outcome`](crate::Outcome).
+    #[error("the trace cannot be written: {0}")]
+    Trace(#[from] io::Error),
     /// It cannot be started: among others, its entry does not exist or takes arguments.
     #[error(transparent)]
     Machine(Arc<MachineError>),

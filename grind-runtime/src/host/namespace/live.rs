@@ -1,11 +1,12 @@
 //! A namespace whose exports the host calls.
 
 use super::{Namespace, NamespaceError};
+use crate::host::recorded;
 use crate::host::{CallError, Instance, JoinError, Stdio, ThreadRuntime};
 use crate::machine::{Machine, MachineError, Value, entry};
-use crate::model::{Ending, Entry};
+use crate::model::{Driven, Ending, Entry};
 use crate::program::Program;
-use crate::session::Outcome;
+use crate::session::{Outcome, Recording};
 
 /// What a module of WASI that is no command exports to be set up.
 const INITIALIZE: &str = "_initialize";
@@ -74,7 +75,10 @@ impl Namespace {
         let entry = options.spec.entry.clone();
         // The host is the main thread, and calls it.
         options.spec.entry = Entry::default().unfinished(entry.unfinished);
-        let runtime = ThreadRuntime::with_program(&program, options, self.stdio)?;
+        let driven = Driven::AsMainThread;
+        let trace = (self.trace).map(|out| recorded::begin(&program, &options, driven, out));
+        let recording = trace.transpose()?.map(Recording::new);
+        let runtime = ThreadRuntime::begin(&program, options, self.stdio, recording)?;
         Ok(LiveNamespace {
             instance: runtime.instance()?,
             runtime,

@@ -18,9 +18,11 @@ use crate::program::embedder::{
 };
 #[cfg(feature = "files")]
 use crate::session::Preopen;
-use crate::session::RunOptions;
+use crate::session::{RunOptions, TraceOutput};
 use functions::Functions;
 use source::Source;
+use std::fmt;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -52,7 +54,6 @@ use std::sync::Arc;
 ///
 /// If nothing else is said it has the standard streams of the process, no arguments, environment or directories, the usual limits, and the
 /// schedule that `grind run` has.
-#[derive(Debug)]
 #[must_use = "it does nothing before it is run or started"]
 pub struct Namespace {
     source: Source,
@@ -60,6 +61,18 @@ pub struct Namespace {
     options: RunOptions,
     stdio: Stdio,
     keep: bool,
+    /// Where the run is recorded.
+    trace: Option<TraceOutput>,
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace")
+            .field("source", &self.source)
+            .field("options", &self.options)
+            .field("keep", &self.keep)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Namespace {
@@ -89,6 +102,7 @@ impl Namespace {
             options: RunOptions::default(),
             stdio: Stdio::inherit(),
             keep: false,
+            trace: None,
         }
     }
 
@@ -185,6 +199,24 @@ impl Namespace {
     /// What to look for, and the bounds of looking.
     pub fn analysis(mut self, analysis: AnalysisOptions) -> Namespace {
         self.options.analysis = analysis;
+        self
+    }
+
+    /// Writes a trace of the run, as [`ThreadRuntime::record`](super::ThreadRuntime::record) does.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grind_runtime::host::Namespace;
+    ///
+    /// let wasm = wat::parse_str(r#"(module (func (export "_start")))"#)?;
+    /// let trace = std::env::temp_dir().join(format!("{}.grind", std::process::id()));
+    /// Namespace::from_bytes(wasm).record(std::fs::File::create(&trace)?).run()?;
+    /// assert!(std::fs::read(&trace)?.starts_with(b"grind"));
+    /// # Ok(std::fs::remove_file(trace)?)
+    /// # }
+    /// ```
+    pub fn record(mut self, out: impl Write + Send + 'static) -> Namespace {
+        self.trace = Some(Box::new(out));
         self
     }
 
