@@ -8,10 +8,11 @@ mod recording;
 
 use grind_runtime::host::{Linker, Namespace, NamespaceError, Stdio};
 use grind_runtime::session::{ReplayOptions, Replayed};
-use grind_runtime::{Ending, NullIo, Outcome, Program, Value, replay};
+use grind_runtime::{Control, Ending, NullIo, Outcome, Program, Value, replay};
 use recording::{Memory, open};
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime as Tokio};
 
 /// Two threads count, ordered or not, when a function of the host has said by how much.
@@ -153,6 +154,44 @@ fn what_a_host_calls_in_a_live_namespace_replays_as_well() {
         assert_eq!(live.call("_start", []).unwrap(), Vec::<Value>::new());
         let outcome = live.finish().unwrap();
         assert!(!outcome.analysis.diagnoses.is_empty());
+        replays(&trace, &outcome);
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_the_host_can_be_told_to_stop() {
+    let never = || {
+        let mut linker = Linker::new();
+        linker.func_async("host", "by", |_, ()| {
+            Ok(async {
+                std::future::pending::<()>().await;
+                Ok(2)
+            })
+        });
+        linker
+    };
+    let wasm = wat::parse_str(counts(true)).unwrap();
+    let tokio = tokio();
+    for awaits in [false, true] {
+        let (trace, control) = (Memory::default(), Arc::new(Control::default()));
+        let namespace = Namespace::from_bytes(wasm.clone())
+            .stdio(Stdio::capture())
+            .imports(never())
+            .executor(Arc::new(tokio.handle().clone()))
+            .control(Arc::clone(&control))
+            .record(trace.clone());
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(30));
+                control.request_stop();
+            });
+            match awaits {
+                true => tokio.block_on(namespace.run_async()),
+                false => namespace.run(),
+            }
+        });
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.ending, Ending::TimedOut);
         replays(&trace, &outcome);
     }
 }

@@ -229,6 +229,12 @@ impl Machine {
             if state.idle {
                 state.reschedule();
                 if state.idle {
+                    state.io.idle();
+                    if state.stopping() {
+                        continue;
+                    }
+                }
+                if state.idle {
                     let deadline = state.clock.next();
                     if self.passes_to_the_alarm(deadline) {
                         return Ok(Pause::Alarm);

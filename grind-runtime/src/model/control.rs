@@ -1,11 +1,13 @@
 //! A run seen from outside: how far it is, and the wish that it stop.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, Weak};
 
 /// Shared between a run and whoever watches it, possibly on another OS thread.
 ///
 /// A run that raced is repeated: it has two passes, numbered from 0.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Control {
     /// The present pass.
     pass: AtomicU32,
@@ -17,6 +19,23 @@ pub struct Control {
     begun: AtomicBool,
     words: AtomicU64,
     threads_ended: AtomicU64,
+    /// Who sleeps until something happens to the run.
+    sleepers: Mutex<Vec<Weak<dyn Sleeper>>>,
+}
+
+/// Somebody who sleeps beside a run while no thread of it can go on.
+pub(crate) trait Sleeper: Send + Sync {
+    /// The run was asked to stop.
+    fn wake(&self);
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control")
+            .field("pass", &self.pass())
+            .field("stop_requested", &self.stop_requested())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Control {
@@ -28,6 +47,18 @@ impl Control {
     /// Asks this pass to end, if it has not, and no later one.
     pub fn stop_pass(&self, pass: u32) {
         self.stopped_before.fetch_max(pass + 1, Ordering::Relaxed);
+        let sleepers = self.sleepers.lock();
+        let sleepers = sleepers.unwrap_or_else(PoisonError::into_inner).clone();
+        for sleeper in sleepers.iter().filter_map(Weak::upgrade) {
+            sleeper.wake();
+        }
+    }
+
+    /// Wakes this one when the run is asked to stop, as long as there is one.
+    pub(crate) fn wakes(&self, sleeper: Weak<dyn Sleeper>) {
+        let mut sleepers = (self.sleepers.lock()).unwrap_or_else(PoisonError::into_inner);
+        sleepers.retain(|known| known.strong_count() > 0);
+        sleepers.push(sleeper);
     }
 
     /// Asks a run that is driven to come back to its driver, at the next scheduling point or end of a slice.

@@ -19,6 +19,7 @@ pub mod sites;
 mod waiting;
 
 pub use control::Control;
+pub(crate) use control::Sleeper;
 pub use decisions::{Change, Decisions};
 pub use entry::{AFTERWARDS, Driven, Ending, Entry, Unfinished, WORK_AFTERWARDS};
 pub use event::*;

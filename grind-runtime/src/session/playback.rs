@@ -384,4 +384,11 @@ impl HostIo for PlaybackIo {
     fn next_act(&mut self) -> Option<(u64, DriverAct)> {
         self.playback.state().act()
     }
+
+    fn idle(&mut self) {
+        let mut state = self.playback.state();
+        if state.stop_here() == Flow::Halt {
+            state.control.request_stop();
+        }
+    }
 }

@@ -113,6 +113,10 @@ impl HostIo for RecordedIo {
     fn next_act(&mut self) -> Option<(u64, DriverAct)> {
         self.inner.next_act()
     }
+
+    fn idle(&mut self) {
+        self.inner.idle();
+    }
 }
 
 /// All who listen to a run.

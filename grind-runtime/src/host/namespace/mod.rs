@@ -220,7 +220,7 @@ impl Namespace {
         self
     }
 
-    /// The run seen from outside: it can be told to stop. It does when code of the guest runs; calls of the host in flight are waited for.
+    /// The run seen from outside: it can be told to stop, wherever it is. Calls in flight are dropped then.
     pub fn control(mut self, control: Arc<Control>) -> Namespace {
         self.options.control = control;
         self

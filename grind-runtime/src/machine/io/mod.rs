@@ -39,6 +39,9 @@ pub trait HostIo: Send + std::any::Any {
     fn next_act(&mut self) -> Option<(u64, DriverAct)> {
         None
     }
+
+    /// No thread can go on before the driver acts. A host that repeats a run may stop it here, where the recorded one was.
+    fn idle(&mut self) {}
 }
 
 /// Drops output and has no input.

@@ -10,7 +10,7 @@
 //! There are [`MOST_CALLS`] at most in one run, in flight or done and not taken; a thread that begins another traps.
 
 use super::{Guest, HostError, RESERVED_KEYS, Reply, panicked};
-use crate::model::{Control, ThreadId};
+use crate::model::{Control, Sleeper, ThreadId};
 use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, abortable};
 use rustc_hash::FxHashMap;
@@ -152,6 +152,12 @@ impl fmt::Debug for InFlight {
     }
 }
 
+impl Sleeper for InFlight {
+    fn wake(&self) {
+        self.notify();
+    }
+}
+
 /// How a call begins.
 pub(super) enum Begun {
     Ready(Came),
@@ -160,13 +166,16 @@ pub(super) enum Begun {
 
 impl InFlight {
     pub(crate) fn new(executor: Option<Arc<dyn Executor>>, control: Arc<Control>) -> Arc<InFlight> {
-        Arc::new(InFlight {
+        let calls = Arc::new(InFlight {
             executor,
             control,
             state: Mutex::default(),
             counter: AtomicU64::new(0),
             news: Condvar::new(),
-        })
+        });
+        let sleeper: Weak<InFlight> = Arc::downgrade(&calls);
+        calls.control.wakes(sleeper);
+        calls
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
