@@ -29,6 +29,7 @@ mod plan_scheduler;
 mod playback;
 mod record;
 mod replay;
+mod reporting;
 mod stepped;
 
 pub use confirm::{ConfirmError, Confirmed, confirm};
@@ -40,6 +41,7 @@ pub use observe::{Observation, Observe, Observer};
 pub use playback::{Divergence, TraceInput};
 pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
+pub use reporting::Reporting;
 pub use stepped::{Step, SteppedReplay, SteppedRun};
 
 use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
@@ -50,9 +52,7 @@ use crate::predict::translate::Observed;
 use crate::program::Program;
 use crate::program::embedder::Executor;
 use crate::program::symbols::Symbolizer;
-use crate::report::finding::identity::Index;
 use crate::report::finding::summary::{GuestExit, Report};
-use crate::report::finding::{Finding, FindingKind, notes};
 use crate::schedule::decisions::Replayed as Repeated;
 use crate::trace::{Footer, TraceWriter};
 use derive_setters::Setters;
@@ -533,41 +533,9 @@ impl<Io> Outcome<Io> {
         symbolizer: &Symbolizer,
         options: &RunOptions,
     ) -> Report {
-        let sites = program.sites();
-        let mut report = Report {
-            schedule: Some(options.spec.schedule.name()),
-            exit: Some(self.guest_exit(sites, symbolizer)),
-            warnings: self.warnings.clone(),
-            ..Report::default()
-        };
-        let mut index = Index::default();
-        for diagnosed in &self.analysis.diagnoses {
-            let threads = &self.analysis.threads;
-            let finding = Finding::from_diagnosis(diagnosed, sites, symbolizer, threads);
-            index.add(&mut report.findings, finding);
-        }
-        report
-            .notes
-            .extend(notes::still_running(&self.analysis, sites, symbolizer));
-        let limits = &options.spec.limits;
-        let reached = self.limits_reached.iter().map(|limit| limit.text(limits));
-        report.limits.extend(reached);
-        report
-            .limits
-            .extend(self.analysis.limits.iter().map(ToString::to_string));
-        if !report.findings.is_empty() {
-            report.set_symbols(symbolizer);
-            let overflows = self.analysis.overflows.iter().map(ToString::to_string);
-            report.warnings.extend(overflows);
-            let of_accesses = |finding: &Finding| finding.kind != FindingKind::Trap;
-            if program.info().function_names.is_empty()
-                && program.interceptors().is_empty()
-                && report.findings.iter().any(of_accesses)
-            {
-                report.warnings.push(NAMELESS.to_owned());
-            }
-        }
-        report
+        let mut reporting = Reporting::default();
+        while reporting.step(self, program, symbolizer, options) {}
+        reporting.finish()
     }
 
     /// How the guest ended.
