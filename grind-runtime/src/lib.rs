@@ -35,6 +35,7 @@
 //! | drive a run: threads, time, what waits outside | [`drive`], [`Machine`] |
 //! | host threads: handles, join sets, deadlines, supervisors | [`host`], [`host::supervisor`] |
 //! | load, run and report in steps, between which the caller's only thread does something else | [`Loading`], [`SteppedRun`], [`Reporting`] |
+//! | give the guest files in memory | [`MemoryFiles`] |
 //! | decide who runs | [`Scheduler`] |
 //! | record, and run again | [`record`], [`TraceWriter`], [`replay`] |
 //! | predict from a trace | [`analyze`] |
@@ -97,6 +98,7 @@ pub use schedule::{Point, Scheduler};
 #[cfg(feature = "files")]
 pub use session::Preopen;
 pub use session::{
-    ExitCode, Outcome, Reporting, RunOptions, Step, SteppedRun, drive, record, replay, run,
+    ExitCode, FileTree, MemoryFiles, Outcome, Reporting, RunOptions, Step, SteppedRun, TreeError,
+    TreeLimits, drive, record, replay, run,
 };
 pub use trace::{TraceError, TraceReader, TraceWriter};

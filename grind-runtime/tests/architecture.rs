@@ -658,6 +658,7 @@ const OPTIONS: &[&str] = &[
     "RunOptions",
     "RunSpec",
     "SupervisorSpec",
+    "TreeLimits",
 ];
 
 #[test]

@@ -23,6 +23,7 @@ mod exit_code;
 mod files;
 mod input;
 mod log;
+mod memory_files;
 mod observe;
 mod pass;
 mod plan_scheduler;
@@ -37,6 +38,7 @@ pub use exit_code::ExitCode;
 #[cfg(feature = "files")]
 pub use files::{Files, Preopen};
 pub use input::{Inputs, Player, Recorder};
+pub use memory_files::{FileTree, MemoryFiles, TreeError, TreeLimits};
 pub use observe::{Observation, Observe, Observer};
 pub use playback::{Divergence, TraceInput};
 pub use record::TraceOutput;
@@ -69,7 +71,8 @@ use std::sync::Arc;
 pub struct RunOptions {
     /// The run.
     pub spec: RunSpec,
-    /// The directories of [`RunSpec::preopens`], in the same order, and nothing outside of them. See [`RunOptions::directory`].
+    /// The directories of [`RunSpec::preopens`], in the same order, and nothing outside of them. See [`RunOptions::directory`]. None, if the
+    /// streams [have some](HostIo::preopens).
     #[cfg(feature = "files")]
     pub directories: Vec<Preopen>,
     /// What to look for, and the bounds of looking.
@@ -382,7 +385,7 @@ fn second_pass<Io: HostIo>(
         ending: first.ending,
         limits_reached: first.limits_reached,
         stats: first.stats,
-        io: *downcast::<Io>(streams(io)),
+        io: *downcast::<Io>(given(io)),
         decisions: first.decisions,
         warnings: Vec::new(),
     };
@@ -416,36 +419,57 @@ fn second_pass<Io: HostIo>(
     }
 }
 
-/// All of the host that the run gets to see: these streams, and its directories.
+/// All of the host that the run gets to see: these streams, and its directories. They are the host's, or of whoever has the streams.
+fn world(options: &RunOptions, io: Box<dyn HostIo>) -> Result<Box<dyn HostIo>, MachineError> {
+    let named = &options.spec.preopens;
+    let own = io.preopens();
+    let given = directories(options);
+    if own.is_empty() && given == *named {
+        return Ok(with_directories(options, io));
+    }
+    if given.is_empty() && own == *named {
+        return Ok(io);
+    }
+    Err(MachineError::Directories {
+        named: named.len(),
+        given: given.len() + own.len(),
+    })
+}
+
+/// Names of the host's directories.
 #[cfg(feature = "files")]
-fn world(options: &RunOptions, streams: Box<dyn HostIo>) -> Result<Box<dyn HostIo>, MachineError> {
-    let directories = &options.directories;
-    let given = directories.iter().map(|dir| dir.guest().as_bytes());
-    match given.eq(options.spec.preopens.iter().map(Vec::as_slice)) {
-        true => Ok(Box::new(Files::new(streams, directories))),
-        false => Err(MachineError::Directories {
-            named: options.spec.preopens.len(),
-            given: directories.len(),
-        }),
+fn directories(options: &RunOptions) -> Vec<Vec<u8>> {
+    let directories = options.directories.iter();
+    directories.map(|dir| dir.guest().into()).collect()
+}
+
+#[cfg(feature = "files")]
+fn with_directories(options: &RunOptions, streams: Box<dyn HostIo>) -> Box<dyn HostIo> {
+    Box::new(Files::new(streams, &options.directories))
+}
+
+/// What was given to be the streams.
+#[cfg(feature = "files")]
+fn given(world: Box<dyn HostIo>) -> Box<dyn Any> {
+    let world: Box<dyn Any> = world;
+    match world.downcast::<Files>() {
+        Ok(files) => files.into_streams(),
+        Err(world) => world,
     }
 }
 
-/// The streams that it was given.
-#[cfg(feature = "files")]
-fn streams(world: Box<dyn HostIo>) -> Box<dyn HostIo> {
-    downcast::<Files>(world).into_streams()
+#[cfg(not(feature = "files"))]
+fn directories(_: &RunOptions) -> Vec<Vec<u8>> {
+    Vec::new()
 }
 
 #[cfg(not(feature = "files"))]
-fn world(options: &RunOptions, streams: Box<dyn HostIo>) -> Result<Box<dyn HostIo>, MachineError> {
-    match options.spec.preopens.len() {
-        0 => Ok(streams),
-        named => Err(MachineError::Directories { named, given: 0 }),
-    }
+fn with_directories(_: &RunOptions, streams: Box<dyn HostIo>) -> Box<dyn HostIo> {
+    streams
 }
 
 #[cfg(not(feature = "files"))]
-fn streams(world: Box<dyn HostIo>) -> Box<dyn HostIo> {
+fn given(world: Box<dyn HostIo>) -> Box<dyn Any> {
     world
 }
 
