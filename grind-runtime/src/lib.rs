@@ -34,7 +34,8 @@
 //! | give the guest functions | [`HostImport::wrap`] |
 //! | drive a run: threads, time, what waits outside | [`drive`], [`Machine`] |
 //! | host threads: handles, join sets, deadlines, supervisors | [`host`], [`host::supervisor`] |
-//! | run in steps, between which the caller's only thread does something else | [`SteppedRun`] |
+//! | load, run and report in steps, between which the caller's only thread does something else | [`Loading`], [`SteppedRun`], [`Reporting`] |
+//! | give the guest files in memory | [`MemoryFiles`] |
 //! | decide who runs | [`Scheduler`] |
 //! | record, and run again | [`record`], [`TraceWriter`], [`replay`] |
 //! | predict from a trace | [`analyze`] |
@@ -92,10 +93,13 @@ pub use model::{
 pub use predict::translate::{Bounds, analyze};
 pub use program::embedder::{Guest, HostError, HostImport, Reply, Wake};
 pub use program::symbols::Symbolizer;
-pub use program::{ModuleInfo, Program, ProgramError, ProgramOptions};
+pub use program::{Loading, ModuleInfo, Program, ProgramError, ProgramOptions, Translate};
 pub use report::{Finding, Kind, Report};
 pub use schedule::{Point, Scheduler};
 #[cfg(feature = "files")]
 pub use session::Preopen;
-pub use session::{ExitCode, Outcome, RunOptions, Step, SteppedRun, drive, record, replay, run};
+pub use session::{
+    ExitCode, FileTree, MemoryFiles, Outcome, Reporting, RunOptions, Step, SteppedRun, TreeError,
+    TreeLimits, drive, record, replay, run,
+};
 pub use trace::{TraceError, TraceReader, TraceWriter};

@@ -4,24 +4,43 @@
 
 use grind_runtime::machine::io::{Answer, Call, Errno};
 use grind_runtime::machine::{BufferIo, HostIo, NullIo};
-use grind_runtime::program::Program;
+use grind_runtime::program::{Loading, Program, ProgramError, ProgramOptions, Translate};
 use grind_runtime::report::json;
 use grind_runtime::session::{
     self, Outcome, ReplayOptions, RunOptions, Step, SteppedReplay, SteppedRun, TraceInput,
     TraceOutput,
 };
 use grind_runtime::trace::{Detail, Header, ModuleHash, TraceReader, TraceWriter};
-use grind_runtime::{Driven, Ending, Symbolizer};
+use grind_runtime::{Driven, Ending, Entry, MachineError, RunSpec, Symbolizer};
 use std::io::{self, Cursor, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+fn module(path: &str) -> Vec<u8> {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
+    std::fs::read(programs.join(path)).unwrap()
+}
+
 fn guest(path: &str) -> Program {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../test-programs")
-        .join(path);
-    let bytes = std::fs::read(&path).unwrap();
-    Program::new(&bytes).unwrap()
+    Program::new(&module(path)).unwrap()
+}
+
+/// A program that is loaded in steps, and how many they were.
+fn loaded(wasm: &[u8], options: ProgramOptions) -> Result<(Program, usize), ProgramError> {
+    let mut loading = Loading::new(wasm, options);
+    for steps in 1.. {
+        match loading.step()? {
+            ControlFlow::Continue(left) => loading = left,
+            ControlFlow::Break(program) => return Ok((program, steps)),
+        }
+    }
+    unreachable!("it returns")
+}
+
+/// Whose functions are translated when they are called.
+fn as_called() -> ProgramOptions {
+    ProgramOptions::default().translate(Translate::AsCalled)
 }
 
 /// Guests that race, deadlock, trap, sleep, spin, print and read.
@@ -89,9 +108,34 @@ fn stepped<Io: HostIo>(
 }
 
 #[test]
+fn a_program_in_steps_is_the_program_at_once() {
+    for name in GUESTS {
+        let wasm = module(name);
+        let whole = Program::new(&wasm).unwrap();
+        let (cut, steps) = loaded(&wasm, as_called()).unwrap();
+        // Each step is through 2 KiB of code or one function, and all code is gone through twice.
+        assert!(steps > wasm.len() / 8192, "{name}: {steps} steps");
+        assert_eq!(cut.lowered(), whole.lowered(), "{name}");
+        assert_eq!(cut.sites(), whole.sites(), "{name}");
+        assert_eq!(cut.interceptors(), whole.interceptors(), "{name}");
+        assert_eq!(cut.lock_words(), whole.lock_words(), "{name}");
+        // Whatever is wrong is said in the same words.
+        for end in (0..wasm.len()).step_by(wasm.len() / 40) {
+            let [cut, whole] = [
+                loaded(&wasm[..end], as_called()).map(drop),
+                Program::new(&wasm[..end]).map(drop),
+            ]
+            .map(|refused| refused.unwrap_err().to_string());
+            assert_eq!(cut, whole, "{name}, {end} bytes");
+        }
+    }
+}
+
+#[test]
 fn a_run_in_steps_is_the_run_at_once() {
     for name in GUESTS {
         let program = guest(name);
+        let (called, _) = loaded(&module(name), as_called()).unwrap();
         for seed in 0..4 {
             let options = RunOptions::seeded(seed);
             let (at_once, trace) = writer(&program, &options);
@@ -101,7 +145,7 @@ fn a_run_in_steps_is_the_run_at_once() {
 
             let (in_steps, trace) = writer(&program, &options);
             let io = BufferIo::default();
-            let run = SteppedRun::new(program.clone(), options.clone(), io, Some(trace));
+            let run = SteppedRun::new(called.clone(), options.clone(), io, Some(trace));
             let (cut, trace, steps) = stepped(run);
             trace.unwrap().finish(&cut.footer(0, 0)).unwrap();
 
@@ -141,12 +185,14 @@ const SPINS: &str = r#"(module
 
 #[test]
 fn a_thread_that_touches_no_memory_is_cut_where_nothing_changes() {
-    let program = Program::new(&wat::parse_str(SPINS).unwrap()).unwrap();
-    // Fuel ends now in a portion, now with one.
-    for fuel in [40_000, 50_000, 123_457, 1_000_000, 10_000_000] {
+    let wasm = wat::parse_str(SPINS).unwrap();
+    let program = Program::new(&wasm).unwrap();
+    // Fuel ends now in a portion, now with one, and now where a function is translated.
+    for fuel in [1, 1000, 40_000, 50_000, 123_457, 1_000_000, 10_000_000] {
         let options = RunOptions::seeded(3).fuel(Some(fuel));
         let whole = session::run(&program, options.clone(), NullIo).unwrap();
-        let run = SteppedRun::new(program.clone(), options.clone(), NullIo, None);
+        let (called, _) = loaded(&wasm, as_called()).unwrap();
+        let run = SteppedRun::new(called, options.clone(), NullIo, None);
         let (cut, _, steps) = stepped(run);
         assert!(steps > 50, "{steps} steps");
         assert_eq!(whole.ending, Ending::Returned);
@@ -187,7 +233,9 @@ fn a_replay_in_steps_is_the_replay_at_once() {
         let echo = Box::new(Counts(Arc::clone(&printed)));
         let whole =
             session::replay(&program, &open, ReplayOptions::default(), Box::new(NullIo)).unwrap();
-        let mut replay = SteppedReplay::new(program.clone(), open, ReplayOptions::default(), echo);
+        let called = Loading::for_replay(&module(name), as_called()).complete();
+        let options_of_replay = ReplayOptions::default();
+        let mut replay = SteppedReplay::new(called.unwrap(), open, options_of_replay, echo);
         let cut = loop {
             match replay.step().unwrap() {
                 Step::More(left) => replay = left,
@@ -203,4 +251,32 @@ fn a_replay_in_steps_is_the_replay_at_once() {
             outcome.io.stdout.len() + outcome.io.stderr.len()
         );
     }
+}
+
+#[test]
+fn what_the_engine_does_not_take_is_refused_where_it_is_called() {
+    let text = format!(
+        r#"(module (memory 1 1 shared)
+            (func $large {} {})
+            (func (export "large") (call $large))
+            (func (export "fine")))"#,
+        "i64.const 1 ".repeat(70_000),
+        "drop ".repeat(70_000)
+    );
+    let wasm = wat::parse_str(&text).unwrap();
+    let (called, _) = loaded(&wasm, as_called()).unwrap();
+    let whole = Program::new(&wasm).unwrap();
+    let run = |program: &Program, function: &str| {
+        let entry = Entry::default().function(Some(function.to_owned()));
+        let options = RunOptions::from(RunSpec::seeded(1).entry(entry));
+        session::run(program, options, NullIo).map(|outcome| outcome.ending)
+    };
+    let too_large = |ran| matches!(ran, Err(MachineError::TooLarge(_)));
+    assert!(too_large(run(&whole, "fine")) && too_large(run(&whole, "large")));
+    assert_eq!(run(&called, "fine").unwrap(), Ending::Returned);
+    // And again, for it has no translation that could be kept.
+    for _ in 0..2 {
+        assert!(too_large(run(&called, "large")));
+    }
+    assert_eq!(run(&called, "fine").unwrap(), Ending::Returned);
 }

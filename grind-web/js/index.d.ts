@@ -48,10 +48,13 @@ export interface RunOptions extends CommonOptions {
   /** Instructions, about; at it a run ends. */
   maxSteps?: number;
 
-  /** Directories: refused, unless empty. */
-  preopens?: Record<string, string>;
-  /** Files: refused, unless empty. */
+  /**
+   * Files for the guest, in memory: paths, and text or bytes. The directories that they are in are there; an empty one is a path with a slash
+   * at its end. Each run begins with them as they are given. At most 256 MiB.
+   */
   files?: Record<string, Bytes | string>;
+  /** What the guest sees of them: its name for a directory, and the path in `files`. Default: all, as `{ '/': '/' }`. */
+  preopens?: Record<string, string>;
 
   /** Accepted, and without effect: the process never ends for a guest. */
   returnOnExit?: boolean;
@@ -111,6 +114,8 @@ export class Report {
   /** What the guest printed, unless something took it; of many seeds the first prints. */
   stdout: Uint8Array;
   stderr: Uint8Array;
+  /** The files as the guest left them, by their paths from `/`; of many seeds the first run's. Empty after a replay. */
+  files: Record<string, Uint8Array>;
   /** Any other part of the JSON report. */
   [more: string]: unknown;
   /** As one page that needs no network. */

@@ -8,7 +8,7 @@ import init, { Checker, lastPanic, version as versionOf } from './grind.js';
 const BUDGET = 6;
 
 /** Options that this file takes itself; all others go to the module. */
-const OWN = new Set(['signal', 'onProgress', 'stdin', 'stdout', 'stderr', 'module', 'allowTruncated']);
+const OWN = new Set(['signal', 'onProgress', 'stdin', 'stdout', 'stderr', 'files', 'module', 'allowTruncated']);
 
 /**
  * Options of Node's `WASI` and of `@emnapi/wasi-threads` that have nothing to act on: there is no worker, and the process never ends
@@ -99,7 +99,7 @@ export function isTrace(bytes) {
 export class Report {
   #checker;
 
-  constructor(checker, stdout, stderr) {
+  constructor(checker, stdout, stderr, files) {
     this.#checker = checker;
     Object.assign(this, JSON.parse(checker.render('json')));
     this.exitCode = checker.exitCode;
@@ -107,6 +107,7 @@ export class Report {
     this.trace = checker.trace;
     this.stdout = stdout;
     this.stderr = stderr;
+    this.files = files;
   }
 
   /** As one HTML page, text for a person, or any kind that `grind run --report` has here. */
@@ -131,6 +132,7 @@ async function drive(make, options) {
   signal?.throwIfAborted();
   const json = await inJson(options);
   const stdin = await inputOf(options.stdin);
+  const files = filesOf(options.files);
   const stdout = await sinkOf(options.stdout, 'stdout');
   const stderr = await sinkOf(options.stderr, 'stderr');
   await load();
@@ -139,6 +141,7 @@ async function drive(make, options) {
   let whole = false;
   try {
     if (stdin) checker.setStdin(stdin);
+    for (const [path, bytes] of files) guarded(() => checker.addFile(path, bytes));
     let told = '';
     for (;;) {
       signal?.throwIfAborted();
@@ -152,8 +155,10 @@ async function drive(make, options) {
       if (done) break;
       await aside();
     }
+    // Writing it takes as long as a step, for the first time.
+    await aside();
     whole = true;
-    return new Report(checker, stdout.bytes(), stderr.bytes());
+    return new Report(checker, stdout.bytes(), stderr.bytes(), filesLeft(checker));
   } finally {
     // A report renders later.
     if (!whole) checker.free();
@@ -206,9 +211,9 @@ async function inJson(options) {
   const given = {};
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || OWN.has(name) || WITHOUT_EFFECT.has(name)) continue;
-    if (name === 'preopens' || name === 'files') {
-      if (Object.keys(value ?? {}).length === 0) continue;
-      throw new GrindError(`${name}: guests have no files here; the command has them (\`grind run --dir\`)`, 'options');
+    if (name === 'preopens') {
+      given.preopens = preopensOf(value);
+      continue;
     }
     given[name] = name === 'seeds' ? seedsOf(value) : value;
   }
@@ -228,6 +233,31 @@ function seedsOf(seeds) {
   if (whole(seeds)) return `0..${seeds}`;
   if (Array.isArray(seeds) && seeds.length === 2 && seeds.every(whole)) return `${seeds[0]}..${seeds[1]}`;
   throw new GrindError('seeds: expected [first, end], as in [0, 20], a number of seeds, or a text as 0..20', 'options');
+}
+
+/** Directories of `files` for the guest, as pairs of its name for one and the path there. */
+function preopensOf(preopens) {
+  const pairs = preopens !== null && typeof preopens === 'object' ? Object.entries(preopens) : undefined;
+  if (!pairs?.every(([, path]) => typeof path === 'string')) {
+    throw new GrindError("preopens: expected an object, of the guest's names for directories to paths in `files`", 'options');
+  }
+  return pairs;
+}
+
+/** Files for the guest, as pairs of a path and bytes. */
+function filesOf(files = {}) {
+  if (files === null || typeof files !== 'object') {
+    throw new GrindError('files: expected an object, of paths to text or bytes', 'options');
+  }
+  return Object.entries(files).map(([path, contents]) => [
+    path, typeof contents === 'string' ? new TextEncoder().encode(contents) : bytesOf(contents, `files: ${path}`),
+  ]);
+}
+
+/** What the first run left of them. */
+function filesLeft(checker) {
+  const contents = checker.fileContents();
+  return Object.fromEntries(checker.fileNames().map((path, index) => [path, contents[index]]));
 }
 
 /** Standard input: bytes, text, or in Node a file descriptor, which is read to its end. */

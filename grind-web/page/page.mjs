@@ -22,11 +22,12 @@ function options() {
   return { seeds: text('seeds') || undefined, args: words('args'), env: Object.fromEntries(pairs), invoke: text('invoke') || undefined };
 }
 
-async function show(files) {
+/** Checks, replays, or, where there is nothing to check, runs it once. */
+async function show(files, once = false) {
   running?.abort();
   const abort = new AbortController();
   running = abort;
-  at('error').hidden = at('report').hidden = at('save').hidden = true;
+  at('error').hidden = at('report').hidden = at('save').hidden = at('alone').hidden = true;
   at('progress').hidden = at('actions').hidden = at('stop').hidden = false;
   at('progress').removeAttribute('value');
   at('status').textContent = 'Reading…';
@@ -46,11 +47,13 @@ async function show(files) {
         at('status').textContent = `${runs} of ${of} runs, ${findings} findings, ${words} records`;
       },
     };
-    const { args, ...others } = options();
+    const { args, seeds, ...others } = options();
     const [module] = modules;
+    const how = { ...common, ...others, name: module?.name, args: args.length ? [module?.name, ...args] : [] };
     const report = traces.length > 0
       ? await grind.replay(traces[0].bytes, { ...common, module: module?.bytes, allowTruncated: true })
-      : await grind.check(module.bytes, { ...common, ...others, name: module.name, args: args.length ? [module.name, ...args] : [] });
+      : once ? await grind.run(module.bytes, how) : await grind.check(module.bytes, { ...how, seeds });
+    await new Promise((resolve) => setTimeout(resolve));
     if (running !== abort) return;
     const html = report.html();
     at('report').srcdoc = html;
@@ -63,8 +66,13 @@ async function show(files) {
     if (report.truncated) tell('The trace is truncated: the run was ended where it ends, and this is what was found until there.');
   } catch (error) {
     if (running !== abort) return;
-    at('status').textContent = abort.signal.aborted ? 'Stopped.' : `Not checked: ${files.map(({ name }) => name).join(', ')}`;
+    const names = files.map(({ name }) => name).join(', ');
+    const alone = error.code === 'no-threads';
+    at('status').textContent = abort.signal.aborted ? 'Stopped.'
+      : alone ? `There are no threads in ${names}, so there is nothing to check, and it was not run.` : `Not checked: ${names}`;
     if (!abort.signal.aborted) tell(error.message);
+    at('alone').hidden = !alone;
+    at('once').onclick = () => show(files, true);
   } finally {
     if (running === abort) at('progress').hidden = at('stop').hidden = true;
   }

@@ -6,7 +6,7 @@
 )]
 
 use crate::{Checker, Options, WebError};
-use js_sys::{Error, Reflect};
+use js_sys::{Error, Reflect, Uint8Array};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
@@ -76,6 +76,28 @@ impl JsChecker {
     #[wasm_bindgen(js_name = setStdin)]
     pub fn set_stdin(&mut self, bytes: Vec<u8>) {
         self.0.set_stdin(bytes);
+    }
+
+    /// A file for the guests, or with a slash at the end of its path a directory.
+    #[wasm_bindgen(js_name = addFile)]
+    pub fn add_file(&mut self, path: &str, contents: Vec<u8>) -> Result<(), Error> {
+        self.0.add_file(path, contents).map_err(error)
+    }
+
+    /// Paths of the files as the first run left them.
+    #[wasm_bindgen(js_name = fileNames)]
+    pub fn file_names(&self) -> Vec<String> {
+        let files = self.0.files().into_iter();
+        files.map(|(path, _)| path).collect()
+    }
+
+    /// What is in them, in the same order.
+    #[wasm_bindgen(js_name = fileContents)]
+    pub fn file_contents(&self) -> Vec<Uint8Array> {
+        let files = self.0.files().into_iter();
+        files
+            .map(|(_, contents)| Uint8Array::from(contents))
+            .collect()
     }
 
     /// Works for so many milliseconds, about. Returns whether it has come to its end.

@@ -7,20 +7,29 @@ use grind_runtime::explore::{Explorer, SeedRange, Seeds};
 use grind_runtime::interop::timeline::{self, Marker};
 use grind_runtime::model::Control;
 use grind_runtime::program::imports::ThreadAbi;
+use grind_runtime::program::{Loading, Translate};
 use grind_runtime::report::merge::Merge;
-use grind_runtime::session::{self, ReplayOptions, SteppedReplay, TraceInput, TraceOutput};
+use grind_runtime::session::{
+    self, FileTree, MemoryFiles, ReplayOptions, Replayed, Reporting, SteppedReplay, TraceInput,
+    TraceOutput,
+};
 use grind_runtime::trace::{self, Header, ModuleHash};
 use grind_runtime::{
-    Driven, ExitCode, FindingKind, Kind, Outcome, Program, Report, RunOptions, Step, SteppedRun,
-    Symbolizer, TraceReader, TraceWriter,
+    Driven, ExitCode, FindingKind, Kind, Outcome, Program, ProgramOptions, Report, RunOptions,
+    Step, SteppedRun, Symbolizer, TraceReader, TraceWriter,
 };
 use std::io::{self, Cursor, Write};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Work that is made in steps.
 pub struct Checker {
     options: Options,
     stdin: Arc<[u8]>,
+    /// What each run begins with.
+    files: FileTree,
+    /// What the first run left of them.
+    left: Option<FileTree>,
     output: Output,
     /// Of the present run.
     control: Arc<Control>,
@@ -60,16 +69,18 @@ pub struct Finished {
 enum Work {
     /// Bytes of a module.
     Module(Vec<u8>, Wanted),
+    Load(Loading, Wanted),
     Many(Box<Many>),
     Once(Box<Once>),
     Replay(Box<Replaying>),
 }
 
 /// What is done with a module.
-#[derive(Clone, Copy)]
 enum Wanted {
     Check(SeedRange),
     Run,
+    /// It is run as this trace says.
+    Replay(Arc<[u8]>),
 }
 
 struct Guest {
@@ -85,20 +96,80 @@ struct Many {
     code: u8,
     /// No more are to be run.
     last: bool,
-    run: Option<SteppedRun<Streams>>,
+    now: Option<Stage>,
+}
+
+/// A run that is made, and then reported.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, which a step takes and gives back"
+)]
+enum Stage {
+    Run(SteppedRun<World>),
+    Report(Box<Concluded>),
+}
+
+/// What the guests see.
+type World = MemoryFiles<Streams>;
+
+/// A run that has come to its end.
+struct Concluded {
+    outcome: Outcome<World>,
+    trace: Option<TraceWriter<TraceOutput>>,
+    reporting: Reporting,
 }
 
 struct Once {
     guest: Guest,
     /// What is written of the trace.
     trace: Option<Buffer>,
-    run: SteppedRun<Streams>,
+    now: Stage,
 }
 
 struct Replaying {
     program: Program,
+    symbolizer: Symbolizer,
     trace: Arc<[u8]>,
-    replay: SteppedReplay,
+    now: ReplayStage,
+}
+
+/// A replay that is made, and then reported.
+enum ReplayStage {
+    Run(SteppedReplay),
+    Report(Box<Replayed>, Reporting),
+}
+
+impl Stage {
+    /// Makes a step. Returns what there is more to do, or the outcome and its report.
+    fn step(self, guest: &Guest) -> Result<ControlFlow<(Concluded, Report), Stage>, WebError> {
+        Ok(match self {
+            Stage::Run(run) => ControlFlow::Continue(match run.step()? {
+                Step::More(run) => Stage::Run(run),
+                Step::Done((outcome, trace)) => Stage::Report(Box::new(Concluded {
+                    outcome,
+                    trace,
+                    reporting: Reporting::default(),
+                })),
+            }),
+            Stage::Report(mut concluded) => {
+                let Concluded {
+                    outcome, reporting, ..
+                } = &mut *concluded;
+                let Guest {
+                    program,
+                    symbolizer,
+                    options,
+                } = guest;
+                match reporting.step(outcome, program, symbolizer, options) {
+                    true => ControlFlow::Continue(Stage::Report(concluded)),
+                    false => {
+                        let report = std::mem::take(reporting).finish();
+                        ControlFlow::Break((*concluded, report))
+                    }
+                }
+            }
+        })
+    }
 }
 
 /// A trace in memory.
@@ -184,38 +255,19 @@ impl Checker {
             (None, Some(embedded)) => embedded.to_vec(),
             (None, None) => return Err(WebError::NoModule),
         };
-        let program = Program::for_replay(&wasm, reader.header().program_options())?;
-        let output = Output::default();
-        let control = Arc::<Control>::default();
-        let echo = Streams {
-            stdin: Arc::default(),
-            read: 0,
-            output: Some(output.clone()),
-        };
-        let again = Arc::clone(&trace);
-        let replay = SteppedReplay::new(
-            program.clone(),
-            move || open(&again),
-            ReplayOptions::default()
-                .analysis(options.analysis())
-                .control(Arc::clone(&control)),
-            Box::new(echo),
-        );
-        let work = Work::Replay(Box::new(Replaying {
-            program,
-            trace,
-            replay,
-        }));
-        let mut checker = Checker::new(options, work, 1);
-        checker.output = output;
-        checker.control = control;
-        Ok(checker)
+        let as_recorded = reader.header().program_options();
+        let loading = Loading::for_replay(&wasm, as_recorded.translate(Translate::AsCalled));
+        drop(reader);
+        let work = Work::Load(loading, Wanted::Replay(trace));
+        Ok(Checker::new(options, work, 1))
     }
 
     fn new(options: Options, work: Work, of: u64) -> Checker {
         Checker {
             options,
             stdin: Arc::default(),
+            files: FileTree::default(),
+            left: None,
             output: Output::default(),
             control: Arc::default(),
             words: 0,
@@ -231,6 +283,20 @@ impl Checker {
     /// What the guests read. Each gets all of it.
     pub fn set_stdin(&mut self, bytes: Vec<u8>) {
         self.stdin = bytes.into();
+    }
+
+    /// A file that the guests find, or with a slash at the end of its path a directory. Each gets it as it is given.
+    ///
+    /// # Errors
+    /// [`WebError::Options`].
+    pub fn add_file(&mut self, path: &str, contents: Vec<u8>) -> Result<(), WebError> {
+        Ok(self.files.insert(path, contents)?)
+    }
+
+    /// The files as the first run left them, by their paths.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, &[u8])> {
+        self.left.as_ref().map_or_else(Vec::new, FileTree::files)
     }
 
     /// What was printed since this was asked last.
@@ -274,8 +340,8 @@ impl Checker {
         Ok(found.render(&finished.report, &grind_runtime::report::Options::default()))
     }
 
-    /// Makes steps while there is time, one at least. Returns whether it has come to its end. What takes long by itself, such as
-    /// translating the module, is the last of the steps.
+    /// Makes steps while there is time, one at least. Returns whether it has come to its end. Before what takes long by itself the first time,
+    /// such as reading debug information, it returns.
     ///
     /// # Errors
     /// [`WebError`]; after one it is over.
@@ -283,7 +349,12 @@ impl Checker {
         loop {
             let work = self.work.take().ok_or(WebError::Over)?;
             let (work, long) = match work {
-                Work::Module(bytes, wanted) => (Some(self.prepare(&bytes, wanted)?), true),
+                Work::Module(bytes, wanted) => (Some(load(&bytes, wanted)?), false),
+                Work::Load(loading, wanted) => match loading.step()? {
+                    ControlFlow::Continue(left) => (Some(Work::Load(left, wanted)), false),
+                    // In the step after it the engine begins.
+                    ControlFlow::Break(program) => (Some(self.prepare(program, wanted)?), true),
+                },
                 Work::Many(many) => self.many(many)?,
                 Work::Once(once) => self.once(*once)?,
                 Work::Replay(replaying) => self.replaying(*replaying)?,
@@ -298,14 +369,36 @@ impl Checker {
         }
     }
 
-    fn prepare(&mut self, bytes: &[u8], wanted: Wanted) -> Result<Work, WebError> {
-        if bytes.starts_with(&trace::MAGIC) {
-            return Err(WebError::IsTrace);
+    /// Begins what is wanted.
+    fn prepare(&mut self, program: Program, wanted: Wanted) -> Result<Work, WebError> {
+        if self.options.preopens.is_empty() && !self.files.is_empty() {
+            self.options.preopens.push(("/".to_owned(), "/".to_owned()));
         }
-        let program = Program::new(bytes)?;
         let mut options = RunOptions::from(self.options.spec()?).analysis(self.options.analysis());
         let symbolizer = Symbolizer::new(Arc::clone(program.original()));
         Ok(match wanted {
+            Wanted::Replay(trace) => {
+                let echo = Streams {
+                    stdin: Arc::default(),
+                    read: 0,
+                    output: Some(self.output.clone()),
+                };
+                let again = Arc::clone(&trace);
+                let replay = SteppedReplay::new(
+                    program.clone(),
+                    move || open(&again),
+                    ReplayOptions::default()
+                        .analysis(self.options.analysis())
+                        .control(Arc::clone(&self.control)),
+                    Box::new(echo),
+                );
+                Work::Replay(Box::new(Replaying {
+                    program,
+                    symbolizer,
+                    trace,
+                    now: ReplayStage::Run(replay),
+                }))
+            }
             Wanted::Check(range) => {
                 // Without creating any, a thread can wait for what never comes, if memory is shared.
                 let info = program.info();
@@ -329,7 +422,7 @@ impl Checker {
                     merge: Merge::new(),
                     code: 0,
                     last: false,
-                    run: None,
+                    now: None,
                 }))
             }
             Wanted::Run => {
@@ -341,9 +434,10 @@ impl Checker {
                     }
                     None => None,
                 };
-                let streams = self.streams(true);
+                let world = self.world(true)?;
+                let run = SteppedRun::new(program.clone(), options.clone(), world, writer);
                 Work::Once(Box::new(Once {
-                    run: SteppedRun::new(program.clone(), options.clone(), streams, writer),
+                    now: Stage::Run(run),
                     guest: Guest {
                         program,
                         symbolizer,
@@ -355,12 +449,15 @@ impl Checker {
         })
     }
 
-    fn streams(&self, prints: bool) -> Streams {
-        Streams {
+    /// What a run begins with.
+    fn world(&self, prints: bool) -> Result<World, WebError> {
+        let streams = Streams {
             stdin: Arc::clone(&self.stdin),
             read: 0,
             output: prints.then(|| self.output.clone()),
-        }
+        };
+        let preopens = self.options.preopens.iter().cloned();
+        Ok(MemoryFiles::new(streams, self.files.clone(), preopens)?)
     }
 
     fn record(
@@ -389,7 +486,7 @@ impl Checker {
     }
 
     fn many(&mut self, mut many: Box<Many>) -> Result<(Option<Work>, bool), WebError> {
-        let Some(run) = many.run.take() else {
+        let Some(stage) = many.now.take() else {
             let next = if many.last { None } else { many.seeds.next() };
             let Some(schedule) = next else {
                 let code = many.code;
@@ -402,15 +499,22 @@ impl Checker {
             let options = &mut many.guest.options;
             options.control = Arc::clone(&self.control);
             options.spec.schedule = schedule;
-            let streams = self.streams(self.progress.runs == 0);
+            let world = self.world(self.progress.runs == 0)?;
             let program = many.guest.program.clone();
-            many.run = Some(SteppedRun::new(program, options.clone(), streams, None));
+            let run = SteppedRun::new(program, options.clone(), world, None);
+            many.now = Some(Stage::Run(run));
             return Ok((Some(Work::Many(many)), false));
         };
-        match run.step()? {
-            Step::More(run) => many.run = Some(run),
-            Step::Done((outcome, _)) => {
-                let report = self.report(&many.guest, &outcome);
+        let mut long = false;
+        match stage.step(&many.guest)? {
+            ControlFlow::Continue(stage) => {
+                // What the first report has read is known to the others.
+                long = self.progress.runs == 0 && matches!(stage, Stage::Report(_));
+                many.now = Some(stage);
+            }
+            ControlFlow::Break((Concluded { outcome, .. }, mut report)) => {
+                self.about(&mut report, &many.guest);
+                self.keep_files(&outcome);
                 many.code = ExitCode::worse(many.code, outcome.own_exit_code());
                 many.merge.add(&many.guest.options.spec.schedule, report);
                 self.progress.runs += 1;
@@ -418,27 +522,34 @@ impl Checker {
                 many.last = self.options.fail_fast && self.progress.findings > 0;
             }
         }
-        Ok((Some(Work::Many(many)), false))
+        Ok((Some(Work::Many(many)), long))
     }
 
-    fn once(&mut self, once: Once) -> Result<(Option<Work>, bool), WebError> {
-        let Once { guest, trace, run } = once;
-        let (outcome, writer) = match run.step()? {
-            Step::More(run) => {
-                let once = Box::new(Once { guest, trace, run });
-                return Ok((Some(Work::Once(once)), false));
+    fn once(&mut self, mut once: Once) -> Result<(Option<Work>, bool), WebError> {
+        let (concluded, mut report) = match once.now.step(&once.guest)? {
+            ControlFlow::Continue(stage) => {
+                let long = matches!(stage, Stage::Report(_));
+                once.now = stage;
+                return Ok((Some(Work::Once(Box::new(once))), long));
             }
-            Step::Done(done) => done,
+            ControlFlow::Break(concluded) => concluded,
         };
-        let mut report = self.report(&guest, &outcome);
+        self.about(&mut report, &once.guest);
+        let outcome = concluded.outcome;
+        self.keep_files(&outcome);
         let mut bytes = None;
-        if let (Some(writer), Some(trace)) = (writer, trace) {
+        if let (Some(writer), Some(trace)) = (concluded.trace, once.trace) {
             let code = exit_code(&report, outcome.own_exit_code());
             let footer = outcome.footer(code, report.findings.len());
             let finished = writer.finish(&footer);
             finished.map_err(|error| WebError::Trace(error.into()))?;
             let written: Arc<[u8]> = trace.take().into();
-            self.draw(&mut report, &guest.program, &written, outcome.stats.words)?;
+            self.draw(
+                &mut report,
+                &once.guest.program,
+                &written,
+                outcome.stats.words,
+            )?;
             bytes = Some(written.to_vec());
         }
         self.progress.runs = 1;
@@ -447,37 +558,55 @@ impl Checker {
         Ok((None, true))
     }
 
-    fn replaying(&mut self, replaying: Replaying) -> Result<(Option<Work>, bool), WebError> {
-        let Replaying {
-            program,
-            trace,
-            replay,
-        } = replaying;
-        let replayed = match replay.step()? {
-            Step::More(replay) => {
-                let replaying = Box::new(Replaying {
-                    program,
-                    trace,
-                    replay,
-                });
-                return Ok((Some(Work::Replay(replaying)), false));
+    fn replaying(&mut self, mut replaying: Replaying) -> Result<(Option<Work>, bool), WebError> {
+        let (program, symbolizer) = (&replaying.program, &replaying.symbolizer);
+        let now = match replaying.now {
+            ReplayStage::Run(replay) => match replay.step()? {
+                Step::More(replay) => ReplayStage::Run(replay),
+                Step::Done(replayed) => ReplayStage::Report(replayed, Reporting::default()),
+            },
+            ReplayStage::Report(replayed, mut reporting) => {
+                let (outcome, options) = (&replayed.outcome, &replayed.options);
+                if !reporting.step(outcome, program, symbolizer, options) {
+                    let report = replayed.told(reporting.finish());
+                    self.replayed(&replayed, report, program, &replaying.trace)?;
+                    return Ok((None, true));
+                }
+                ReplayStage::Report(replayed, reporting)
             }
-            Step::Done(replayed) => replayed,
         };
-        let symbolizer = Symbolizer::new(Arc::clone(program.original()));
-        let mut report = replayed.report(&program, &symbolizer);
-        let header = open(&trace)?.header().clone();
+        let long = matches!(now, ReplayStage::Report(..));
+        replaying.now = now;
+        Ok((Some(Work::Replay(Box::new(replaying))), long))
+    }
+
+    /// A replay has come to its end.
+    fn replayed(
+        &mut self,
+        replayed: &Replayed,
+        mut report: Report,
+        program: &Program,
+        trace: &Arc<[u8]>,
+    ) -> Result<(), WebError> {
+        let header = open(trace)?.header().clone();
         report.program.module = String::from_utf8_lossy(&header.module).into_owned();
         report.program.arguments = arguments(&replayed.options);
         let words = replayed.outcome.stats.words;
-        self.draw(&mut report, &program, &trace, words)?;
+        self.draw(&mut report, program, trace, words)?;
         self.progress.runs = 1;
         self.progress.findings = report.findings.len() as u64;
         self.end(report, replayed.own_exit_code(), None);
         if let Some(finished) = &mut self.finished {
             finished.truncated = replayed.truncated;
         }
-        Ok((None, true))
+        Ok(())
+    }
+
+    /// Of many runs the first tells what became of the files.
+    fn keep_files(&mut self, outcome: &Outcome<World>) {
+        if self.left.is_none() {
+            self.left = Some(outcome.io.tree().clone());
+        }
     }
 
     /// Draws the timeline, if the run was short.
@@ -507,12 +636,11 @@ impl Checker {
         Ok(())
     }
 
-    fn report<Io>(&self, guest: &Guest, outcome: &Outcome<Io>) -> Report {
-        let mut report = outcome.report(&guest.program, &guest.symbolizer, &guest.options);
+    /// What only the caller knows of a run.
+    fn about(&self, report: &mut Report, guest: &Guest) {
         report.program.module = self.options.module().to_owned();
         report.program.arguments = arguments(&guest.options);
         report.reproduce = self.options.reproduce(guest.options.spec.schedule.seed());
-        report
     }
 
     /// `own` is the exit code but for findings.
@@ -524,6 +652,15 @@ impl Checker {
             truncated: false,
         });
     }
+}
+
+/// Begins to load a module.
+fn load(bytes: &[u8], wanted: Wanted) -> Result<Work, WebError> {
+    if bytes.starts_with(&trace::MAGIC) {
+        return Err(WebError::IsTrace);
+    }
+    let options = ProgramOptions::default().translate(Translate::AsCalled);
+    Ok(Work::Load(Loading::new(bytes, options), wanted))
 }
 
 fn open(trace: &Arc<[u8]>) -> Result<TraceReader<TraceInput>, grind_runtime::TraceError> {

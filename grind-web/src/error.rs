@@ -1,5 +1,6 @@
 //! Why something could not be checked.
 
+use grind_runtime::session::TreeError;
 use grind_runtime::{MachineError, ProgramError, TraceError};
 
 /// Why something could not be checked. Each has a code, by which scripts tell them apart.
@@ -15,7 +16,7 @@ pub enum WebError {
     /// It creates no threads.
     #[error(
         "the module has no threads: its memory is not shared, and it imports nothing that creates one ({}), so that nothing in it can race; \
-         build it with threads, or use `run`, which runs it all the same", .0.join(", ")
+         build it for a target with threads, as `wasm32-wasip1-threads`, or run it once all the same (`run`)", .0.join(", ")
     )]
     NoThreads(Vec<String>),
     /// The bytes are a trace, where a module was asked for.
@@ -61,6 +62,18 @@ impl WebError {
             WebError::Replay(_) => "other-module",
             WebError::Over => "over",
         }
+    }
+}
+
+impl From<TreeError> for WebError {
+    fn from(error: TreeError) -> WebError {
+        WebError::Options(match error {
+            TreeError::NoDirectory(path) => format!(
+                "preopens: there is no directory {path:?} in `files`, which is all that guests can reach here: a file in it makes it, \
+                 and an empty one is a path with a slash at its end"
+            ),
+            error => format!("files: {error}"),
+        })
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Options {
     pub args: Vec<String>,
     /// Environment.
     pub env: BTreeMap<String, String>,
+    /// Directories of the files that the guest sees: each as its name for the guest, and its path among them.
+    pub preopens: Vec<(String, String)>,
     /// Seeds to run under, as `0..20`.
     pub seeds: Option<String>,
     /// The seed to run under.
@@ -117,6 +119,11 @@ impl Options {
                 )));
             }
         }
+        if let Some((guest, _)) = (self.preopens.iter()).find(|(guest, _)| guest.contains('\0')) {
+            return Err(WebError::Options(format!(
+                "preopens: {guest:?} contains a NUL"
+            )));
+        }
         if let Some(arg) = self.args.iter().find(|arg| arg.contains('\0')) {
             return Err(WebError::Options(format!("args: {arg:?} contains a NUL")));
         }
@@ -133,6 +140,13 @@ impl Options {
         Ok(RunSpec::default()
             .args(args)
             .env(self.env.iter().map(variable).collect())
+            .preopens(
+                (self
+                    .preopens
+                    .iter()
+                    .map(|(guest, _)| guest.as_bytes().to_vec()))
+                .collect(),
+            )
             .schedule(Schedule::Strategy {
                 strategy: self.strategy()?,
                 seed: self.seed.unwrap_or(0),
@@ -165,6 +179,14 @@ impl Options {
         option("--max-steps", self.max_steps.map(|n| n.to_string()));
         for (name, value) in &self.env {
             option("--env", Some(format!("{name}={value}")));
+        }
+        for (guest, path) in &self.preopens {
+            // Files of these paths, from where the command is run.
+            let path = match path.trim_matches('/') {
+                "" => ".",
+                path => path,
+            };
+            option("--dir", Some(format!("{path}::{guest}")));
         }
         let flags = [
             (self.wait_for_threads, "--wait-for-threads"),
@@ -201,6 +223,10 @@ mod tests {
         let options = Options {
             args: vec!["app".into(), "it's".into()],
             env: BTreeMap::from([("A".into(), "b c".into())]),
+            preopens: vec![
+                ("/".into(), "/".into()),
+                ("/data".into(), "/in/put/".into()),
+            ],
             ..Options::default()
         };
         let spec = options.spec().expect("they make sense");
@@ -209,7 +235,7 @@ mod tests {
         let line = options.reproduce(Some(3)).expect("it can be written");
         assert_eq!(
             line,
-            r#"grind run --seed 3 --env 'A=b c' --argv0 app module.wasm "it's""#
+            r#"grind run --seed 3 --env 'A=b c' --dir .::/ --dir in/put::/data --argv0 app module.wasm "it's""#
         );
     }
 

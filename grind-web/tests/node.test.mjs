@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -27,6 +27,16 @@ async function fails(promise, code) {
   assert.ok(error instanceof GrindError, String(error.stack));
   assert.equal(error.code, code, error.message);
   return error;
+}
+
+/** How the command exits. */
+function exitsWith(command, args, directory) {
+  try {
+    execFileSync(command, args, { cwd: directory, stdio: 'pipe' });
+    return 0;
+  } catch (error) {
+    return error.status;
+  }
 }
 
 test('many seeds are one report', async () => {
@@ -158,6 +168,17 @@ test('a child that panics while main joins is a report, and no hang', async () =
   assert.match(report.text(), /panic/);
 });
 
+test('pools are made by a thread that is not main: of std over a channel, and of rayon', async () => {
+  const name = 'race_pool_in_thread.wasm';
+  const racy = await check(guest(`wasip1-threads/wasm/${name}`), { seeds: [0, 10], name });
+  assert.deepEqual(kinds(racy), ['data-race']);
+  assert.equal(text(racy.stdout), '5051\n');
+  assert.match(racy.text(), /--> src\/bin\/race_pool_in_thread\.rs:18:/);
+  const right = await check(guest('wasip1-threads/wasm/norace_pool_in_thread.wasm'), { seeds: [0, 10] });
+  assert.equal(right.exitCode, 0, right.text());
+  assert.equal(text(right.stdout), '5051\n');
+});
+
 test('threads are created by threads that are not main', async () => {
   const nested = await check(guest('wasm/clean_nested_spawn.wasm'), { seeds: [0, 3] });
   assert.equal(nested.exitCode, 0, nested.text());
@@ -190,6 +211,39 @@ test('contention in parking_lot is told, which cannot wait on this target', asyn
   const report = await check(guest('wasip1-threads/wasm/trap_parking_lot.wasm'), { seeds: [0, 20] });
   assert.ok(kinds(report).includes('trap'), report.text());
   assert.match(report.text(), /Parking not supported/);
+});
+
+// ---- files -----------------------------------------------------------------------------------------------------------------
+
+const FILES = guest('wasip1/wasm/files.wasm');
+const WRITES = guest('wasip1-threads/wasm/clean_files.wasm');
+
+test('guests have files in memory, each run as they are given, and what the first left of them is there', async () => {
+  const files = { 'work/in.txt': 'one two', '/work/kept/bytes': Uint8Array.of(1, 0, 2), '/elsewhere': new Uint8Array(3).buffer };
+  const report = await check(WRITES, { seeds: [0, 5], files, preopens: { '/work': '/work' } });
+  assert.equal(report.exitCode, 0, report.text());
+  assert.equal(text(report.stdout), '2 files\n');
+  assert.deepEqual(Object.keys(report.files), ['/elsewhere', '/work/kept/bytes', '/work/out/one.txt', '/work/out/two.txt']);
+  assert.equal(text(report.files['/work/out/two.txt']), 'TWO');
+  assert.deepEqual(report.files['/work/kept/bytes'], Uint8Array.of(1, 0, 2));
+  // With nothing said the guest sees all of them.
+  const all = await run(WRITES, { files });
+  assert.deepEqual(Object.keys(all.files), Object.keys(report.files));
+  assert.match(all.reproduce, / --dir \.::\/ /);
+  // What is not among the directories is not there, and without files nothing is.
+  assert.equal(text((await run(WRITES, { files, preopens: { '/work': '/work/kept' } })).stdout), 'no files\n');
+  assert.deepEqual((await run(WRITES)).files, {});
+});
+
+test('what std does with files works', async () => {
+  const report = await run(FILES, { files: { '/w/': '' }, preopens: { '/work': '/w' } });
+  assert.equal(report.exitCode, 0, report.text() + text(report.stderr));
+  assert.deepEqual(report.files, {});
+});
+
+test('a directory that is not in the files is said', async () => {
+  const said = await fails(run(FILES, { preopens: { '/work': process.cwd() } }), 'options');
+  assert.match(said.message, /no directory .* in `files`.* slash at its end/);
 });
 
 // ---- bad input -------------------------------------------------------------------------------------------------------------
@@ -229,7 +283,8 @@ test('options that make no sense', async () => {
   assert.match((await fails(check(racy, { sedes: [0, 1] }), 'options')).message, /unknown field `sedes`/);
   for (const options of [
     { seeds: [3, 3] }, { seeds: -1 }, { seeds: 'all' }, { seeds: [0, 1, 2] }, { scheduler: 'none such' }, { stdout: 'file' },
-    { files: { '/data/a': 'a' } }, { preopens: { '/': '.' } }, { env: { 'A=B': '' } }, { trace: true }, { maxThreads: 'many' },
+    { files: { '../a': 'a' } }, { files: { '/a': 1 } }, { files: 'a' }, { files: { '/a': '', '/a/b': '' } }, { preopens: { '/': '/none' } },
+    { preopens: { '/': 1 } }, { preopens: 'a' }, { files: { '/a': '' }, preopens: { '/': '/a' } }, { env: { 'A=B': '' } }, { trace: true }, { maxThreads: 'many' },
   ]) {
     await fails(check(racy, options), 'options');
   }
@@ -251,14 +306,7 @@ test('the command reads traces of here, and the other way round', { skip: !comma
   const directory = mkdtempSync(join(tmpdir(), 'grind-web-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const place = (name) => join(directory, name);
-  const grind = (...args) => {
-    try {
-      execFileSync(command, args, { cwd: directory, stdio: 'pipe' });
-      return 0;
-    } catch (error) {
-      return error.status;
-    }
-  };
+  const grind = (...args) => exitsWith(command, args, directory);
   const of = (path) => JSON.parse(readFileSync(place(path))).findings.map(({ fingerprint }) => fingerprint);
   writeFileSync(place('app.wasm'), racy);
   for (const detail of ['light', 'full']) {
@@ -277,6 +325,37 @@ test('the command reads traces of here, and the other way round', { skip: !comma
   const here = await check(racy, { seeds: [0, 20] });
   assert.deepEqual(here.findings.map(({ fingerprint, count }) => [fingerprint, count]),
     JSON.parse(readFileSync(place('there.json'))).findings.map(({ fingerprint, count }) => [fingerprint, count]));
+});
+
+test('the command replays runs with files of here, and the other way round', { skip: !command && 'GRIND does not name the command' }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'grind-web-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const place = (name) => join(directory, name);
+  for (const [module, files, printed] of [
+    [WRITES, { '/work/in.txt': 'one two' }, '2 files\n'], [FILES, { '/work/': '' }, undefined],
+  ]) {
+    const here = await run(module, { seed: 3, trace: true, files, preopens: { '/work': '/work' } });
+    assert.equal(here.exitCode, 0, here.text());
+    writeFileSync(place('here.grind'), here.trace);
+    const said = execFileSync(command, ['replay', 'here.grind'], { cwd: directory, encoding: 'utf8', stdio: 'pipe' });
+    if (printed !== undefined) assert.equal(said, printed);
+
+    // The same on disk, in a directory that is made for it.
+    writeFileSync(place('app.wasm'), module);
+    rmSync(place('work'), { recursive: true, force: true });
+    mkdirSync(place('work'));
+    for (const [path, contents] of Object.entries(files)) {
+      if (!path.endsWith('/')) writeFileSync(place(path.slice(1)), contents);
+    }
+    const args = ['run', '--seed', '3', '--trace', '--trace-file', 'there.grind', '--embed-module', '--dir', 'work::/work', 'app.wasm'];
+    assert.equal(exitsWith(command, args, directory), 0);
+    const left = Object.keys(here.files).map((path) => [path, readFileSync(place(path.slice(1)), 'utf8')]);
+    assert.deepEqual(left, Object.entries(here.files).map(([path, bytes]) => [path, text(bytes)]));
+    const there = await replay(readFileSync(place('there.grind')));
+    assert.equal(there.exitCode, 0, there.text());
+    if (printed !== undefined) assert.equal(text(there.stdout), printed);
+    assert.deepEqual(there.files, {});
+  }
 });
 
 // ---- the documents ---------------------------------------------------------------------------------------------------------

@@ -212,20 +212,39 @@ test('a trace is replayed, alone or with its module', async () => {
   assert.match(await page.report(), /data race/i);
 });
 
-test('what is no module, or has no threads, is said', async () => {
+test('what is no module is said', async () => {
   const page = await opened();
   const no = join(directory, 'no.wasm');
   writeFileSync(no, 'hello');
   await page.choose(no);
   assert.match(await page.text('error'), /not a WebAssembly module/);
   assert.equal(await page.report(), '');
-  const alone = join(directory, 'alone.wasm');
-  writeFileSync(alone, Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
-  await page.choose(alone);
-  assert.match(await page.text('error'), /has no threads/);
+  assert.equal(await page.text('alone'), '');
   // The next one is not kept from working.
   await page.choose(guest('wasm/race_counter.wasm'));
   assert.equal(await page.text('error'), '');
+});
+
+test('a module without threads is said to have none, and can be run', async () => {
+  const page = await opened();
+  // It exports a `_start` that does nothing.
+  const alone = join(directory, 'alone.wasm');
+  writeFileSync(alone, Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 10, 1, 6, 95, 115, 116, 97, 114, 116, 0, 0, 10, 4, 1, 2, 0, 11));
+  await page.choose(alone);
+  assert.equal(await page.text('status'), 'There are no threads in alone.wasm, so there is nothing to check, and it was not run.');
+  const why = await page.text('error');
+  assert.match(why, /its memory is not shared, and it imports nothing that creates one \(.*wasi\.thread-spawn\)/);
+  assert.match(why, /build it for a target with threads, as `wasm32-wasip1-threads`/);
+  assert.equal(await page.report(), '');
+  await page.ask("document.getElementById('once').click()");
+  await page.until("/findings in/.test(document.getElementById('status').textContent)", 'the run');
+  assert.match(await page.text('status'), /^0 findings in alone\.wasm/);
+  assert.equal(await page.text('alone'), '');
+  assert.equal(await page.text('error'), '');
+  assert.match(await page.report(), /alone\.wasm/);
+  // With others it is checked again.
+  await page.choose(guest('wasm/race_counter.wasm'));
+  assert.match(await page.text('status'), /^1 finding in race_counter\.wasm/);
 });
 
 test('the page is not kept for long while a guest runs', async () => {

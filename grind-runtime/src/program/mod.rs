@@ -5,6 +5,7 @@ mod error;
 pub mod imports;
 pub mod interceptors;
 mod link;
+mod loading;
 pub mod lock_words;
 mod lower;
 mod module;
@@ -15,6 +16,7 @@ pub mod waits;
 pub use error::{ImportProblem, ProgramError};
 pub(crate) use link::export_name;
 pub use link::{LinkError, Modules};
+pub use loading::Loading;
 pub use lower::Instrumentation;
 pub(crate) use lower::RING_END;
 pub(crate) use lower::hooks::{self, AtomicOp, Hook};
@@ -57,13 +59,35 @@ struct Module {
 
 /// What an engine made of the lowered module, kept so that only the first of many runs translates it. Which engine that was is
 /// not known here.
-#[derive(Default)]
-struct Translation(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
+struct Translation {
+    when: Translate,
+    kept: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
+}
+
+impl Translation {
+    fn new(when: Translate) -> Translation {
+        Translation {
+            when,
+            kept: Mutex::default(),
+        }
+    }
+}
 
 impl std::fmt::Debug for Translation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Translation")
     }
+}
+
+/// When the engine translates functions. What happens in a run does not depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Translate {
+    /// All of them, before the first run begins.
+    #[default]
+    AtOnce,
+    /// Each when it is called first, for runs [in steps](crate::session::SteppedRun) none of which may take long. A function that is larger than
+    /// the engine takes ends a run where it is called, and what is never called takes no time.
+    AsCalled,
 }
 
 /// How a module is turned into a [`Program`].
@@ -72,6 +96,8 @@ impl std::fmt::Debug for Translation {
 pub struct ProgramOptions {
     /// What the lowered code reports.
     pub instrumentation: Instrumentation,
+    /// When the engine translates it.
+    pub translate: Translate,
     /// Functions to intercept besides those that are known.
     pub interceptors: Vec<interceptors::Rule>,
     /// Functions that the embedder provides.
@@ -94,25 +120,7 @@ impl Program {
     /// # Errors
     /// See [`Program::new`].
     pub fn with_options(wasm: &[u8], options: ProgramOptions) -> Result<Program, ProgramError> {
-        let original: Arc<[u8]> = wasm.into();
-        let lowered = module::parse(&original).and_then(|module::Parsed { info, bodies }| {
-            imports::check(&info, &options.imports)?;
-            let lowered = lower::lower(&original, &info, bodies, &options)?;
-            Ok((info, lowered))
-        });
-        let (info, lowered) = lowered.map_err(|error| error.naming_proposals(&original))?;
-        Ok(Program(Arc::new(Parts {
-            module: Arc::new(Module {
-                original,
-                info,
-                lowered,
-                instrumentation: options.instrumentation,
-                rules: options.interceptors,
-                translation: Translation::default(),
-            }),
-            embedder: options.imports,
-            driver: options.driver,
-        })))
+        Loading::new(wasm, options).complete()
     }
 
     /// The same program with these functions of the embedder in place of those that it has. Nothing is lowered or translated again.
@@ -137,10 +145,7 @@ impl Program {
     /// # Errors
     /// See [`Program::new`].
     pub fn for_replay(wasm: &[u8], options: ProgramOptions) -> Result<Program, ProgramError> {
-        let mut options = options;
-        let info = Program::inspect(wasm)?;
-        options.imports.extend(imports::stand_ins(&info));
-        Program::with_options(wasm, options)
+        Loading::for_replay(wasm, options).complete()
     }
 
     /// A program of this module in place of the own one, made as that was. What the own one has is the same in it: sites, functions, data; so
@@ -151,6 +156,7 @@ impl Program {
     pub(crate) fn extended(&self, wasm: &[u8]) -> Result<Program, ProgramError> {
         let options = ProgramOptions {
             instrumentation: self.0.module.instrumentation,
+            translate: self.translate(),
             interceptors: self.rules().to_vec(),
             imports: self.embedder().to_vec(),
             driver: self.driver().cloned(),
@@ -240,12 +246,18 @@ impl Program {
         self.0.driver.as_ref()
     }
 
+    /// When an engine is to translate functions.
+    pub(crate) fn translate(&self) -> Translate {
+        self.0.module.translation.when
+    }
+
     /// What an engine made of the program, which it makes now if it has not. Others that ask meanwhile wait for it.
     pub(crate) fn translated<T: Any + Send + Sync, E>(
         &self,
         translate: impl FnOnce() -> Result<T, E>,
     ) -> Result<Arc<T>, E> {
-        let mut kept = (self.0.module.translation.0.lock()).unwrap_or_else(PoisonError::into_inner);
+        let mut kept =
+            (self.0.module.translation.kept.lock()).unwrap_or_else(PoisonError::into_inner);
         if let Some(Ok(known)) = kept.clone().map(Arc::downcast) {
             return Ok(known);
         }

@@ -5,8 +5,9 @@ use super::symbols::demangle;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use wasmparser::{
-    ElementItems, ExternalKind, FuncToValidate, FuncType, FunctionBody, Parser, Payload, TableType,
-    TypeRef, ValType, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    BinaryReader, Chunk, ElementItems, ExternalKind, FuncToValidate, FuncType, FunctionBody,
+    Parser, Payload, TableType, TypeRef, ValType, ValidPayload, Validator, ValidatorResources,
+    WasmFeatures,
 };
 
 /// What a module declares.
@@ -170,13 +171,29 @@ impl ModuleInfo {
 }
 
 /// A module whose declarations are validated and whose bodies are still to be.
-pub(super) struct Parsed<'a> {
+pub(super) struct Parsed {
     pub(super) info: ModuleInfo,
-    pub(super) bodies: Vec<UnvalidatedBody<'a>>,
+    pub(super) bodies: Vec<UnvalidatedBody>,
 }
 
-/// A function body and what is needed to validate it.
-pub(super) type UnvalidatedBody<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
+/// A function body, by where it is in the file, and what is needed to validate it.
+pub(super) struct UnvalidatedBody {
+    pub(super) func: FuncToValidate<ValidatorResources>,
+    range: Range<usize>,
+}
+
+impl UnvalidatedBody {
+    /// The body, in the file that it was found in.
+    pub(super) fn read<'a>(&self, wasm: &'a [u8]) -> FunctionBody<'a> {
+        let bytes = &wasm[self.range.clone()];
+        FunctionBody::new(BinaryReader::new(bytes, self.range.start as u64))
+    }
+
+    /// Bytes of it.
+    pub(super) fn len(&self) -> usize {
+        self.range.len()
+    }
+}
 
 /// What the engine runs, plus threads, which the lowering takes away.
 fn features() -> WasmFeatures {
@@ -209,22 +226,58 @@ pub fn unsupported_proposals(wasm: &[u8]) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
-    check_header(wasm)?;
-    let mut validator = Validator::new_with_features(features());
-    let mut info = ModuleInfo::default();
-    let mut bodies = Vec::new();
-    let mut memories = Vec::new();
-    let mut globals = Vec::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload?;
-        if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
-            bodies.push((func, body));
+/// Reads the declarations of a module.
+pub(super) fn parse(wasm: &[u8]) -> Result<Parsed, ProgramError> {
+    let mut parsing = Parsing::new(wasm)?;
+    while parsing.step(wasm)? {}
+    parsing.finish()
+}
+
+/// The same in steps.
+pub(super) struct Parsing {
+    parser: Parser,
+    validator: Validator,
+    /// Bytes that were read.
+    read: usize,
+    info: ModuleInfo,
+    bodies: Vec<UnvalidatedBody>,
+    memories: Vec<(wasmparser::MemoryType, bool)>,
+    /// Values, as far as they are known.
+    globals: Vec<Option<i32>>,
+}
+
+impl Parsing {
+    pub(super) fn new(wasm: &[u8]) -> Result<Parsing, ProgramError> {
+        check_header(wasm)?;
+        Ok(Parsing {
+            parser: Parser::new(0),
+            validator: Validator::new_with_features(features()),
+            read: 0,
+            info: ModuleInfo::default(),
+            bodies: Vec::new(),
+            memories: Vec::new(),
+            globals: Vec::new(),
+        })
+    }
+
+    /// Reads a section, or finds a function body, in the file that it was made for. Returns whether there is more.
+    pub(super) fn step(&mut self, wasm: &[u8]) -> Result<bool, ProgramError> {
+        let Chunk::Parsed { consumed, payload } = self.parser.parse(&wasm[self.read..], true)?
+        else {
+            unreachable!("all of the file is there")
+        };
+        self.read += consumed;
+        if let ValidPayload::Func(func, body) = self.validator.payload(&payload)? {
+            let range = body.range();
+            self.bodies.push(UnvalidatedBody {
+                func,
+                range: range.start as usize..range.end as usize,
+            });
         }
         match payload {
             Payload::TypeSection(reader) => {
                 for ty in reader.into_iter_err_on_gc_types() {
-                    info.types.push(Some(ty?));
+                    self.info.types.push(Some(ty?));
                 }
             }
             Payload::ImportSection(reader) => {
@@ -232,18 +285,18 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                     let import = import?;
                     match import.ty {
                         TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
-                            info.functions.push(ty);
-                            info.imported_functions += 1;
+                            self.info.functions.push(ty);
+                            self.info.imported_functions += 1;
                         }
-                        TypeRef::Memory(ty) => memories.push((ty, true)),
+                        TypeRef::Memory(ty) => self.memories.push((ty, true)),
                         TypeRef::Global(_) => {
-                            info.globals += 1;
-                            globals.push(None);
+                            self.info.globals += 1;
+                            self.globals.push(None);
                         }
-                        TypeRef::Table(ty) => info.tables.push(ty),
+                        TypeRef::Table(ty) => self.info.tables.push(ty),
                         TypeRef::Tag(_) => {}
                     }
-                    info.imports.push(Import {
+                    self.info.imports.push(Import {
                         module: import.module.to_owned(),
                         name: import.name.to_owned(),
                         ty: import.ty,
@@ -252,48 +305,51 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
             }
             Payload::FunctionSection(reader) => {
                 for ty in reader {
-                    info.functions.push(ty?);
+                    self.info.functions.push(ty?);
                 }
             }
             Payload::TableSection(reader) => {
                 for table in reader {
-                    info.tables.push(table?.ty);
+                    self.info.tables.push(table?.ty);
                 }
             }
             Payload::MemorySection(reader) => {
                 for ty in reader {
-                    memories.push((ty?, false));
+                    self.memories.push((ty?, false));
                 }
             }
             Payload::GlobalSection(reader) => {
                 for global in reader {
                     let global = global?;
                     let ty = global.ty;
-                    globals.push(constant(&global.init_expr, &globals));
+                    self.globals
+                        .push(constant(&global.init_expr, &self.globals));
                     if ty.mutable {
-                        info.mutable_globals.push((info.globals, ty.content_type));
+                        self.info
+                            .mutable_globals
+                            .push((self.info.globals, ty.content_type));
                     }
-                    info.globals += 1;
+                    self.info.globals += 1;
                 }
             }
             Payload::ExportSection(reader) => {
                 for export in reader {
                     let export = export?;
-                    info.exports.push(Export {
+                    self.info.exports.push(Export {
                         name: export.name.to_owned(),
                         kind: export.kind,
                         index: export.index,
                     });
                 }
             }
-            Payload::StartSection { func, .. } => info.start = Some(func),
+            Payload::StartSection { func, .. } => self.info.start = Some(func),
             Payload::DataSection(reader) => {
                 for data in reader {
                     let data = data?;
                     if let wasmparser::DataKind::Active { offset_expr, .. } = data.kind {
                         let end = data.range.end as usize;
-                        info.active_data.push(DataSegment {
-                            address: constant(&offset_expr, &globals).map(i32::cast_unsigned),
+                        self.info.active_data.push(DataSegment {
+                            address: constant(&offset_expr, &self.globals).map(i32::cast_unsigned),
                             bytes: end - data.data.len()..end,
                         });
                     }
@@ -302,7 +358,7 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
             Payload::ElementSection(reader) => {
                 for element in reader {
                     let element = element?;
-                    info.segment_items += u64::from(match &element.items {
+                    self.info.segment_items += u64::from(match &element.items {
                         ElementItems::Functions(items) => items.count(),
                         ElementItems::Expressions(_, items) => items.count(),
                     });
@@ -311,45 +367,56 @@ pub(super) fn parse(wasm: &[u8]) -> Result<Parsed<'_>, ProgramError> {
                         offset_expr,
                     } = element.kind
                         && let ElementItems::Functions(functions) = element.items
-                        && let Some(first) = constant(&offset_expr, &globals)
+                        && let Some(first) = constant(&offset_expr, &self.globals)
                     {
                         // One that does not fit into the table ends the module before it begins.
                         for (at, function) in (first.cast_unsigned()..u32::MAX).zip(functions) {
-                            info.elements.insert(at, function?);
+                            self.info.elements.insert(at, function?);
                         }
                     }
                 }
             }
+            Payload::End(_) => return Ok(false),
             Payload::CodeSectionStart {
                 unchecked_range: range,
                 ..
             } => {
-                info.code = range;
+                self.info.code = range;
             }
             Payload::CustomSection(reader) => {
-                info.custom_sections.push(reader.name().to_owned());
+                self.info.custom_sections.push(reader.name().to_owned());
                 if let wasmparser::KnownCustom::Name(names) = reader.as_known() {
-                    info.function_names = function_names(names.clone());
-                    info.stack_pointer = stack_pointer(names);
+                    self.info.function_names = function_names(names.clone());
+                    self.info.stack_pointer = stack_pointer(names);
                 }
             }
             _ => {}
         }
+        Ok(true)
     }
-    info.memory = memory_shape(&memories)?;
-    if info.tables.iter().any(|table| table.table64) {
-        return Err(ProgramError::Table64);
+
+    pub(super) fn finish(self) -> Result<Parsed, ProgramError> {
+        let Parsing {
+            mut info,
+            bodies,
+            memories,
+            ..
+        } = self;
+        info.memory = memory_shape(&memories)?;
+        if info.tables.iter().any(|table| table.table64) {
+            return Err(ProgramError::Table64);
+        }
+        let exported = info
+            .exports
+            .iter()
+            .find(|export| is_stack_pointer(export.kind, &export.name));
+        let stack_pointer = exported.map(|export| export.index).or(info.stack_pointer);
+        info.stack_pointer = stack_pointer.filter(|&index| {
+            let global = (index, ValType::I32);
+            info.mutable_globals.contains(&global)
+        });
+        Ok(Parsed { info, bodies })
     }
-    let exported = info
-        .exports
-        .iter()
-        .find(|export| is_stack_pointer(export.kind, &export.name));
-    let stack_pointer = exported.map(|export| export.index).or(info.stack_pointer);
-    info.stack_pointer = stack_pointer.filter(|&index| {
-        let global = (index, ValType::I32);
-        info.mutable_globals.contains(&global)
-    });
-    Ok(Parsed { info, bodies })
 }
 
 fn check_header(wasm: &[u8]) -> Result<(), ProgramError> {

@@ -166,7 +166,7 @@ impl Program {
                 lowered,
                 instrumentation,
                 rules: contents.rules,
-                translation: Translation::default(),
+                translation: Translation::new(options.translate),
             }),
             embedder: options.imports,
             driver: options.driver,

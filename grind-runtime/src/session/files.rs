@@ -167,7 +167,7 @@ impl Files {
         match self.open.get(&node) {
             Some(Opened::File(file)) if metadata => file.sync_all()?,
             Some(Opened::File(file)) => file.sync_data()?,
-            Some(Opened::Directory(dir)) => dir.try_clone()?.into_std_file().sync_all()?,
+            Some(Opened::Directory(dir)) => reopened(dir)?.sync_all()?,
             None => return Err(Errno::Badf),
         }
         Ok(())
@@ -176,7 +176,7 @@ impl Files {
     fn set_times(&self, node: Node, times: Times) -> Result<(), Errno> {
         let file = match self.open.get(&node) {
             Some(Opened::File(file)) => file.try_clone()?.into_std(),
-            Some(Opened::Directory(dir)) => dir.try_clone()?.into_std_file(),
+            Some(Opened::Directory(dir)) => reopened(dir)?,
             None => return Err(Errno::Badf),
         };
         let mut wanted = FileTimes::new();
@@ -278,7 +278,8 @@ impl HostIo for Files {
             Call::Stat { node } => return self.stat(node),
             Call::StatAt { dir, path, follow } => {
                 let dir = self.dir(dir)?;
-                let metadata = if follow {
+                // What is behind the slash is asked for. cap-std leaves it out where there is one name before it.
+                let metadata = if follow || path.ends_with('/') || path.ends_with("/.") {
                     dir.metadata(path)?
                 } else {
                     dir.symlink_metadata(path)?
@@ -316,6 +317,12 @@ impl HostIo for Files {
         }
         Ok(Answer::Done)
     }
+}
+
+/// The same directory as one that its host lets be synchronised and stamped: `open_dir` opens it for lookups only.
+fn reopened(dir: &Dir) -> io::Result<std::fs::File> {
+    let options = OpenOptions::new().read(true).maybe_dir(true).clone();
+    Ok(dir.open_with(".", &options)?.into_std())
 }
 
 fn following(follow: bool) -> FollowSymlinks {

@@ -23,12 +23,14 @@ mod exit_code;
 mod files;
 mod input;
 mod log;
+mod memory_files;
 mod observe;
 mod pass;
 mod plan_scheduler;
 mod playback;
 mod record;
 mod replay;
+mod reporting;
 mod stepped;
 
 pub use confirm::{ConfirmError, Confirmed, confirm};
@@ -36,10 +38,12 @@ pub use exit_code::ExitCode;
 #[cfg(feature = "files")]
 pub use files::{Files, Preopen};
 pub use input::{Inputs, Player, Recorder};
+pub use memory_files::{FileTree, MemoryFiles, TreeError, TreeLimits};
 pub use observe::{Observation, Observe, Observer};
 pub use playback::{Divergence, TraceInput};
 pub use record::TraceOutput;
 pub use replay::{ReplayError, ReplayOptions, Replayed, check, listen, replay};
+pub use reporting::Reporting;
 pub use stepped::{Step, SteppedReplay, SteppedRun};
 
 use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
@@ -50,9 +54,7 @@ use crate::predict::translate::Observed;
 use crate::program::Program;
 use crate::program::embedder::Executor;
 use crate::program::symbols::Symbolizer;
-use crate::report::finding::identity::Index;
 use crate::report::finding::summary::{GuestExit, Report};
-use crate::report::finding::{Finding, FindingKind, notes};
 use crate::schedule::decisions::Replayed as Repeated;
 use crate::trace::{Footer, TraceWriter};
 use derive_setters::Setters;
@@ -69,7 +71,8 @@ use std::sync::Arc;
 pub struct RunOptions {
     /// The run.
     pub spec: RunSpec,
-    /// The directories of [`RunSpec::preopens`], in the same order, and nothing outside of them. See [`RunOptions::directory`].
+    /// The directories of [`RunSpec::preopens`], in the same order, and nothing outside of them. See [`RunOptions::directory`]. None, if the
+    /// streams [have some](HostIo::preopens).
     #[cfg(feature = "files")]
     pub directories: Vec<Preopen>,
     /// What to look for, and the bounds of looking.
@@ -382,7 +385,7 @@ fn second_pass<Io: HostIo>(
         ending: first.ending,
         limits_reached: first.limits_reached,
         stats: first.stats,
-        io: *downcast::<Io>(streams(io)),
+        io: *downcast::<Io>(given(io)),
         decisions: first.decisions,
         warnings: Vec::new(),
     };
@@ -416,36 +419,57 @@ fn second_pass<Io: HostIo>(
     }
 }
 
-/// All of the host that the run gets to see: these streams, and its directories.
+/// All of the host that the run gets to see: these streams, and its directories. They are the host's, or of whoever has the streams.
+fn world(options: &RunOptions, io: Box<dyn HostIo>) -> Result<Box<dyn HostIo>, MachineError> {
+    let named = &options.spec.preopens;
+    let own = io.preopens();
+    let given = directories(options);
+    if own.is_empty() && given == *named {
+        return Ok(with_directories(options, io));
+    }
+    if given.is_empty() && own == *named {
+        return Ok(io);
+    }
+    Err(MachineError::Directories {
+        named: named.len(),
+        given: given.len() + own.len(),
+    })
+}
+
+/// Names of the host's directories.
 #[cfg(feature = "files")]
-fn world(options: &RunOptions, streams: Box<dyn HostIo>) -> Result<Box<dyn HostIo>, MachineError> {
-    let directories = &options.directories;
-    let given = directories.iter().map(|dir| dir.guest().as_bytes());
-    match given.eq(options.spec.preopens.iter().map(Vec::as_slice)) {
-        true => Ok(Box::new(Files::new(streams, directories))),
-        false => Err(MachineError::Directories {
-            named: options.spec.preopens.len(),
-            given: directories.len(),
-        }),
+fn directories(options: &RunOptions) -> Vec<Vec<u8>> {
+    let directories = options.directories.iter();
+    directories.map(|dir| dir.guest().into()).collect()
+}
+
+#[cfg(feature = "files")]
+fn with_directories(options: &RunOptions, streams: Box<dyn HostIo>) -> Box<dyn HostIo> {
+    Box::new(Files::new(streams, &options.directories))
+}
+
+/// What was given to be the streams.
+#[cfg(feature = "files")]
+fn given(world: Box<dyn HostIo>) -> Box<dyn Any> {
+    let world: Box<dyn Any> = world;
+    match world.downcast::<Files>() {
+        Ok(files) => files.into_streams(),
+        Err(world) => world,
     }
 }
 
-/// The streams that it was given.
-#[cfg(feature = "files")]
-fn streams(world: Box<dyn HostIo>) -> Box<dyn HostIo> {
-    downcast::<Files>(world).into_streams()
+#[cfg(not(feature = "files"))]
+fn directories(_: &RunOptions) -> Vec<Vec<u8>> {
+    Vec::new()
 }
 
 #[cfg(not(feature = "files"))]
-fn world(options: &RunOptions, streams: Box<dyn HostIo>) -> Result<Box<dyn HostIo>, MachineError> {
-    match options.spec.preopens.len() {
-        0 => Ok(streams),
-        named => Err(MachineError::Directories { named, given: 0 }),
-    }
+fn with_directories(_: &RunOptions, streams: Box<dyn HostIo>) -> Box<dyn HostIo> {
+    streams
 }
 
 #[cfg(not(feature = "files"))]
-fn streams(world: Box<dyn HostIo>) -> Box<dyn HostIo> {
+fn given(world: Box<dyn HostIo>) -> Box<dyn Any> {
     world
 }
 
@@ -533,41 +557,9 @@ impl<Io> Outcome<Io> {
         symbolizer: &Symbolizer,
         options: &RunOptions,
     ) -> Report {
-        let sites = program.sites();
-        let mut report = Report {
-            schedule: Some(options.spec.schedule.name()),
-            exit: Some(self.guest_exit(sites, symbolizer)),
-            warnings: self.warnings.clone(),
-            ..Report::default()
-        };
-        let mut index = Index::default();
-        for diagnosed in &self.analysis.diagnoses {
-            let threads = &self.analysis.threads;
-            let finding = Finding::from_diagnosis(diagnosed, sites, symbolizer, threads);
-            index.add(&mut report.findings, finding);
-        }
-        report
-            .notes
-            .extend(notes::still_running(&self.analysis, sites, symbolizer));
-        let limits = &options.spec.limits;
-        let reached = self.limits_reached.iter().map(|limit| limit.text(limits));
-        report.limits.extend(reached);
-        report
-            .limits
-            .extend(self.analysis.limits.iter().map(ToString::to_string));
-        if !report.findings.is_empty() {
-            report.set_symbols(symbolizer);
-            let overflows = self.analysis.overflows.iter().map(ToString::to_string);
-            report.warnings.extend(overflows);
-            let of_accesses = |finding: &Finding| finding.kind != FindingKind::Trap;
-            if program.info().function_names.is_empty()
-                && program.interceptors().is_empty()
-                && report.findings.iter().any(of_accesses)
-            {
-                report.warnings.push(NAMELESS.to_owned());
-            }
-        }
-        report
+        let mut reporting = Reporting::default();
+        while reporting.step(self, program, symbolizer, options) {}
+        reporting.finish()
     }
 
     /// How the guest ended.

@@ -47,7 +47,12 @@ impl Replayed {
     /// What it showed, and that the trace is truncated where it is.
     #[must_use]
     pub fn report(&self, program: &Program, symbolizer: &Symbolizer) -> Report {
-        let mut report = self.outcome.report(program, symbolizer, &self.options);
+        self.told(self.outcome.report(program, symbolizer, &self.options))
+    }
+
+    /// A report of its outcome as one of the replay.
+    #[must_use]
+    pub fn told(&self, mut report: Report) -> Report {
         report.command = Command::Replay;
         if self.truncated {
             let text = "the trace is truncated: the run was ended where it ends";

@@ -24,6 +24,11 @@ pub trait HostIo: Send + std::any::Any {
     /// Whatever the guest shall get; [`Errno::Nosys`] for what is not provided.
     fn call(&mut self, call: &Call<'_>) -> Result<Answer, Errno>;
 
+    /// Names of directories of its own, which are preopened for the guest: [`Node::preopen`] in their order.
+    fn preopens(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
     /// A function of the embedder is called: `run` calls it. Whoever plays a recording back answers instead.
     fn embedded(&mut self, run: &mut dyn FnMut() -> Effects) -> Effects {
         run()

@@ -387,26 +387,58 @@ impl Rule {
 /// Functions of the module that are intercepted, by index, ascending. The user's rules come before those built in.
 #[must_use]
 pub fn find(info: &ModuleInfo, rules: &[Rule]) -> Vec<(u32, Interceptor)> {
-    let mut found: Vec<(u32, Interceptor)> = names(info)
-        .filter(|&(index, symbol)| {
-            index >= info.imported_functions && (!rules.is_empty() || may_be_known(symbol))
-        })
-        .filter_map(|(index, symbol)| {
-            let ty = info.function_type(index)?;
-            let name = plain_name(symbol);
-            let given = rules
-                .iter()
-                .find(|rule| rule.matches(&name) && rule.role.fits(ty));
-            let (role, object) = match given {
-                Some(rule) => (rule.role, None),
-                None => (table::role(&name, ty)?, table::object(&name)),
-            };
-            Some((index, Interceptor { name, role, object }))
-        })
-        .collect();
-    found.sort_by_key(|&(index, _)| index);
-    found.dedup_by_key(|(index, _)| *index);
-    found
+    let mut search = Search::default();
+    while search.step(info, rules) {}
+    search.finish()
+}
+
+/// Names that a step of a search looks at.
+const NAMES: usize = 128;
+
+/// The same in steps.
+#[derive(Default)]
+pub(super) struct Search {
+    found: Vec<(u32, Interceptor)>,
+    /// Names that were looked at.
+    seen: usize,
+}
+
+impl Search {
+    /// Looks at some names. Returns whether there are more.
+    pub(super) fn step(&mut self, info: &ModuleInfo, rules: &[Rule]) -> bool {
+        let some = names(info).skip(self.seen).take(NAMES);
+        let before = self.seen;
+        for (index, symbol) in some {
+            self.seen += 1;
+            if let Some(interceptor) = meaning(info, rules, index, symbol) {
+                self.found.push((index, interceptor));
+            }
+        }
+        self.seen > before
+    }
+
+    pub(super) fn finish(mut self) -> Vec<(u32, Interceptor)> {
+        self.found.sort_by_key(|&(index, _)| index);
+        self.found.dedup_by_key(|(index, _)| *index);
+        self.found
+    }
+}
+
+/// What a function of this name means.
+fn meaning(info: &ModuleInfo, rules: &[Rule], index: u32, symbol: &str) -> Option<Interceptor> {
+    if index < info.imported_functions || (rules.is_empty() && !may_be_known(symbol)) {
+        return None;
+    }
+    let ty = info.function_type(index)?;
+    let name = plain_name(symbol);
+    let given = rules
+        .iter()
+        .find(|rule| rule.matches(&name) && rule.role.fits(ty));
+    let (role, object) = match given {
+        Some(rule) => (rule.role, None),
+        None => (table::role(&name, ty)?, table::object(&name)),
+    };
+    Some(Interceptor { name, role, object })
 }
 
 fn names(info: &ModuleInfo) -> impl Iterator<Item = (u32, &str)> {

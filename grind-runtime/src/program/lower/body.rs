@@ -25,7 +25,7 @@ use wasmparser::{
 
 /// Lowers one body. `index` is its function index in the original module.
 pub(super) fn lower(
-    context: &Context<'_>,
+    context: &Context,
     sites: &mut SiteTable,
     index: u32,
     func: FuncToValidate<ValidatorResources>,
@@ -116,7 +116,7 @@ fn ring_word(word: u8) -> MemArg {
 }
 
 struct Body<'a> {
-    context: &'a Context<'a>,
+    context: &'a Context,
     sites: &'a mut SiteTable,
     index: u32,
     code: Vec<u8>,
@@ -334,7 +334,7 @@ impl Body<'_> {
     /// The type of an operand; of one in dead code, which may have none, any.
     fn operand_type(&self, validator: &FuncValidator<ValidatorResources>, depth: usize) -> ValType {
         let ty = validator.get_operand_type(depth).flatten();
-        ty.and_then(|ty| Shift(self.context.info).val_type(ty).ok())
+        ty.and_then(|ty| Shift(&self.context.info).val_type(ty).ok())
             .unwrap_or(ValType::I32)
     }
 
@@ -587,7 +587,7 @@ impl Body<'_> {
         let mut locals = Vec::new();
         for entry in body.get_locals_reader()? {
             let (count, ty) = entry?;
-            locals.push((count, Shift(self.context.info).val_type(ty)?));
+            locals.push((count, Shift(&self.context.info).val_type(ty)?));
         }
         locals.extend(self.extra.iter().map(|&(_, ty)| (1, ty)));
         let mut function = wasm_encoder::Function::new(locals);

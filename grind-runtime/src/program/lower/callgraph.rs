@@ -4,7 +4,6 @@
 //! arithmetic helpers cost nothing extra.
 
 use super::super::interceptors::Interceptor;
-use super::super::module::UnvalidatedBody;
 use super::super::{ModuleInfo, ProgramError};
 use super::Instrumentation;
 use super::effects::effect;
@@ -14,7 +13,7 @@ use super::lock_sites::LockSites;
 use super::speculation::{Speculation, Speculations};
 use crate::program::lock_words::LockWord;
 use rustc_hash::{FxHashMap, FxHashSet};
-use wasmparser::Operator;
+use wasmparser::{FunctionBody, Operator};
 
 pub(super) struct CallGraph {
     /// By function index: neither it nor anything it calls emits a record or calls a hook.
@@ -29,96 +28,120 @@ pub(super) struct CallGraph {
     pub(super) lock_sites: FxHashMap<u64, LockWord>,
 }
 
-pub(super) fn scan(
-    info: &ModuleInfo,
-    bodies: &[UnvalidatedBody<'_>],
-    instrumentation: Instrumentation,
-    interceptors: &[(u32, Interceptor)],
-) -> Result<CallGraph, ProgramError> {
-    let total = info.functions.len();
-    let imported = info.imported_functions as usize;
-    let mut silent = vec![true; total];
-    silent[..imported].fill(false);
-    for &(index, _) in interceptors {
-        silent[index as usize] = false;
+/// Reads all bodies, one after the other.
+pub(super) struct Scan {
+    silent: Vec<bool>,
+    /// By function index: who calls it.
+    callers: Vec<Vec<u32>>,
+    recyclable: bool,
+    first_reads: FirstReads,
+    speculations: Speculations,
+    lock_sites: LockSites,
+}
+
+impl Scan {
+    pub(super) fn new(info: &ModuleInfo, interceptors: &[(u32, Interceptor)]) -> Scan {
+        let total = info.functions.len();
+        let mut silent = vec![true; total];
+        silent[..info.imported_functions as usize].fill(false);
+        for &(index, _) in interceptors {
+            silent[index as usize] = false;
+        }
+        Scan {
+            silent,
+            callers: vec![Vec::new(); total],
+            recyclable: true,
+            first_reads: FirstReads::default(),
+            speculations: Speculations::default(),
+            lock_sites: LockSites::new(interceptors),
+        }
     }
-    let mut callers: Vec<Vec<u32>> = vec![Vec::new(); total];
-    let mut recyclable = true;
-    let mut first_reads = FirstReads::default();
-    let mut speculations = Speculations::default();
-    let mut lock_sites = LockSites::new(interceptors);
-    let mut instruction = InPlace::new();
-    for (defined, (_, body)) in bodies.iter().enumerate() {
-        let index = imported + defined;
-        let is_start = info.start == Some(index as u32);
+
+    /// The next body, of the function with this index.
+    pub(super) fn function(
+        &mut self,
+        info: &ModuleInfo,
+        index: u32,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), ProgramError> {
+        let is_start = info.start == Some(index);
         let mut reader = body.get_operators_reader()?;
-        let parameters = info.function_type(index as u32);
-        speculations.begin_function(parameters.map_or(0, |ty| ty.params().len() as u32));
+        let mut instruction = InPlace::new();
+        let parameters = info.function_type(index);
+        self.speculations
+            .begin_function(parameters.map_or(0, |ty| ty.params().len() as u32));
         while !reader.eof() {
             let offset = reader.original_position();
             let op = instruction.read(&mut reader)?;
             let effect = effect(op);
-            first_reads.next(offset, op);
-            speculations.next(offset, op, effect);
-            lock_sites.next(offset, op, effect);
+            self.first_reads.next(offset, op);
+            self.speculations.next(offset, op, effect);
+            self.lock_sites.next(offset, op, effect);
             match *op {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     // Validation has not seen the body yet, so the index may be out of range.
-                    if let Some(list) = callers.get_mut(function_index as usize) {
-                        list.push(index as u32);
+                    if let Some(list) = self.callers.get_mut(function_index as usize) {
+                        list.push(index);
                     }
                 }
                 Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
-                    silent[index] = false;
+                    self.silent[index as usize] = false;
                 }
                 Operator::TableSet { .. }
                 | Operator::TableGrow { .. }
                 | Operator::TableFill { .. }
                 | Operator::TableCopy { .. }
                 | Operator::TableInit { .. }
-                | Operator::ElemDrop { .. } => recyclable = false,
+                | Operator::ElemDrop { .. } => self.recyclable = false,
                 // Its record says where a thread trapped.
-                Operator::Unreachable => silent[index] = false,
+                Operator::Unreachable => self.silent[index as usize] = false,
                 ref op if effect.is_some() => {
-                    silent[index] = false;
+                    self.silent[index as usize] = false;
                     if matches!(op, Operator::MemoryInit { .. }) && !is_start {
-                        recyclable = false;
+                        self.recyclable = false;
                     }
                 }
                 _ => {}
             }
         }
         reader.finish()?;
-        first_reads.end();
-        speculations.end();
-        lock_sites.end();
+        self.first_reads.end();
+        self.speculations.end();
+        self.lock_sites.end();
+        Ok(())
     }
-    let first_reads = first_reads.into_found();
-    let speculation = speculations.into_found();
-    let lock_sites = lock_sites.into_found();
-    if instrumentation == Instrumentation::Off {
-        silent.fill(true);
-        return Ok(CallGraph {
+
+    /// What all of them tell.
+    pub(super) fn finish(self, instrumentation: Instrumentation) -> CallGraph {
+        let Scan {
+            mut silent,
+            callers,
+            recyclable,
+            ..
+        } = self;
+        let first_reads = self.first_reads.into_found();
+        let speculation = self.speculations.into_found();
+        let lock_sites = self.lock_sites.into_found();
+        match instrumentation {
+            Instrumentation::Off => silent.fill(true),
+            Instrumentation::Full => {
+                let all = 0..silent.len() as u32;
+                let mut work: Vec<u32> = all.filter(|&f| !silent[f as usize]).collect();
+                while let Some(function) = work.pop() {
+                    for &caller in &callers[function as usize] {
+                        if std::mem::replace(&mut silent[caller as usize], false) {
+                            work.push(caller);
+                        }
+                    }
+                }
+            }
+        }
+        CallGraph {
             silent,
             recyclable,
             first_reads,
             speculation,
             lock_sites,
-        });
-    }
-    let mut work: Vec<u32> = (0..total as u32).filter(|&f| !silent[f as usize]).collect();
-    while let Some(function) = work.pop() {
-        for &caller in &callers[function as usize] {
-            if std::mem::replace(&mut silent[caller as usize], false) {
-                work.push(caller);
-            }
         }
     }
-    Ok(CallGraph {
-        silent,
-        recyclable,
-        first_reads,
-        speculation,
-        lock_sites,
-    })
 }

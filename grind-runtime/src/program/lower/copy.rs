@@ -18,11 +18,11 @@ pub(super) struct Read<'a> {
 /// Writes an instruction, most often as it is: functions and globals have other indices in the lowered module, and
 /// nothing else has.
 pub(super) fn encode(
-    context: &Context<'_>,
+    context: &Context,
     read: &Read<'_>,
     code: &mut Vec<u8>,
 ) -> Result<(), ProgramError> {
-    let mut shift = Shift(context.info);
+    let mut shift = Shift(&context.info);
     let mut sink = InstructionSink::new(code);
     match *read.op {
         Operator::Call { function_index } => sink.call(shift.function_index(function_index)?),

@@ -21,15 +21,18 @@ mod speculation;
 mod wrapper;
 
 use super::imports::ThreadAbi;
-use super::interceptors::{self, Interceptor};
+use super::interceptors::{Interceptor, Search};
 use super::lock_words::LockWord;
-use super::module::UnvalidatedBody;
+use super::module::{Parsed, UnvalidatedBody};
 use super::{ModuleInfo, ProgramError, ProgramOptions};
 use crate::model::MOST_SITES;
 use crate::model::sites::{Site, SiteId, SiteKind, SiteTable};
+use callgraph::Scan;
 use hooks::Hook;
 use rustc_hash::{FxHashMap, FxHashSet};
+use sections::Code;
 use speculation::Speculation;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use wasm_encoder::reencode::{self, Reencode};
 
@@ -73,8 +76,8 @@ pub(super) struct Lowered {
 }
 
 /// What every part of the lowering needs to know.
-struct Context<'a> {
-    info: &'a ModuleInfo,
+struct Context {
+    info: ModuleInfo,
     instrumentation: Instrumentation,
     /// Functions that emit no record, whatever they call.
     silent: Vec<bool>,
@@ -87,7 +90,7 @@ struct Context<'a> {
     hook_types: Vec<u32>,
 }
 
-impl Context<'_> {
+impl Context {
     fn hook(&self, hook: Hook) -> u32 {
         self.info.imported_functions + hook as u32
     }
@@ -152,61 +155,197 @@ impl Reencode for Shift<'_> {
     }
 }
 
-pub(super) fn lower(
-    wasm: &[u8],
-    info: &ModuleInfo,
-    bodies: Vec<UnvalidatedBody<'_>>,
-    options: &ProgramOptions,
-) -> Result<Lowered, ProgramError> {
-    let instrumentation = options.instrumentation;
-    let interceptors = match instrumentation {
-        Instrumentation::Full => interceptors::find(info, &options.interceptors),
-        Instrumentation::Off => Vec::new(),
-    };
-    let graph = callgraph::scan(info, &bodies, instrumentation, &interceptors)?;
-    let first_hook_type = u32::try_from(info.types.len()).expect("validated type count");
-    let context = Context {
-        info,
-        instrumentation,
-        silent: graph.silent,
-        first_reads: match instrumentation {
-            Instrumentation::Full => graph.first_reads,
-            Instrumentation::Off => FxHashSet::default(),
-        },
-        speculation: match instrumentation {
-            Instrumentation::Full => graph.speculation,
-            Instrumentation::Off => Speculation::default(),
-        },
-        hook_types: (0..Hook::COUNT)
-            .map(|hook| first_hook_type + hook)
-            .collect(),
-        interceptors,
-    };
-    let code_bytes = (info.code.end - info.code.start) as usize;
-    let mut sites = SiteTable::with_capacity(code_bytes / BYTES_PER_SITE);
-    // No record is all zero, so that the machine can tell a used ring slot from a free one.
-    sites.push(Site {
-        kind: SiteKind::Trap,
-        width: 0,
-        func: 0,
-        offset: 0,
-        displacement: 0,
-    });
-    let wasm = sections::encode(wasm, bodies, &context, &mut sites)?;
-    if sites.len() > MOST_SITES {
-        let sites = sites.len();
-        return Err(ProgramError::TooLarge(format!(
-            "{sites} instructions to watch, where {MOST_SITES} can be told apart"
-        )));
+/// Bytes of code that a step is through, and the rest of the last function.
+const STEP: usize = 2048;
+
+/// A module that is being lowered, in steps.
+pub(super) enum Lowering {
+    /// All names are looked at.
+    Names(Box<(Parsed, Search)>),
+    /// All bodies are looked at.
+    Scan(Box<Scanning>),
+    /// Then each is validated and lowered.
+    Lower(Box<Bodies>),
+}
+
+pub(super) struct Scanning {
+    info: ModuleInfo,
+    bodies: Vec<UnvalidatedBody>,
+    instrumentation: Instrumentation,
+    interceptors: Vec<(u32, Interceptor)>,
+    scan: Scan,
+    /// How many were looked at.
+    scanned: usize,
+}
+
+pub(super) struct Bodies {
+    context: Context,
+    left: std::vec::IntoIter<UnvalidatedBody>,
+    /// Function index of the next.
+    index: u32,
+    sites: SiteTable,
+    code: Code,
+    recyclable: bool,
+    lock_sites: FxHashMap<u64, LockWord>,
+}
+
+/// More to do, or what came of it.
+type Next<T> = ControlFlow<(ModuleInfo, Lowered), T>;
+
+impl Lowering {
+    pub(super) fn new(parsed: Parsed) -> Lowering {
+        Lowering::Names(Box::new((parsed, Search::default())))
     }
-    let lock_sites = lock_sites(&sites, &graph.lock_sites);
-    Ok(Lowered {
-        wasm,
-        lock_sites: Arc::new(lock_sites),
-        sites: Arc::new(sites),
-        interceptors: context.interceptors,
-        recyclable: graph.recyclable,
-    })
+
+    /// Makes a step. `wasm` is the file that was parsed, and `options` are always the same.
+    pub(super) fn step(
+        self,
+        wasm: &[u8],
+        options: &ProgramOptions,
+    ) -> Result<Next<Lowering>, ProgramError> {
+        match self {
+            Lowering::Names(mut searched) => {
+                let (parsed, search) = &mut *searched;
+                let more = options.instrumentation == Instrumentation::Full
+                    && search.step(&parsed.info, &options.interceptors);
+                Ok(ControlFlow::Continue(match more {
+                    true => Lowering::Names(searched),
+                    false => {
+                        let (parsed, search) = *searched;
+                        let scanning = Scanning::new(parsed, options, search.finish());
+                        Lowering::Scan(Box::new(scanning))
+                    }
+                }))
+            }
+            Lowering::Scan(mut scanning) => {
+                Ok(ControlFlow::Continue(match scanning.step(wasm)? {
+                    true => Lowering::Scan(scanning),
+                    false => Lowering::Lower(Box::new(scanning.finish())),
+                }))
+            }
+            Lowering::Lower(mut bodies) => match bodies.step(wasm)? {
+                true => Ok(ControlFlow::Continue(Lowering::Lower(bodies))),
+                false => bodies.finish(wasm).map(ControlFlow::Break),
+            },
+        }
+    }
+}
+
+impl Scanning {
+    fn new(
+        parsed: Parsed,
+        options: &ProgramOptions,
+        interceptors: Vec<(u32, Interceptor)>,
+    ) -> Scanning {
+        let Parsed { info, bodies } = parsed;
+        Scanning {
+            scan: Scan::new(&info, &interceptors),
+            info,
+            bodies,
+            instrumentation: options.instrumentation,
+            interceptors,
+            scanned: 0,
+        }
+    }
+
+    /// Returns whether there is more.
+    fn step(&mut self, wasm: &[u8]) -> Result<bool, ProgramError> {
+        let mut bytes = 0;
+        while let Some(body) = self.bodies.get(self.scanned) {
+            if bytes >= STEP {
+                return Ok(true);
+            }
+            bytes += body.len();
+            let index = self.info.imported_functions + self.scanned as u32;
+            (self.scan).function(&self.info, index, &body.read(wasm))?;
+            self.scanned += 1;
+        }
+        Ok(false)
+    }
+
+    fn finish(self) -> Bodies {
+        let (info, instrumentation) = (self.info, self.instrumentation);
+        let graph = self.scan.finish(instrumentation);
+        let first_hook_type = u32::try_from(info.types.len()).expect("validated type count");
+        let code_bytes = (info.code.end - info.code.start) as usize;
+        let index = info.imported_functions;
+        let context = Context {
+            info,
+            instrumentation,
+            silent: graph.silent,
+            first_reads: match instrumentation {
+                Instrumentation::Full => graph.first_reads,
+                Instrumentation::Off => FxHashSet::default(),
+            },
+            speculation: match instrumentation {
+                Instrumentation::Full => graph.speculation,
+                Instrumentation::Off => Speculation::default(),
+            },
+            hook_types: (0..Hook::COUNT)
+                .map(|hook| first_hook_type + hook)
+                .collect(),
+            interceptors: self.interceptors,
+        };
+        let mut sites = SiteTable::with_capacity(code_bytes / BYTES_PER_SITE);
+        // No record is all zero, so that the machine can tell a used ring slot from a free one.
+        sites.push(Site {
+            kind: SiteKind::Trap,
+            width: 0,
+            func: 0,
+            offset: 0,
+            displacement: 0,
+        });
+        Bodies {
+            code: Code::new(&context, self.bodies.len()),
+            context,
+            left: self.bodies.into_iter(),
+            index,
+            sites,
+            recyclable: graph.recyclable,
+            lock_sites: graph.lock_sites,
+        }
+    }
+}
+
+impl Bodies {
+    /// Returns whether there is more.
+    fn step(&mut self, wasm: &[u8]) -> Result<bool, ProgramError> {
+        let mut bytes = 0;
+        while bytes < STEP {
+            let Some(next) = self.left.next() else {
+                return Ok(false);
+            };
+            bytes += next.len();
+            let body = next.read(wasm);
+            let (context, sites) = (&self.context, &mut self.sites);
+            (self.code).function(context, sites, self.index, next.func, &body)?;
+            self.index += 1;
+        }
+        Ok(true)
+    }
+
+    fn finish(self, wasm: &[u8]) -> Result<(ModuleInfo, Lowered), ProgramError> {
+        let wasm = sections::encode(wasm, &self.context, self.code)?;
+        let sites = self.sites;
+        if sites.len() > MOST_SITES {
+            let sites = sites.len();
+            return Err(ProgramError::TooLarge(format!(
+                "{sites} instructions to watch, where {MOST_SITES} can be told apart"
+            )));
+        }
+        let lock_sites = lock_sites(&sites, &self.lock_sites);
+        let Context {
+            info, interceptors, ..
+        } = self.context;
+        let lowered = Lowered {
+            wasm,
+            lock_sites: Arc::new(lock_sites),
+            sites: Arc::new(sites),
+            interceptors,
+            recyclable: self.recyclable,
+        };
+        Ok((info, lowered))
+    }
 }
 
 /// By site what is known by where it is in the file.

@@ -4,7 +4,6 @@ use super::hooks::{self, Hook};
 use super::{Context, RING_END, RING_MEMORY, SLOT_GLOBAL, Shift, body, wrapper};
 use crate::model::sites::SiteTable;
 use crate::program::ProgramError;
-use crate::program::module::UnvalidatedBody;
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
     BlockType, ConstExpr, DataCountSection, DataSection, DataSegment, DataSegmentMode,
@@ -12,18 +11,17 @@ use wasm_encoder::{
     GlobalSection, GlobalType, ImportSection, MemArg, MemArgTarget, MemoryType, Module, RawSection,
     SectionId, TableSection, TypeSection, ValType,
 };
-use wasmparser::{FuncValidatorAllocations, Parser, Payload, TypeRef};
+use wasmparser::{
+    FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, Payload, TypeRef,
+    ValidatorResources,
+};
 
 /// Pages of 64 KiB of the ring memory.
 pub(crate) const RING_PAGES: u32 = 1;
 
-pub(super) fn encode(
-    wasm: &[u8],
-    bodies: Vec<UnvalidatedBody<'_>>,
-    context: &Context<'_>,
-    sites: &mut SiteTable,
-) -> Result<Vec<u8>, ProgramError> {
-    let info = context.info;
+/// The lowered module, all of whose bodies are lowered.
+pub(super) fn encode(wasm: &[u8], context: &Context, code: Code) -> Result<Vec<u8>, ProgramError> {
+    let info = &context.info;
     let mut shift = Shift(info);
     let mut types = TypeSection::new();
     let mut imports = ImportSection::new();
@@ -124,7 +122,7 @@ pub(super) fn encode(
         exports.export(hooks::START, ExportKind::Func, shift.function_index(start)?);
     }
 
-    let code = code_section(bodies, context, sites, &mut functions)?;
+    let code = code.finish(context, &mut functions);
     let mut module = Module::new();
     module
         .section(&types)
@@ -167,40 +165,61 @@ fn data_segment(data: &mut DataSection, segment: &wasmparser::Data<'_>) {
 const GROWTH: usize = 4;
 
 /// The contents of the code section, in a buffer that need not grow.
-fn code_section(
-    bodies: Vec<UnvalidatedBody<'_>>,
-    context: &Context<'_>,
-    sites: &mut SiteTable,
-    functions: &mut FunctionSection,
-) -> Result<Vec<u8>, ProgramError> {
-    let info = context.info;
-    let wrapped = context.interceptors.len();
-    let mut code = Vec::with_capacity(GROWTH * (info.code.end - info.code.start) as usize);
-    (bodies.len() + wrapped + 1).encode(&mut code);
-    let mut moved = Vec::with_capacity(wrapped);
-    let mut allocations = FuncValidatorAllocations::default();
-    for (defined, (func, body)) in bodies.into_iter().enumerate() {
-        let index = info.imported_functions + defined as u32;
-        let lowered = body::lower(context, sites, index, func, &body, &mut allocations)?;
-        if context.interceptor(index).is_some() {
-            let new_index = context.step() + 1 + moved.len() as u32;
-            wrapper::wrap(context, index, new_index)?.encode(&mut code);
-            moved.push((info.functions[index as usize], lowered));
-        } else {
-            lowered.encode(&mut code);
+pub(super) struct Code {
+    bytes: Vec<u8>,
+    /// Bodies of intercepted functions, with their types.
+    moved: Vec<(u32, Function)>,
+    allocations: FuncValidatorAllocations,
+}
+
+impl Code {
+    /// For so many bodies.
+    pub(super) fn new(context: &Context, bodies: usize) -> Code {
+        let original = &context.info.code;
+        let wrapped = context.interceptors.len();
+        let mut bytes = Vec::with_capacity(GROWTH * (original.end - original.start) as usize);
+        (bodies + wrapped + 1).encode(&mut bytes);
+        Code {
+            bytes,
+            moved: Vec::with_capacity(wrapped),
+            allocations: FuncValidatorAllocations::default(),
         }
     }
-    functions.function(context.step_type());
-    step(context).encode(&mut code);
-    for (ty, function) in &moved {
-        functions.function(*ty);
-        function.encode(&mut code);
+
+    /// Validates and lowers the next body, of the function with this index.
+    pub(super) fn function(
+        &mut self,
+        context: &Context,
+        sites: &mut SiteTable,
+        index: u32,
+        func: FuncToValidate<ValidatorResources>,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), ProgramError> {
+        let lowered = body::lower(context, sites, index, func, body, &mut self.allocations)?;
+        if context.interceptor(index).is_some() {
+            let new_index = context.step() + 1 + self.moved.len() as u32;
+            wrapper::wrap(context, index, new_index)?.encode(&mut self.bytes);
+            let ty = context.info.functions[index as usize];
+            self.moved.push((ty, lowered));
+        } else {
+            lowered.encode(&mut self.bytes);
+        }
+        Ok(())
     }
-    Ok(code)
+
+    fn finish(mut self, context: &Context, functions: &mut FunctionSection) -> Vec<u8> {
+        functions.function(context.step_type());
+        step(context).encode(&mut self.bytes);
+        for (ty, function) in &self.moved {
+            functions.function(*ty);
+            function.encode(&mut self.bytes);
+        }
+        self.bytes
+    }
 }
 
 /// Makes a record, on behalf of a region that finds too few slots for all of its records.
-fn step(context: &Context<'_>) -> Function {
+fn step(context: &Context) -> Function {
     let (base, site, slot) = (0, 1, 2);
     let word = |offset: u64| MemArg {
         offset,

@@ -11,11 +11,7 @@ use wasm_encoder::{Function, Instruction};
 use wasmparser::ValType;
 
 /// The wrapper of `function`, whose body is now at `moved` (an index in the lowered module).
-pub(super) fn wrap(
-    context: &Context<'_>,
-    function: u32,
-    moved: u32,
-) -> Result<Function, ProgramError> {
+pub(super) fn wrap(context: &Context, function: u32, moved: u32) -> Result<Function, ProgramError> {
     let ty = context
         .info
         .function_type(function)
@@ -25,7 +21,7 @@ pub(super) fn wrap(
     let result_local = params;
     let mut wrapper = Function::new(
         result
-            .map(|ty| Shift(context.info).val_type(ty).map(|ty| (1, ty)))
+            .map(|ty| Shift(&context.info).val_type(ty).map(|ty| (1, ty)))
             .transpose()?,
     );
     // Other than its index, its number among those stays when more modules are linked to this one.

@@ -140,6 +140,11 @@ impl Symbolizer {
         }
     }
 
+    /// Reads what is read once for all questions, so that the first takes no longer than others.
+    pub fn prepare(&self) {
+        drop(self.dwarf());
+    }
+
     /// The frames at a site, innermost first: one per function inlined there, and at last the function
     /// itself. Never empty.
     #[must_use]

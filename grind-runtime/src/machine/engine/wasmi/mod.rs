@@ -14,11 +14,11 @@ use crate::machine::state::{State, Verdict};
 use crate::machine::{MachineError, Trap, Value, intercepts};
 use crate::model::ThreadId;
 use crate::model::limits::TABLE_ELEMENTS;
-use crate::program::{Program, hooks};
+use crate::program::{Program, Translate, hooks};
 use ::wasmi::{
-    self, CompilationMode, Config, Error, ExternType, F32, F64, Func, Global, Linker, Memory,
-    MemoryType, Module, Nullable, Ref, ResourceLimiter, ResumableCall, ResumableCallHostTrap,
-    ResumableCallOutOfFuel, Store, Table, TrapCode, V128, Val,
+    self, CompilationMode, Config, CustomFuelCosts, Error, ExternType, F32, F64, Func, Global,
+    Linker, Memory, MemoryType, Module, Nullable, Ref, ResourceLimiter, ResumableCall,
+    ResumableCallHostTrap, ResumableCallOutOfFuel, Store, Table, TrapCode, V128, Val,
 };
 use errors::{compile_error, engine_error, instantiation_error};
 use link::{Leave, Shared, to_val};
@@ -88,14 +88,25 @@ pub(super) fn start(
 fn translate(program: &Program) -> Result<Module, MachineError> {
     let mut config = Config::default();
     config
-        // In the lazy modes, fuel that runs out during translation is a hard error.
-        .compilation_mode(CompilationMode::Eager)
+        .compilation_mode(match program.translate() {
+            Translate::AtOnce => CompilationMode::Eager,
+            Translate::AsCalled => CompilationMode::Lazy,
+        })
+        .fuel_cost(FUEL_COSTS)
         .consume_fuel(true)
         .set_max_recursion_depth(RECURSION)
         .set_max_stack_height(VALUE_STACK)
         .set_max_cached_stacks(64);
     Module::new(&wasmi::Engine::new(&config), program.lowered()).map_err(compile_error)
 }
+
+/// As they are usually, but that a function which is translated when it is called takes no fuel of who calls it: when fuel ends must not
+/// depend on that, and where it ended in a translation the engine could not go on.
+const FUEL_COSTS: CustomFuelCosts = CustomFuelCosts {
+    bytes_copied_per_fuel: 64,
+    fuel_per_bytes_translated: 0,
+    fuel_per_bytes_validated: 0,
+};
 
 impl Wasmi {
     fn guest(&self, instance: Instance) -> &Guest {
@@ -178,7 +189,8 @@ impl Wasmi {
                     Some(TrapCode::StackOverflow) => Trap::StackOverflow,
                     Some(TrapCode::BadSignature) => self.bad_signature(),
                     Some(code) => Trap::Engine(code.trap_message().to_owned()),
-                    None => return Err(engine_error(error)),
+                    // A function was translated now, or it is a defect.
+                    None => return Err(compile_error(error)),
                 };
                 self.drain(Filled::Scan);
                 Ok(Exit::Trapped(trap))
