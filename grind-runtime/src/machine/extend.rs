@@ -14,7 +14,7 @@ use crate::program::{DataSegment, Program};
 use std::sync::Arc;
 
 impl Machine {
-    /// Puts another program in the present one's place, which [extends](Program::extended) it.
+    /// Puts another program in the present one's place, which extends it: all that the present one has is in it under the same numbers.
     ///
     /// # Errors
     /// [`ActError::Module`] if it does not, has data where there is no memory, or cannot be translated; what holds for any act.
