@@ -206,13 +206,16 @@ impl Namespace {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use grind_runtime::TraceReader;
     /// use grind_runtime::host::Namespace;
+    /// use std::fs::File;
     ///
     /// let wasm = wat::parse_str(r#"(module (func (export "_start")))"#)?;
-    /// let trace = std::env::temp_dir().join(format!("{}.grind", std::process::id()));
-    /// Namespace::from_bytes(wasm).record(std::fs::File::create(&trace)?).run()?;
-    /// assert!(std::fs::read(&trace)?.starts_with(b"grind"));
-    /// # Ok(std::fs::remove_file(trace)?)
+    /// let directory = tempfile::tempdir()?;
+    /// let trace = directory.path().join("app.trace");
+    /// Namespace::from_bytes(wasm.clone()).record(File::create(&trace)?).run()?;
+    /// assert_eq!(TraceReader::open(File::open(&trace)?)?.module(), Some(&wasm[..]));
+    /// # Ok(())
     /// # }
     /// ```
     pub fn record(mut self, out: impl Write + Send + 'static) -> Namespace {
