@@ -132,7 +132,6 @@ impl ThreadHandle {
     }
 }
 
-/// Why nobody waits for what an act was to bring about that was refused.
 impl JoinError {
     /// Why nobody waits for what an act was to bring about that the runtime refused.
     pub(super) fn refused(why: ActError) -> JoinError {
