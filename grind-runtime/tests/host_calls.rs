@@ -123,6 +123,21 @@ fn a_host_awaits_functions_of_its_guest_blocking_or_not() {
 }
 
 #[test]
+fn what_a_guest_gives_up_is_dropped_and_writes_nothing() {
+    let host = Host::new();
+    for seed in 0..20 {
+        let (runtime, instance) = host.runtime(seed);
+        instance.call("_start", []).unwrap();
+        instance.run_tasks().unwrap();
+        assert_eq!(instance.call_task("gives_up", []).unwrap(), 0);
+        while host.dropped.load(Ordering::SeqCst) <= seed as u32 {
+            std::thread::yield_now();
+        }
+        assert_eq!(printed(runtime.finish().unwrap()), PRINTED);
+    }
+}
+
+#[test]
 fn calls_in_flight_are_dropped_with_their_instance() {
     let host = Host::new();
     let (runtime, instance) = host.runtime(3);

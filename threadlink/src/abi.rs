@@ -205,6 +205,9 @@ pub const COMPLETED_CALL: &str = "completed_call";
 /// i64)`. The host gave it the number as the last argument.
 pub const RESOLVE_CALL: &str = "resolve_call";
 
+/// Import of [`MODULE`] by which a thread gives up one of its calls that it has not taken: `cancel_call(call: i32)`. Nothing comes of it then.
+pub const CANCEL_CALL: &str = "cancel_call";
+
 /// What came of a call of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C)]

@@ -132,7 +132,8 @@ std::thread_local! {
 /// Begins a call of the host: `begin` is given its number, and calls the import. The future is ready when the host has come back with
 /// the result, as a task of the thread that began.
 ///
-/// What the host wrote to memory for the call is there then. A future that is dropped lets the call go on.
+/// What the host wrote to memory for the call is there then. A future that is dropped before ends the call: the host drops its own, and
+/// writes nothing any more.
 ///
 /// # Errors
 ///
@@ -158,6 +159,7 @@ pub fn call_async<R: Bits>(begin: impl FnOnce(Call)) -> Result<HostCall<R>, Call
     let number = number.map_err(|_| CallError::ThreadEnded)?;
     begin(Call(number));
     Ok(HostCall {
+        number,
         receiver,
         result: PhantomData,
     })
@@ -183,6 +185,7 @@ fn drain() {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct HostCall<R> {
+    number: u32,
     receiver: oneshot::Receiver<Came>,
     result: PhantomData<fn() -> R>,
 }
@@ -197,6 +200,16 @@ impl<R: Bits> Future for HostCall<R> {
                 Ok(came) => came.map(R::from_bits),
                 Err(oneshot::RecvError) => Err(CallError::ThreadEnded),
             })
+    }
+}
+
+impl<R> Drop for HostCall<R> {
+    fn drop(&mut self) {
+        // A thread that ends takes its calls with it.
+        let waits = CALLS.try_with(|calls| calls.borrow_mut().waiting.remove(&self.number));
+        if let Ok(Some(_)) = waits {
+            imports::cancel_call(self.number);
+        }
     }
 }
 
@@ -222,7 +235,12 @@ mod imports {
         unsafe extern "C" {
             pub(super) fn completed_call(completed: *mut CompletedCall) -> i32;
             pub(super) safe fn resolve_call(call: u32, bits: u64);
+            pub(super) safe fn cancel_call(call: u32);
         }
+    }
+
+    pub(super) fn cancel_call(call: u32) {
+        host::cancel_call(call);
     }
 
     pub(super) fn resolve_call(call: u32, bits: u64) {
@@ -247,6 +265,8 @@ mod imports {
     }
 
     pub(super) fn resolve_call(_: u32, _: u64) {}
+
+    pub(super) fn cancel_call(_: u32) {}
 }
 
 #[cfg(all(test, not(target_family = "wasm")))]

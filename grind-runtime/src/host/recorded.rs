@@ -34,19 +34,20 @@ impl<Io: HostIo> ThreadRuntime<Io> {
         io: Io,
         out: impl Write + Send + 'static,
     ) -> Result<ThreadRuntime<Io>, RecordError> {
-        let writer = begin(program, &options, Driven::AsMainThread, Box::new(out))?;
-        let recording = Recording::new(writer);
-        Ok(ThreadRuntime::begin(program, options, io, Some(recording))?)
+        let writer = begin(program, &options, Driven::AsMainThread, Some(Box::new(out)))?;
+        let recording = writer.map(Recording::new);
+        Ok(ThreadRuntime::begin(program, options, io, recording)?)
     }
 }
 
-/// A trace that has nothing yet but the module.
+/// A trace that has nothing yet but the module, if there is to be one.
 pub(super) fn begin(
     program: &Program,
     options: &RunOptions,
     driven: Driven,
-    out: TraceOutput,
-) -> io::Result<TraceWriter<TraceOutput>> {
+    out: Option<TraceOutput>,
+) -> io::Result<Option<TraceWriter<TraceOutput>>> {
+    let Some(out) = out else { return Ok(None) };
     let module = program.original();
     let header = Header {
         grind: env!("CARGO_PKG_VERSION").to_owned(),
@@ -60,7 +61,7 @@ pub(super) fn begin(
         driven,
         fuel: options.fuel,
     };
-    TraceWriter::create(out, &header, program.sites(), Some(&**module))
+    TraceWriter::create(out, &header, program.sites(), Some(&**module)).map(Some)
 }
 
 /// Writes the end of a trace to which nobody else writes any more.

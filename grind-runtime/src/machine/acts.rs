@@ -284,6 +284,14 @@ impl Machine {
         Ok(0)
     }
 
+    /// Whether there are so many bytes of memory.
+    pub(super) fn in_memory(&self, addr: u32, len: usize) -> Result<(), ActError> {
+        match (addr as usize).checked_add(len) {
+            Some(end) if end <= self.engine.memory().len() => Ok(()),
+            _ => Err(ActError::OutOfBounds { addr, len }),
+        }
+    }
+
     /// Whether the driver can do this now.
     fn check(&self, act: &DriverAct) -> Result<(), ActError> {
         let state = self.engine.state();
@@ -301,10 +309,6 @@ impl Machine {
         if as_main && self.driven != Driven::AsMainThread {
             return Err(ActError::NotDriven);
         }
-        let in_memory = |addr: u32, len: usize| match (addr as usize).checked_add(len) {
-            Some(end) if end <= self.engine.memory().len() => Ok(()),
-            _ => Err(ActError::OutOfBounds { addr, len }),
-        };
         match act {
             DriverAct::Spawn { exports, args } => {
                 let is_number = |ty| ValType::of(ty).is_some();
@@ -325,8 +329,8 @@ impl Machine {
                     false => Err(ActError::NoThread(*thread)),
                 }
             }
-            DriverAct::Read { addr, len } => in_memory(*addr, *len as usize),
-            DriverAct::Write { addr, bytes } => in_memory(*addr, bytes.len()),
+            DriverAct::Read { addr, len } => self.in_memory(*addr, *len as usize),
+            DriverAct::Write { addr, bytes } => self.in_memory(*addr, bytes.len()),
             DriverAct::Elapse if !state.idle || state.clock.next().is_none() => {
                 Err(ActError::NoDeadline)
             }
@@ -340,11 +344,11 @@ impl Machine {
             }
             DriverAct::Atomic { addr, width, .. } => {
                 aligned(*addr, *width)?;
-                in_memory(*addr, (*width).into())
+                self.in_memory(*addr, (*width).into())
             }
             DriverAct::Notify { addr, .. } => {
                 aligned(*addr, driver_memory::NOTIFIED)?;
-                in_memory(*addr, driver_memory::NOTIFIED.into())
+                self.in_memory(*addr, driver_memory::NOTIFIED.into())
             }
             DriverAct::Call {
                 thread,

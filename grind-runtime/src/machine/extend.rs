@@ -44,15 +44,8 @@ impl Machine {
             Some(program) => program,
             None => (self.program().extended(module)).map_err(|error| refused(&error))?,
         };
-        let size = self.engine.memory().len();
         for segment in self.new_data(&program) {
-            let (start, len) = (segment.address.unwrap_or(u32::MAX), segment.bytes.len());
-            if (start as usize)
-                .checked_add(len)
-                .is_none_or(|end| end > size)
-            {
-                return Err(ActError::OutOfBounds { addr: start, len });
-            }
+            self.in_memory(segment.address.unwrap_or(u32::MAX), segment.bytes.len())?;
         }
         let taken = self.engine.extend(&program);
         taken.map_err(|error| refused(&error))?;

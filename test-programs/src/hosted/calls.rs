@@ -63,6 +63,26 @@ pub extern "C" fn wait_for_ever(call: Call) {
     });
 }
 
+/// Gives up calls that never end, that are in flight, and that are done. What one of these wrote would be in the result.
+#[unsafe(no_mangle)]
+pub extern "C" fn gives_up(call: Call) {
+    host::resolve(call, async {
+        let mut buffer = [0_u8; 5];
+        let (start, len) = (buffer.as_mut_ptr(), buffer.len());
+        drop(call_async::<()>(|call| never(call)));
+        // SAFETY: the buffer lives longer than all calls.
+        drop(call_async::<u32>(|call| unsafe { fill(start, len, call) }));
+        drop(call_async::<u32>(|call| double(3, call)));
+        for _ in 0..10 {
+            match call_async::<u32>(|call| double(1, call)) {
+                Ok(call) => drop(call.await),
+                Err(_) => return 1,
+            }
+        }
+        buffer.iter().map(|&byte| u32::from(byte)).sum::<u32>()
+    });
+}
+
 /// Does not say what it came to.
 #[unsafe(no_mangle)]
 pub extern "C" fn says_nothing(_: Call) {}

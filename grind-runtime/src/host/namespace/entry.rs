@@ -88,9 +88,8 @@ impl Namespace {
             options.fuel.get_or_insert(FUEL_OF_DRIVEN);
             driven = Driven::FromOutside;
         }
-        let trace = (self.trace).map(|out| recorded::begin(&program, &options, driven, out));
         Ok(Parts {
-            trace: trace.transpose()?,
+            trace: recorded::begin(&program, &options, driven, self.trace)?,
             program,
             options,
             stdio: self.stdio,

@@ -76,8 +76,8 @@ impl Namespace {
         // The host is the main thread, and calls it.
         options.spec.entry = Entry::default().unfinished(entry.unfinished);
         let driven = Driven::AsMainThread;
-        let trace = (self.trace).map(|out| recorded::begin(&program, &options, driven, out));
-        let recording = trace.transpose()?.map(Recording::new);
+        let trace = recorded::begin(&program, &options, driven, self.trace)?;
+        let recording = trace.map(Recording::new);
         let runtime = ThreadRuntime::begin(&program, options, self.stdio, recording)?;
         Ok(LiveNamespace {
             instance: runtime.instance()?,

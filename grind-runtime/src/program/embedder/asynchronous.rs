@@ -165,8 +165,8 @@ impl HostImport {
         })
     }
 
-    /// The functions by which a guest takes what came of such calls, and says what its own came to.
-    pub(crate) fn of_calls() -> [HostImport; 2] {
+    /// The functions by which a guest takes what came of such calls, gives them up, and says what its own came to.
+    pub(crate) fn of_calls() -> [HostImport; 3] {
         let completed =
             HostImport::wrap(abi::MODULE, abi::COMPLETED_CALL, |guest, (out,): (u32,)| {
                 let calls = guest.calls;
@@ -188,7 +188,13 @@ impl HostImport {
                 Ok(())
             },
         );
-        [completed, resolve]
+        let cancel = HostImport::wrap(abi::MODULE, abi::CANCEL_CALL, |guest, (call,): (u32,)| {
+            if let Some(calls) = guest.calls {
+                calls.give_up(guest.thread, call);
+            }
+            Ok(())
+        });
+        [completed, resolve, cancel]
     }
 }
 

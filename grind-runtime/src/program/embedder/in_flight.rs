@@ -107,6 +107,21 @@ impl State {
         self.untaken += 1;
     }
 
+    /// Takes one of those that the thread does not wait for.
+    fn take_completed(
+        &mut self,
+        thread: ThreadId,
+        which: impl FnOnce(&mut VecDeque<(u32, Came)>) -> Option<(u32, Came)>,
+    ) -> Option<(u32, Came)> {
+        let completed = self.completed.get_mut(&thread)?;
+        let taken = which(completed)?;
+        if completed.is_empty() {
+            self.completed.remove(&thread);
+        }
+        self.untaken -= 1;
+        Some(taken)
+    }
+
     /// Whether another call can be in flight.
     fn room_for(&self, caller: Caller) -> Result<(), HostError> {
         if self.closed {
@@ -243,14 +258,7 @@ impl InFlight {
 
     /// What came of the next call that is done and that this thread did not wait for.
     pub(super) fn take_completed(&self, thread: ThreadId) -> Option<(u32, Came)> {
-        let mut state = self.state();
-        let completed = state.completed.get_mut(&thread)?;
-        let next = completed.pop_front()?;
-        if completed.is_empty() {
-            state.completed.remove(&thread);
-        }
-        state.untaken -= 1;
-        Some(next)
+        self.state().take_completed(thread, VecDeque::pop_front)
     }
 
     /// Whether there is one.
@@ -309,6 +317,22 @@ impl InFlight {
         self.tell(state);
         // Whoever lets the guest run at this moment wakes the thread.
         self.control.interrupt();
+    }
+
+    /// Drops a call that this thread did not wait for, and what came of it.
+    pub(super) fn give_up(&self, thread: ThreadId, call: u32) {
+        let mut state = self.state();
+        let in_flight = state.calls.remove(&Caller::GoesOn(thread, call));
+        let came = state.take_completed(thread, |completed| {
+            let at = completed.iter().position(|(number, _)| *number == call)?;
+            completed.remove(at)
+        });
+        // What the embedder gave may do anything when it is dropped.
+        drop(state);
+        if let Some(in_flight) = in_flight {
+            in_flight.abort.abort();
+        }
+        drop(came);
     }
 
     /// Drops the calls of a thread that has ended.
