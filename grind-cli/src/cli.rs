@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::args::check::CheckArgs;
 use crate::args::run::RunArgs;
 use crate::args::values::Color;
 use crate::commands::analyze::{self, AnalyzeArgs};
@@ -9,8 +10,8 @@ use crate::commands::doctor::{self, DoctorArgs};
 use crate::commands::manual::{self, CompletionsArgs, ManArgs};
 use crate::commands::replay::{self, ReplayArgs};
 use crate::commands::report::{self, ConvertArgs};
-use crate::commands::run;
 use crate::commands::trace::{self, TraceCommand};
+use crate::commands::{check, run};
 use clap::{Parser, Subcommand};
 use grind_runtime::session::ExitCode;
 use std::sync::LazyLock;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Run a module under the detectors
     #[command(after_help = run::EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Run a module under many schedules, until one shows a finding
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<CheckArgs>),
     /// Run a trace again, and compare
     #[command(after_help = replay::EXAMPLES)]
     Replay(ReplayArgs),
@@ -92,8 +96,8 @@ mod tests {
             panic!("not a run")
         };
         assert_eq!(run.flags.seed, 0);
-        assert_eq!(run.module(), Path::new("a.wasm"));
-        assert_eq!(run.guest_args(), ["--seed", "9", "-x"]);
+        assert_eq!(run.command.module(), Path::new("a.wasm"));
+        assert_eq!(run.command.args(), ["--seed", "9", "-x"]);
         for (words, guest) in [
             (&["a.wasm", "--", "--skip", "x"][..], &["--skip", "x"][..]),
             (&["--", "a.wasm", "--", "x"], &["x"]),
@@ -105,7 +109,7 @@ mod tests {
             let Command::Run(run) = Cli::parse_from(words).command else {
                 panic!("not a run")
             };
-            assert_eq!(run.guest_args(), guest);
+            assert_eq!(run.command.args(), guest);
         }
     }
 }

@@ -17,7 +17,7 @@ mod settings;
 
 use clap::CommandFactory as _;
 use cli::{Cli, Command};
-use commands::{analyze, baseline, config, doctor, manual, replay, report, run, trace};
+use commands::{analyze, baseline, check, config, doctor, manual, replay, report, run, trace};
 use output::{error, say};
 use process::{aborts, signals};
 use settings::keys::{Keys, SUBCOMMANDS};
@@ -64,6 +64,7 @@ fn dispatch(cli: Cli, keys: &Keys) -> anyhow::Result<u8> {
     cli.color.write_global();
     match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Analyze(args) => analyze::analyze(&args),
         Command::Trace(command) => trace::trace(&command),

@@ -151,7 +151,7 @@ fn the_flags_of_a_run_keep_what_was_given() {
         "--config",
         "c.toml",
     ];
-    assert_eq!(run.flags.again.0, again);
+    assert_eq!(run.flags.guest.again.0, again);
 }
 
 #[test]

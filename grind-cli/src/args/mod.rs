@@ -2,8 +2,10 @@
 
 pub(crate) mod argument;
 pub(crate) mod bound;
+pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod decisive;
+pub(crate) mod guest;
 pub(crate) mod limits;
 pub(crate) mod policy;
 pub(crate) mod report;

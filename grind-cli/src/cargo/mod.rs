@@ -6,6 +6,7 @@ mod init;
 mod select;
 mod toolchain;
 
+use crate::args::guest::GuestCommand;
 use crate::args::report::of_program;
 use crate::args::run::{RunArgs, RunFlags};
 use crate::args::values::Color;
@@ -133,14 +134,14 @@ fn run(args: CargoRunArgs, wanted: Wanted) -> Result<u8> {
     for program in programs {
         let mut flags = args.flags.clone();
         if several {
-            flags.report = flags.report.of_program(&program.name);
+            flags.guest.report = flags.guest.report.of_program(&program.name);
             flags.trace = flags.trace.of_program(&program.name);
             for path in [&mut flags.schedule, &mut flags.save_schedule] {
                 *path = path.as_deref().map(|path| of_program(path, &program.name));
             }
         }
         let module = shown(&program.module);
-        if wanted == Wanted::Tests && !flags.report.quiet {
+        if wanted == Wanted::Tests && !flags.guest.report.quiet {
             let name = &program.name;
             let module = module.shown();
             say::err(&format!("grind: running {name} ({module})\n"))?;
@@ -149,7 +150,9 @@ fn run(args: CargoRunArgs, wanted: Wanted) -> Result<u8> {
         let command = command.chain(args.args.iter().map(OsString::as_os_str));
         let run = RunArgs {
             flags,
-            command: command.map(OsStr::to_owned).collect(),
+            command: GuestCommand {
+                command: command.map(OsStr::to_owned).collect(),
+            },
         };
         code = worse(code, crate::commands::run::run(&run)?);
         if signals::came().is_some() {

@@ -6,7 +6,7 @@ use clap::{Arg, Command};
 
 /// An option that can be set elsewhere. Its name is that of the flag.
 ///
-/// In files it stands at the top or in the table of a subcommand, `[replay]` or `[analyze]`, which counts first. In the
+/// In files it stands at the top or in the table of a subcommand, `[check]`, `[replay]` or `[analyze]`, which counts first. In the
 /// environment it is `GRIND_NAME` or `GRIND_REPLAY_NAME`.
 #[derive(Debug)]
 pub(crate) struct Key {
@@ -21,7 +21,7 @@ pub(crate) struct Key {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Top {
-    /// `grind run`, and what `cargo grind` runs. Another subcommand would write what a run wrote, or means something else.
+    /// `grind run` and `grind check`, and what `cargo grind` runs. Another subcommand would write what a run wrote, or means something else.
     Run,
     /// Every subcommand that has the option.
     All,
@@ -30,10 +30,10 @@ pub(super) enum Top {
 }
 
 /// Subcommands with tables of their own. `grind report` has none, for `report` is a list.
-pub(super) const TABLES: &[&str] = &["replay", "analyze"];
+pub(super) const TABLES: &[&str] = &["check", "replay", "analyze"];
 
 /// Subcommands of `grind` whose options can be set.
-pub(crate) const SUBCOMMANDS: &[&str] = &["run", "replay", "analyze", "report"];
+pub(crate) const SUBCOMMANDS: &[&str] = &["run", "check", "replay", "analyze", "report"];
 
 /// Options that are given on the command line or not at all.
 pub(crate) const ONLY_GIVEN: &[&str] = &[

@@ -10,11 +10,14 @@
 //! **Bounded**: nobody runs further ahead of the results than [`Explorer::lookahead`].
 
 mod queue;
+mod reads_from;
+mod rotation;
 mod seeds;
 
+pub use rotation::Rotation;
 pub use seeds::{SeedRange, SeedRangeError, Seeds};
 
-use crate::model::{Control, Ending, Schedule};
+use crate::model::{Control, Ending, Profile, Schedule};
 use queue::{Queue, StopOnPanic};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -34,9 +37,15 @@ pub trait Explorer: Send {
     }
 
     /// How many schedules may have been given out of which nothing came yet; at least 1. An explorer that needs to know what came of one
-    /// before it gives out the next says 1, and is run on one core.
+    /// before it gives out the next says 1, and is run on one core. It is asked before each, and the answer depends on nothing but what was given
+    /// out.
     fn lookahead(&self) -> u64 {
         256
+    }
+
+    /// Whether it is to be told the [`Profile`] of each run.
+    fn profiles(&self) -> bool {
+        false
     }
 }
 
@@ -49,6 +58,8 @@ pub struct RunFeedback {
     pub ending: Ending,
     /// Findings, each as often as it was diagnosed apart.
     pub findings: usize,
+    /// What it showed of the program, if the explorer [takes that](Explorer::profiles).
+    pub profile: Option<Profile>,
 }
 
 /// A run that is to be made.
@@ -58,6 +69,8 @@ pub struct Task {
     pub number: u64,
     /// Who runs when.
     pub schedule: Schedule,
+    /// Whether its [`Profile`] is to be taken.
+    pub profile: bool,
     /// The run seen from outside: the exploration stops it by this.
     pub control: Arc<Control>,
 }
@@ -79,10 +92,9 @@ pub fn explore<T: Send, E: Send>(
     run: &(dyn Fn(Task) -> Result<(RunFeedback, T), E> + Sync),
     mut merge: impl FnMut(Schedule, T) -> ControlFlow<()>,
 ) -> Result<u64, E> {
-    // More workers than may run would only wait.
-    let jobs = (jobs.get() as u64).min(explorer.lookahead()).max(1);
+    let profile = explorer.profiles();
     let queue = Queue::new(explorer, cancelled);
-    let controls: Vec<Mutex<Arc<Control>>> = (0..jobs).map(|_| Mutex::default()).collect();
+    let controls: Vec<Mutex<Arc<Control>>> = (0..jobs.get()).map(|_| Mutex::default()).collect();
     let (sender, results) = mpsc::channel::<(u64, Result<(RunFeedback, T), E>)>();
     let mut merged = 0;
     thread::scope(|scope| {
@@ -95,6 +107,7 @@ pub fn explore<T: Send, E: Send>(
                     let task = Task {
                         number,
                         schedule,
+                        profile,
                         control: Arc::default(),
                     };
                     *lock(control) = Arc::clone(&task.control);
@@ -159,6 +172,7 @@ mod tests {
             schedule: task.schedule.clone(),
             ending: Ending::Returned,
             findings: 0,
+            profile: None,
         }
     }
 

@@ -9,7 +9,6 @@ use std::thread;
 pub(super) struct Queue<'a> {
     state: Mutex<State<'a>>,
     changed: Condvar,
-    lookahead: u64,
     cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
@@ -43,7 +42,6 @@ impl<'a> Queue<'a> {
         cancelled: &'a (dyn Fn() -> bool + Sync),
     ) -> Queue<'a> {
         Queue {
-            lookahead: explorer.lookahead().max(1),
             state: Mutex::new(State {
                 explorer,
                 given: 0,
@@ -61,10 +59,10 @@ impl<'a> Queue<'a> {
     pub(super) fn take(&self) -> Option<(u64, Schedule)> {
         let mut state = lock(&self.state);
         while !state.exhausted && !state.stopped && !(self.cancelled)() {
-            let number = state.given;
+            let (number, lookahead) = (state.given, state.explorer.lookahead().max(1));
             // No more than this, however much is known by now: else what it gives out would depend on how fast runs are.
-            state.tell((number + 1).saturating_sub(self.lookahead));
-            if number - state.told < self.lookahead {
+            state.tell((number + 1).saturating_sub(lookahead));
+            if number - state.told < lookahead {
                 if let Some(schedule) = state.explorer.next() {
                     state.given += 1;
                     return Some((number, schedule));

@@ -2,6 +2,7 @@
 
 use super::Explorer;
 use crate::model::{Schedule, Strategy};
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 /// Seeds from `first` to `last`, both included. Written as in Rust: `0..10` or `0..=9`.
@@ -32,6 +33,27 @@ pub enum SeedRangeError {
 }
 
 impl SeedRange {
+    /// The first so many, from 0.
+    #[must_use]
+    pub fn first_of(count: NonZeroU64) -> SeedRange {
+        SeedRange {
+            first: 0,
+            last: count.get() - 1,
+        }
+    }
+
+    /// The first.
+    #[must_use]
+    pub fn first(self) -> u64 {
+        self.first
+    }
+
+    /// The last, which is one of them.
+    #[must_use]
+    pub fn last(self) -> u64 {
+        self.last
+    }
+
     /// How many there are; one less if all are.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is one at least")]

@@ -154,6 +154,19 @@ pub(super) fn execute(state: &mut State, memory: &mut [u8], op: Op) -> Reply {
                         old: value,
                     };
                     lock_words::changed(state, memory, done);
+                    let in_vain = match kind {
+                        AtomicKind::Load => true,
+                        AtomicKind::Store => false,
+                        AtomicKind::ReadModifyWrite => {
+                            atomics::read(memory, addr as usize, width) == value
+                        }
+                    };
+                    let thread = state.thread_mut();
+                    thread.in_vain = if in_vain {
+                        thread.in_vain.saturating_add(1)
+                    } else {
+                        0
+                    };
                     state.emit(EventKind::Atomic {
                         site,
                         addr,

@@ -90,4 +90,8 @@ impl Threads for View<'_> {
         path.reverse();
         SpawnPath(path)
     }
+
+    fn in_vain(&self, thread: ThreadId) -> u32 {
+        (self.threads.get(thread.0 as usize)).map_or(0, |known| known.in_vain)
+    }
 }

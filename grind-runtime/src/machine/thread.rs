@@ -156,6 +156,8 @@ pub(super) struct Thread {
     pub(super) origin: (ThreadId, u32),
     /// How many threads it created.
     pub(super) children: u32,
+    /// Atomic accesses since the last that gave memory another value.
+    pub(super) in_vain: u32,
     /// Who waits for its end.
     pub(super) joiners: Vec<ThreadId>,
     /// How many had ended before it, if it has.
@@ -185,6 +187,7 @@ impl Thread {
             kept: None,
             origin: (ThreadId(0), 0),
             children: 0,
+            in_vain: 0,
             joiners: Vec::new(),
             ended_as: None,
         }

@@ -3,13 +3,20 @@
 //! Every random choice of an execution is drawn from its scheduler, so a run is a function of the module,
 //! its inputs and the scheduler.
 
+mod access;
 pub(crate) mod decisions;
 mod pct;
+mod pos;
+mod priorities;
+mod profiler;
 mod random;
+mod rff;
 mod round_robin;
+pub(crate) mod surw;
 mod table;
 
 pub(crate) use decisions::Replayed;
+pub(crate) use profiler::Profiler;
 pub use random::Random;
 pub use round_robin::RoundRobin;
 pub use table::{Parameter, Row, STRATEGIES, StrategyError};
@@ -54,6 +61,13 @@ pub trait Threads: std::fmt::Debug {
 
     /// Which thread it is in every schedule of the program, where a [`ThreadId`] is one of this run.
     fn path(&self, thread: ThreadId) -> SpawnPath;
+
+    /// How many atomic accesses it has made since the last that gave memory another value: many, if it waits for others by looking again and
+    /// again.
+    fn in_vain(&self, thread: ThreadId) -> u32 {
+        let _ = thread;
+        0
+    }
 }
 
 /// Threads of which nothing is known, for points that no machine made.
@@ -105,9 +119,40 @@ impl SplitMix64 {
     }
 
     /// Uniform in `0..bound`. The bias is below `bound / 2^64`.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
+
+    /// One of these, as likely as its weight says; none if no weight is above 0.
+    pub(crate) fn draw<T>(
+        &mut self,
+        weighted: impl Iterator<Item = (T, u64)> + Clone,
+    ) -> Option<T> {
+        let total = weighted.clone().map(|(_, weight)| weight).sum();
+        if total == 0 {
+            return None;
+        }
+        let mut at = self.below(total);
+        for (one, weight) in weighted {
+            match at.checked_sub(weight) {
+                Some(rest) => at = rest,
+                None => return Some(one),
+            }
+        }
+        None
+    }
+}
+
+/// Accesses of a stretch are `1..=2^MAX_LOG`, of [`WORDS`] each.
+const MAX_LOG: u64 = 12;
+/// Words of an access on its own.
+const WORDS: u32 = 2;
+
+/// Words of a random stretch of plain accesses. Lengths are log-uniform, so that both long stretches and preemptions between two
+/// neighbouring accesses occur.
+fn stretch(rng: &mut SplitMix64) -> u32 {
+    let bits = rng.below(MAX_LOG + 1);
+    WORDS * (1 + rng.below(1 << bits) as u32)
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Probabilistic concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010): random priorities, and a few random
 //! points at which the thread that runs falls below all others.
 //!
-//! **Finds** an ordering defect of depth `d` (one that shows as soon as `d` ordering constraints hold) in a run of `n` threads and `k` steps with
-//! a probability of at least `1 / (n * k^(d - 1))`, in one run of each seed. Steps are words of records here, and two for each operation
-//! that others can observe; `k` is the second parameter, for it has to be known before.
+//! **Finds** an ordering defect of depth `d` (one that shows as soon as `d` ordering constraints hold) in a run of `n` threads and `k` operations with
+//! a probability of at least `1 / (n * k^(d - 1))`, in one run of each seed. Operations are those that others can observe; `k` is the second
+//! parameter, for it has to be known before.
 //!
-//! **Misses** what needs more preemptions than `d - 1`, and what happens behind step `k`, where nobody is preempted any more.
+//! **Misses** what needs more preemptions than `d - 1`, what happens behind operation `k`, where nobody is preempted any more, and orders of
+//! plain accesses between two operations.
 //!
-//! **Deviates** from the paper where a thread would run for ever: one that yields, or has run for 65,536 words while others could, falls below
-//! all others. So a thread that spins ends, and the bound does not hold for programs in which threads spin.
+//! **Deviates** from the paper where a thread would run for ever: one that yields, whose last 64 atomic accesses gave memory no other value, or that
+//! has run for 65,536 words while others could, falls below all others. So a thread that spins ends, and the bound does not hold for
+//! programs in which threads spin.
 //!
 //! **Cost**: a priority looked up for each runnable thread at each point.
 
@@ -28,29 +30,32 @@ pub(super) const ROW: Row = Row {
         },
         Parameter {
             name: "length",
-            default: 4096,
+            default: 512,
             range: 1..=1 << 30,
         },
     ],
+    repeated: &[],
     make: |seed, parameters| Box::new(Pct::new(seed, parameters[0], parameters[1])),
 };
 
-/// Steps of an operation that others can observe.
-const SYNC_STEPS: u64 = 2;
 /// Words for which a thread runs at most before it falls below all others.
 const PATIENCE: u64 = 1 << 16;
+/// Atomic accesses that gave memory no other value, at most.
+const IN_VAIN: u32 = 64;
+/// Words that an operation counts as where it is patience that is counted.
+const WORDS: u64 = 2;
 
 /// See the module.
 #[derive(Clone, Debug)]
 struct Pct {
     rng: SplitMix64,
-    /// Steps at which the thread that runs falls below all others, descending.
+    /// Operations before which the thread that runs falls below all others, descending.
     changes: Vec<u64>,
-    /// Steps so far.
+    /// Operations so far.
     at: u64,
     /// What was decided last.
     last: Option<Slice>,
-    /// Steps since another thread ran.
+    /// Words since another thread ran.
     alone: u64,
     /// High ones run first.
     priorities: BTreeMap<ThreadId, i64>,
@@ -59,7 +64,7 @@ struct Pct {
 }
 
 impl Pct {
-    /// For defects of this depth, at least 1, in runs of so many steps.
+    /// For defects of this depth, at least 1, in runs of so many operations.
     fn new(seed: u64, depth: u32, length: u32) -> Pct {
         let mut rng = SplitMix64(seed);
         let mut changes: Vec<u64> = (1..depth).map(|_| rng.below(length.into())).collect();
@@ -78,13 +83,9 @@ impl Pct {
     /// Counts what happened since the last decision.
     fn count(&mut self, point: &Point<'_>) {
         let ran = (self.last).map_or(0, |last| last.words.saturating_sub(point.remaining));
-        let operation = match point.kind {
-            PointKind::Sync | PointKind::Yield => SYNC_STEPS,
-            PointKind::Expired | PointKind::Blocked => 0,
-        };
-        let steps = u64::from(ran) + operation;
-        self.at += steps;
-        self.alone += steps;
+        let operation = matches!(point.kind, PointKind::Sync | PointKind::Yield);
+        self.at += u64::from(operation);
+        self.alone += u64::from(ran) + WORDS * u64::from(operation);
     }
 
     /// Lets a thread run only where no other can.
@@ -104,7 +105,10 @@ impl Pct {
 impl Scheduler for Pct {
     fn next(&mut self, point: &Point<'_>) -> Slice {
         self.count(point);
-        let mut falls = point.kind == PointKind::Yield || self.alone > PATIENCE;
+        let in_vain = |current| point.threads.in_vain(current) >= IN_VAIN;
+        let mut falls = point.kind == PointKind::Yield
+            || self.alone > PATIENCE
+            || point.current.is_some_and(in_vain);
         while self.changes.pop_if(|step| *step <= self.at).is_some() {
             falls = true;
         }
@@ -120,10 +124,9 @@ impl Scheduler for Pct {
         if !goes_on {
             self.alone = 0;
         }
-        let until = self.changes.last().map_or(PATIENCE, |step| step - self.at);
-        let words = match goes_on && u64::from(point.remaining) <= until && point.remaining > 0 {
+        let words = match goes_on && point.remaining > 0 {
             true => point.remaining,
-            false => until.clamp(1, PATIENCE) as u32,
+            false => PATIENCE as u32,
         };
         let slice = Slice { thread, words };
         self.last = Some(slice);
@@ -141,26 +144,25 @@ mod tests {
     use crate::model::Strategy;
     use crate::schedule::Unknown;
 
-    /// Lets threads make so many steps of a word each, and says who made each.
-    fn run(pct: &mut Pct, threads: &[ThreadId], steps: usize) -> Vec<u32> {
+    /// Lets threads make so many operations, and says who made each.
+    fn run(pct: &mut Pct, threads: &[ThreadId], operations: usize) -> Vec<u32> {
         let mut order = Vec::new();
-        let mut current = None;
-        while order.len() < steps {
+        let (mut current, mut remaining) = (None, 0);
+        while order.len() < operations {
             let kind = match current {
-                Some(_) => PointKind::Expired,
+                Some(_) => PointKind::Sync,
                 None => PointKind::Blocked,
             };
             let slice = pct.next(&Point {
                 kind,
                 current,
-                remaining: 0,
+                remaining,
                 runnable: threads,
                 threads: &Unknown,
             });
-            order.extend((0..slice.words).map(|_| slice.thread.0));
-            current = Some(slice.thread);
+            order.push(slice.thread.0);
+            (current, remaining) = (Some(slice.thread), slice.words);
         }
-        order.truncate(steps);
         order
     }
 
@@ -183,8 +185,8 @@ mod tests {
     #[test]
     fn its_parameters_can_be_given() {
         let named = |text: &str| text.parse().map(|strategy: Strategy| strategy.to_string());
-        assert_eq!(named("pct"), Ok("pct:3,4096".to_owned()));
-        assert_eq!(named("pct:7"), Ok("pct:7,4096".to_owned()));
+        assert_eq!(named("pct"), Ok("pct:3,512".to_owned()));
+        assert_eq!(named("pct:7"), Ok("pct:7,512".to_owned()));
         assert_eq!(named("pct:1, 90"), Ok("pct:1,90".to_owned()));
         for (wrong, says) in [
             (
@@ -228,7 +230,7 @@ mod tests {
             threads: &Unknown,
         };
         assert_eq!(pct.next(&yielding).thread, ThreadId(1));
-        let order = run(&mut pct, &threads, 3 * PATIENCE as usize);
+        let order = run(&mut pct, &threads, 2 * PATIENCE as usize);
         assert!(order.contains(&0) && order.contains(&1));
     }
 }

@@ -1,22 +1,17 @@
 //! Random preemption: a seeded walk through the interleavings.
 //!
-//! Slice lengths are log-uniform, so that both long stretches and preemptions between two neighbouring
-//! accesses occur; at synchronisation, where most orders are decided, every fourth point switches.
+//! Lengths of slices are those of [`stretch`]; at synchronisation, where most orders are decided, every fourth point switches.
 
-use super::{Point, PointKind, Row, Scheduler, SplitMix64};
+use super::{Point, PointKind, Row, Scheduler, SplitMix64, stretch};
 use crate::model::Slice;
 
 pub(super) const ROW: Row = Row {
     name: "random",
     about: "Random preemption",
     parameters: &[],
+    repeated: &[],
     make: |seed, _| Box::new(Random::new(seed)),
 };
-
-/// Slices are `1..=2^MAX_LOG` accesses, of [`WORDS`] each.
-const MAX_LOG: u64 = 12;
-/// Words of an access on its own.
-const WORDS: u32 = 2;
 
 /// One in this many synchronisation points considers a switch.
 const SYNC_SWITCH: u64 = 4;
@@ -34,11 +29,6 @@ impl Random {
         Random {
             rng: SplitMix64(seed),
         }
-    }
-
-    fn length(&mut self) -> u32 {
-        let bits = self.rng.below(MAX_LOG + 1);
-        1 + self.rng.below(1 << bits) as u32
     }
 }
 
@@ -66,7 +56,7 @@ impl Scheduler for Random {
         };
         Slice {
             thread: choice,
-            words: WORDS * self.length(),
+            words: stretch(&mut self.rng),
         }
     }
 

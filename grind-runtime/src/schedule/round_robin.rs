@@ -7,6 +7,7 @@ pub(super) const ROW: Row = Row {
     name: "round-robin",
     about: "Threads take turns",
     parameters: &[],
+    repeated: &[],
     make: |seed, _| Box::new(RoundRobin::new(seed)),
 };
 

@@ -1,12 +1,19 @@
 //! The strategies that a user can name: a row each.
 
-use super::{Replayed, Scheduler, pct, random, round_robin};
+use super::{Replayed, Scheduler, pct, pos, random, rff, round_robin, surw};
 use crate::model::{Schedule, Strategy};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// All of them. To add one: its file, with a row, and the row here.
-pub const STRATEGIES: &[Row] = &[round_robin::ROW, random::ROW, pct::ROW];
+pub const STRATEGIES: &[Row] = &[
+    round_robin::ROW,
+    random::ROW,
+    pct::ROW,
+    pos::ROW,
+    surw::ROW,
+    rff::ROW,
+];
 
 /// A strategy.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub struct Row {
     pub about: &'static str,
     /// What can be said of it behind a colon, with commas between.
     pub parameters: &'static [Parameter],
+    /// What can be said behind these, as a whole and any number of times.
+    pub repeated: &'static [Parameter],
     /// Makes one of this seed, with a value for each parameter.
     pub(super) make: fn(u64, &[u32]) -> Box<dyn Scheduler>,
 }
@@ -45,12 +54,14 @@ pub enum StrategyError {
         known: Vec<&'static str>,
     },
     /// It does not have so many parameters.
-    #[error("`{strategy}` has {has} parameters, not {given}")]
+    #[error("`{strategy}` has {has} parameters{}, not {given}", behind(*repeated))]
     Parameters {
         /// Which.
         strategy: &'static str,
         /// How many it has.
         has: usize,
+        /// How many can be behind them, any number of times.
+        repeated: usize,
         /// How many were given.
         given: usize,
     },
@@ -66,6 +77,13 @@ pub enum StrategyError {
         /// What it can be.
         range: RangeInclusive<u32>,
     },
+}
+
+fn behind(repeated: usize) -> String {
+    match repeated {
+        0 => String::new(),
+        group => format!(" and groups of {group} behind them"),
+    }
 }
 
 fn row(name: &str) -> Result<&'static Row, StrategyError> {
@@ -86,14 +104,19 @@ impl Row {
 
     /// Takes the parameters that were given, which are numbers or not, and those of which nothing was said.
     fn parameters(&'static self, given: &[Result<u32, &str>]) -> Result<Vec<u32>, StrategyError> {
-        if given.len() > self.parameters.len() {
+        let (has, repeated) = (self.parameters.len(), self.repeated.len());
+        let behind = given.len().saturating_sub(has);
+        if behind > 0 && behind.checked_rem(repeated) != Some(0) {
             return Err(StrategyError::Parameters {
                 strategy: self.name,
-                has: self.parameters.len(),
+                has,
+                repeated,
                 given: given.len(),
             });
         }
-        let values = self.parameters.iter().enumerate().map(|(nth, parameter)| {
+        let all = self.parameters.iter().chain(self.repeated.iter().cycle());
+        let count = has.max(given.len());
+        let values = all.take(count).enumerate().map(|(nth, parameter)| {
             let value = match given.get(nth) {
                 None => return Ok(parameter.default),
                 Some(Ok(value)) if parameter.range.contains(value) => return Ok(*value),
@@ -135,6 +158,14 @@ impl FromStr for Strategy {
 }
 
 impl Strategy {
+    /// Whether nothing was said of its parameters, or nothing else than what holds then.
+    pub(crate) fn is_usual(&self) -> bool {
+        row(&self.name).is_ok_and(|row| {
+            let usual = row.parameters.iter().map(|of| of.default);
+            self.parameters.is_empty() || usual.eq(self.parameters.iter().copied())
+        })
+    }
+
     /// A scheduler of this strategy.
     ///
     /// # Errors

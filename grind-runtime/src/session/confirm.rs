@@ -158,6 +158,7 @@ fn led(
     .map_err(ReplayError::from)?;
     let outcome = super::Outcome {
         decisions: None,
+        profile: None,
         ending: passed.ending,
         analysis: passed.analysis.finish(),
         limits_reached: passed.limits_reached,

@@ -49,12 +49,13 @@ pub use stepped::{Step, SteppedReplay, SteppedRun};
 use crate::detect::{AnalysisOptions, AnalysisOutcome, Diagnosed, Diagnosis, LiveAnalysis};
 use crate::machine::{self, ActError, HostIo, Machine, MachineError, RunStats, ThreadError};
 use crate::model::sites::SiteTable;
-use crate::model::{Control, Decisions, Driven, Ending, LimitReached, RunSpec};
+use crate::model::{Control, Decisions, Driven, Ending, LimitReached, Profile, RunSpec};
 use crate::predict::translate::Observed;
 use crate::program::Program;
 use crate::program::embedder::Executor;
 use crate::program::symbols::Symbolizer;
 use crate::report::finding::summary::{GuestExit, Report};
+use crate::schedule::Profiler;
 use crate::schedule::decisions::Replayed as Repeated;
 use crate::trace::{Footer, TraceWriter};
 use derive_setters::Setters;
@@ -86,6 +87,8 @@ pub struct RunOptions {
     /// Where the futures of asynchronous functions of the embedder run; they are for runs of a [`ThreadRuntime`](crate::host::ThreadRuntime)
     /// or a [`Namespace`](crate::host::Namespace).
     pub executor: Option<Arc<dyn Executor>>,
+    /// Take the [`Profile`] of the run.
+    pub profile: bool,
 }
 
 impl RunOptions {
@@ -129,6 +132,8 @@ pub struct Outcome<Io> {
     /// What was decided in it, as far as it is kept: up to 64 MiB, and not of a trace that was only read. With the same answers of the host it
     /// is the same run.
     pub decisions: Option<Arc<Decisions>>,
+    /// What it showed of the operations on shared memory, if that was [asked for](RunOptions::profile).
+    pub profile: Option<Profile>,
     /// What else the reader should know.
     pub warnings: Vec<String>,
 }
@@ -321,7 +326,10 @@ fn first_pass(
         scheduler,
         logged: true,
         analysis: LiveAnalysis::new(Arc::clone(program.sites()), options.analysis.clone()),
-        others: Vec::new(),
+        others: match options.profile {
+            true => vec![Box::new(Profiler::default())],
+            false => Vec::new(),
+        },
         recording,
         io: Box::new(Recorder::new(world)),
         control: Arc::clone(&options.control),
@@ -345,6 +353,7 @@ struct FirstCame<Io> {
     stats: RunStats,
     io: Io,
     decisions: Option<Arc<Decisions>>,
+    profile: Option<Profile>,
     warnings: Vec<String>,
 }
 
@@ -364,6 +373,7 @@ impl<Io> FirstCame<Io> {
             stats: self.stats,
             io: self.io,
             decisions: self.decisions,
+            profile: self.profile,
             warnings: self.warnings,
         }
     }
@@ -387,6 +397,7 @@ fn second_pass<Io: HostIo>(
         stats: first.stats,
         io: *downcast::<Io>(given(io)),
         decisions: first.decisions,
+        profile: (first.others.into_iter().next()).map(|sink| downcast::<Profiler>(sink).finish()),
         warnings: Vec::new(),
     };
     if !analysis.needs_second_pass() {
@@ -497,6 +508,7 @@ impl From<Observed> for Outcome<machine::NullIo> {
             stats: RunStats::default(),
             io: machine::NullIo,
             decisions: None,
+            profile: None,
             warnings: Vec::new(),
         }
     }

@@ -243,6 +243,7 @@ impl Replay {
                 stats: first.stats,
                 io: NullIo,
                 decisions: first.decisions,
+                profile: None,
                 warnings: Vec::new(),
             },
             playback: self.playback,

@@ -1,14 +1,17 @@
-//! `grind run --seeds`: the same program under many schedules, on all cores, as one report.
+//! The same program under many schedules, on all cores, as one report: `grind check`, and `grind run --seeds`.
 
 use crate::args::policy::Policy;
-use crate::input::seed_io::{SeedIo, SharedInput};
+use crate::commands::guest::Guest;
+use crate::input::seed_io::SharedInput;
+use crate::output::say::Shown as _;
 use crate::process::signals;
 use crate::process::watch::Watch;
-use anyhow::Result;
-use grind_runtime::explore::{RunFeedback, SeedRange, Seeds, Task, explore};
+use anyhow::{Context, Result};
+use grind_runtime::explore::{Explorer, RunFeedback, Task, explore};
 use grind_runtime::machine::MachineError;
-use grind_runtime::model::{Ending, Strategy};
+use grind_runtime::model::Ending;
 use grind_runtime::program::Program;
+use grind_runtime::program::symbols::Symbolizer;
 use grind_runtime::report::Report;
 use grind_runtime::report::merge::Merge;
 use grind_runtime::report::suppress::Suppressions;
@@ -17,26 +20,25 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// What to run, and how.
 pub(crate) struct Job<'a> {
+    pub(crate) guest: Guest<'a>,
     pub(crate) program: &'a Program,
     /// The schedule in it does not count.
     pub(crate) options: &'a RunOptions,
-    pub(crate) seeds: SeedRange,
-    pub(crate) strategy: Strategy,
+    /// How many schedules there are.
+    pub(crate) total: u64,
     pub(crate) jobs: NonZeroUsize,
     /// End at the first finding that makes the command fail.
     pub(crate) fail_fast: bool,
-    /// Of each run.
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) progress: bool,
-    /// Makes the report of a run.
-    pub(crate) report: &'a (dyn Fn(&session::Outcome<SeedIo>, &RunOptions) -> Report + Sync),
+    /// Begin none after so much time.
+    pub(crate) time: Option<Duration>,
 }
 
-/// What one seed showed.
+/// What one of them showed.
 struct Shown {
     report: Report,
     /// The exit code but for its findings.
@@ -45,12 +47,13 @@ struct Shown {
     stopped: bool,
 }
 
-/// Runs all seeds, until a signal comes. Returns what they showed, and the exit code but for findings.
+/// Runs all schedules, until a signal comes or the time is over. Returns what they showed, and the exit code.
 ///
 /// # Errors
 /// If the program cannot be started.
 pub(crate) fn run(
     job: &Job<'_>,
+    explorer: &mut dyn Explorer,
     suppressions: &mut Suppressions,
     policy: &Policy<'_>,
 ) -> Result<(Report, u8)> {
@@ -59,11 +62,20 @@ pub(crate) fn run(
     let mut merge = Merge::new();
     let mut code = 0;
     let mut stopped = 0;
-    let mut seeds = Seeds::new(job.seeds, job.strategy.clone());
-    let cancelled = || signals::came().is_some();
-    let one = |task: Task| one(job, &input, &task);
+    // What one run asked, the others need not.
+    let symbolizer = Symbolizer::new(Arc::clone(job.program.original()));
+    let deadline = job.time.map(|time| Instant::now() + time);
+    let out_of_time = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    // At least one is run, however little time there is.
+    let begun = AtomicBool::new(false);
+    let cancelled =
+        || signals::came().is_some() || (begun.load(Ordering::Relaxed) && out_of_time());
+    let one = |task: Task| {
+        begun.store(true, Ordering::Relaxed);
+        one(job, &symbolizer, &input, &task)
+    };
     let run = explore(
-        &mut seeds,
+        explorer,
         job.jobs,
         &cancelled,
         &one,
@@ -83,35 +95,43 @@ pub(crate) fn run(
         },
     );
     bar.finish_and_clear();
-    let run = run?;
+    let run = run.with_context(|| job.guest.command.module().shown())?;
     let mut report = merge.finish();
     report.warnings.extend(input.warning());
     match (signals::came(), &mut report.schedules) {
         (Some(_), _) => report.limits.push(format!(
-            "{run} of {} seeds were run, {stopped} of them not to their ends",
-            job.seeds.len()
+            "{run} of {} schedules were run, {stopped} of them not to their ends",
+            job.total
         )),
         (None, Some(schedules)) => schedules.timed_out = stopped,
         (None, None) => {}
     }
+    let code = policy.exit_code(&mut report, code);
+    let code = signals::told(&mut report, true, code);
     Ok((report, code))
 }
 
-/// Runs one seed, on one of the cores.
+/// Makes one run, on one of the cores.
 fn one(
     job: &Job<'_>,
+    symbolizer: &Symbolizer,
     input: &SharedInput,
     task: &Task,
 ) -> Result<(RunFeedback, Shown), MachineError> {
-    let mut options = job.options.clone().control(Arc::clone(&task.control));
+    let mut options = (job.options.clone())
+        .control(Arc::clone(&task.control))
+        .profile(task.profile);
     options.spec.schedule = task.schedule.clone();
-    let watch = Watch::start(Arc::clone(&task.control), job.timeout, false);
+    let watch = Watch::start(Arc::clone(&task.control), job.guest.flags.timeout, false);
     let streams = input.streams(task.number == 0, Arc::clone(&task.control));
     let outcome = session::run(job.program, options.clone(), streams);
     drop(watch);
-    let outcome = outcome?;
+    let mut outcome = outcome?;
+    let profile = outcome.profile.take();
     let shown = Shown {
-        report: (job.report)(&outcome, &options),
+        report: job
+            .guest
+            .report(job.program, symbolizer, &options, &outcome),
         code: outcome.own_exit_code(),
         stopped: outcome.ending == Ending::TimedOut,
     };
@@ -119,16 +139,18 @@ fn one(
         schedule: task.schedule.clone(),
         ending: outcome.ending,
         findings: outcome.analysis.diagnoses.len(),
+        profile,
     };
     Ok((feedback, shown))
 }
 
 fn progress(job: &Job<'_>) -> ProgressBar {
-    if !job.progress {
+    if job.guest.flags.report.quiet {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:24} {pos}/{len} seeds {eta} left{msg}");
-    let bar = ProgressBar::new(job.seeds.len());
+    let style =
+        ProgressStyle::with_template("{bar:24} {pos}/{len} schedules, {per_sec}, {eta} left{msg}");
+    let bar = ProgressBar::new(job.total);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
