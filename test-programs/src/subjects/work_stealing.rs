@@ -227,7 +227,11 @@ mod work_steal_last {
 
     fn owner<const FIXED: bool>(_: u32) {
         BOTTOM.set(0);
-        if TOP.get() == 0 && (!FIXED || TOP.cas(0, 1)) {
+        let last = TOP.get() == 0;
+        if last && !FIXED {
+            return take(0);
+        }
+        if last && TOP.cas(0, 1) {
             take(0);
         }
         BOTTOM.set(1);
