@@ -2,8 +2,6 @@
 //!
 //! How many schedules each strategy needs is what the bench `subjects` prints.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod table;
 mod trials;
 

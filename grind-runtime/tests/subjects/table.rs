@@ -123,7 +123,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("seqlock", Trap, 1),
     row("unpublish", Trap, 1),
     row("states", Trap, 2).of(2),
-    row("states", Trap, 6).of(4),
+    row("states", Trap, 6).of(4).needs("surw"),
     // Kinds of bugs in Rust programs.
     row("double_lock", Deadlock, 0),
     row("overdraw", Trap, 1),
