@@ -2,24 +2,35 @@
 //!
 //! How many schedules each strategy needs is what the bench `subjects` prints.
 
+mod preemptions;
 mod table;
 mod trials;
 
 use grind_runtime::{Ending, FindingKind};
+use preemptions::{Search, search};
 use std::collections::BTreeSet;
-use table::ROWS;
+use table::{ROWS, Row};
 use trials::{PROGRAM, first_bug, kinds, run, schedules};
 use wasmparser::{Parser, Payload};
 
 /// Schedules of each twin, by strategy. Under round-robin there is one.
-const TWINS: &[(&str, usize)] = &[("random", 40), ("pct:3,500", 40), ("round-robin", 1)];
+const TWINS: &[(&str, usize)] = &[("random", 150), ("pct:3,500", 60), ("round-robin", 1)];
 
 /// Of twins with many threads, which take longer.
-const TWINS_OF_MANY: usize = 5;
+const TWINS_OF_MANY: usize = 8;
 const MANY: u32 = 20;
 
 /// Schedules within which one of these strategies shows a bug.
 const BOUNDS: &[(&str, usize)] = &[("random", 3000), ("pct:3,500", 1000)];
+
+/// Sizes, which are threads or so, up to which all schedules with few preemptions are run.
+const FEW: u32 = 4;
+
+/// Schedules of such a search at most: more than any takes until it fails, or comes to its end below what fails.
+const SEARCHED: u32 = 3000;
+
+/// Of a twin, where a search would go on for longer.
+const SEARCHED_OF_TWINS: u32 = 400;
 
 #[test]
 fn no_schedule_of_a_twin_shows_anything() {
@@ -60,6 +71,42 @@ fn every_bug_is_found_but_those_that_wait_for_a_strategy() {
         })
         .collect();
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+/// Rows whose threads are few enough for a search of all schedules with few preemptions.
+fn few() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter()
+        .filter(|row| row.preemptions <= 2 && row.size.is_none_or(|size| size <= FEW))
+}
+
+#[test]
+fn bugs_need_the_preemptions_that_their_rows_say() {
+    let mut wrong = Vec::new();
+    for row in few() {
+        let least = row.preemptions as usize;
+        let found = search(row, false, least, SEARCHED);
+        let below = (least.checked_sub(1)).map(|less| search(row, false, less, SEARCHED));
+        let fails = matches!(found, Search::Fails(_));
+        if !fails || !below.is_none_or(|below| matches!(below, Search::Holds(_))) {
+            wrong.push(format!(
+                "{}: {found:?}, with one less {below:?}",
+                row.name()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_schedule_of_a_twin_with_few_preemptions_fails() {
+    for row in few() {
+        let twin = search(row, true, 2, SEARCHED_OF_TWINS);
+        assert!(
+            !matches!(twin, Search::Fails(_)),
+            "{}: {twin:?}",
+            row.name()
+        );
+    }
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("interlocked_work_steal_queue", Trap, 1).published(1),
     row("interlocked_state_queue", Trap, 1).published(5),
     row("state_work_steal_queue", Trap, 1).published(1),
-    row("work_steal_queue", Trap, 1).published(6),
+    row("work_steal_queue", Trap, 2).published(6),
     // CB, and SafeStack.
     row("stringbuffer", Trap, 1).published(8),
     row("safe_stack", Trap, 5)

@@ -28,17 +28,21 @@ pub(crate) struct Run {
 /// Wasm instructions of a run: what a bug leaves behind may make others spin for ever.
 const STEPS: u64 = 2_000_000;
 
-/// Runs the subject of a row, or its twin.
-pub(crate) fn run(row: &Row, fixed: bool, schedule: Schedule) -> Run {
+/// A run of the subject of a row, or of its twin.
+pub(crate) fn spec(row: &Row, fixed: bool, schedule: Schedule) -> RunSpec {
     let suffix = if fixed { "_fixed" } else { "" };
     let entry = Entry::default().function(Some(format!("{}{suffix}", row.entry)));
     let size = row.size.map(|size| size.to_string().into_bytes());
-    let spec = RunSpec::default()
+    RunSpec::default()
         .args([b"subjects".to_vec()].into_iter().chain(size).collect())
         .entry(entry)
         .schedule(schedule)
-        .limits(Limits::default().steps(Some(STEPS)));
-    let options = RunOptions::from(spec);
+        .limits(Limits::default().steps(Some(STEPS)))
+}
+
+/// Makes it.
+pub(crate) fn run(row: &Row, fixed: bool, schedule: Schedule) -> Run {
+    let options = RunOptions::from(spec(row, fixed, schedule));
     let outcome = session::run(&PROGRAM, options.clone(), NullIo).expect("the entry is there");
     Run { outcome, options }
 }

@@ -14,7 +14,8 @@ fn take(item: u32) {
 
 /// Chess/WorkStealQueue: Cilk's THE protocol (Frigo, Leiserson, Randall, PLDI 1998). Only who comes to the last item takes the lock.
 ///
-/// **Fails** where the thief looks at the tail before it moves the head. **Preemptions**: 1. **Twin**: moves the head, and looks then.
+/// **Fails** where the thief looks at the tail before it moves the head. **Preemptions**: 2: the owner has to be left with items, and the thief
+/// between the two. **Twin**: moves the head, and looks then.
 mod work_steal_queue {
     use super::{ITEMS, take};
     use crate::guest::{lock, subject, threads, words};
