@@ -11,7 +11,7 @@ pub(crate) struct Row {
     pub(crate) size: Option<u32>,
     /// As what the bug shows. Other kinds are not the bug: that locks are taken in two orders is seen in every schedule.
     pub(crate) kind: FindingKind,
-    /// The least mean of schedules to the first bug that was published for a technique (RFF, PERIOD, SURW, POS, PCT, random walk), where the
+    /// The least mean of schedules to the first bug that was published for a technique (RFF, PERIOD, SURW, POS, PCT, Q-learning, random walk), where the
     /// subject is told after one that was measured.
     pub(crate) published: Option<u32>,
     /// The least number of preemptions that shows it.
