@@ -2,7 +2,7 @@
 # Builds the guests to wasm/*.wasm.
 #
 #   ./build.sh              all of them, and wasm/sources.sha256
-#   ./build.sh NAME...      only these, by the names of their sources in src/bin
+#   ./build.sh NAME...      only these, by the names of their sources in src/bin; `subjects` is src/subjects
 #
 # Needs rustup's `rust-src`, for std is built with atomics. RUSTC_BOOTSTRAP=1 allows that on a stable
 # toolchain, so that std is the pinned one. The same toolchain gives the same modules anywhere: no path of
@@ -53,9 +53,18 @@ build() { # DIRECTORY FEATURES BIN...
     done
 }
 
+subjects=no
 if [ $# -gt 0 ]; then
-    guests=("$@")
+    guests=()
+    for guest in "$@"; do
+        if [ "$guest" = subjects ]; then
+            subjects=yes
+        else
+            guests+=("$guest")
+        fi
+    done
 else
+    subjects=yes
     guests=()
     for source in src/bin/*.rs; do
         guests+=("$(basename "$source" .rs)")
@@ -81,6 +90,10 @@ if [ ${#without_lines[@]} -gt 0 ]; then
     CARGO_PROFILE_RELEASE_DEBUG=false build wasm tracing "${without_lines[@]}"
 fi
 
+# They use nothing of threadlink.
+if [ $subjects = yes ]; then
+    build wasm/subjects "" subjects
+fi
 if [ $# -eq 0 ]; then
     # Those that only a host of their own runs.
     build wasm/hosted tracing hosted_calls

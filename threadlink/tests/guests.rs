@@ -130,6 +130,7 @@ fn no_guest_knows_where_it_was_built() {
     let directories = ["/home/", "/root/", "/tmp/", "/Users/", ".rustup", ".cargo"];
     let all = [
         "wasm",
+        "wasm/subjects",
         "wasm/untraced",
         "wasip1/wasm",
         "wasip1-threads/wasm",
