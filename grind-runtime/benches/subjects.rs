@@ -1,8 +1,8 @@
 //! By how many schedules strategies find the bugs of the subjects (`test-programs/src/subjects`).
 //!
 //! ```text
-//! cargo bench -p grind-runtime --bench subjects -- random pct:3 pct:3,500
-//! cargo bench -p grind-runtime --bench subjects -- --trials 5 --cap 100000 --only safe_stack random
+//! cargo bench -p grind-runtime --bench subjects -- usual rff surw pos random
+//! cargo bench -p grind-runtime --bench subjects -- --trials 5 --cap 100000 --only safe_stack usual
 //! ```
 //!
 //! For each subject and strategy: the mean of the schedules to the first that shows the bug, over so many trials with seeds of their own, where a trial
@@ -26,8 +26,8 @@ use table::{ROWS, Row};
 
 #[derive(Parser)]
 struct Arguments {
-    /// Strategies by name, as `--scheduler` takes them.
-    #[arg(default_values = ["random", "pct", "round-robin"])]
+    /// Strategies, each by itself or several in turns with a `+` between: `rff+surw`; `usual` are those of `grind check`.
+    #[arg(default_values = ["usual", "random"])]
     strategies: Vec<String>,
     /// Trials of each subject and strategy.
     #[arg(long, default_value_t = 20)]
@@ -54,8 +54,7 @@ impl Trials {
         let (mut found, mut schedules) = (0, 0);
         for trial in 0..trials {
             // Far apart, so that no two trials have a seed in common.
-            let given = trials::schedules(strategy, trial << 32).take(cap as usize);
-            let first = trials::first_bug(row, given);
+            let first = trials::first_bug(row, &mut trials::rotation(strategy, trial << 32, cap));
             found += u64::from(first.is_some());
             schedules += first.unwrap_or(cap);
         }

@@ -49,7 +49,7 @@ const COMMAND_LINE: &[Row] = &[
 const RUNTIME: &[Row] = &[
     ("model", &[]),
     ("schedule", &["model"]),
-    ("explore", &["model"]),
+    ("explore", &["model", "schedule"]),
     ("program", &["model"]),
     ("trace", &["model", "program"]),
     ("machine", &["model", "program", "schedule"]),

@@ -1,10 +1,9 @@
 //! Which schedules of a program to run: the options of `grind check`, and of `cargo grind check`.
 
 use super::guest::{GuestCommand, GuestFlags};
-use super::values::{Strategies, duration};
+use super::values::{StrategyList, duration};
 use clap::Args;
 use grind_runtime::explore::SeedRange;
-use grind_runtime::model::Strategy;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
@@ -29,8 +28,8 @@ pub(crate) struct CheckFlags {
     ///
     /// With the usual ones, and whenever `surw`, `rff` or `pct` are among them without parameters of their own, the first two schedules are
     /// round-robin and random: they show what to choose the others by. Of the usual ones, one in 64 is random.
-    #[arg(long, value_name = "NAME[,NAME]", value_parser = Strategies, value_delimiter = ',')]
-    pub(crate) strategy: Vec<Strategy>,
+    #[arg(long, value_name = "NAME[:N][,NAME]")]
+    pub(crate) strategy: Option<StrategyList>,
     /// End at the first schedule with a finding that makes the command fail [default]
     #[arg(long, conflicts_with = "keep_going")]
     pub(crate) until_finding: bool,

@@ -9,7 +9,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use grind_runtime::report::paths::PathMap;
 use grind_runtime::report::source::Sources;
-use grind_runtime::report::{Kind, Options, Report, human, markdown};
+use grind_runtime::report::{Command, Kind, Options, Report, human, markdown};
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -299,7 +299,10 @@ impl Outputs<'_> {
     }
 
     fn human(&self, report: &Report, options: &Options) -> String {
-        let silent = self.always == Always::Printed && !self.args.verbose;
+        // Of a run, which has output of its own. Nobody looks at many runs to see nothing.
+        let silent = self.always == Always::Printed
+            && !self.args.verbose
+            && report.command != Command::Check;
         if report.is_clean() && silent {
             return String::new();
         }

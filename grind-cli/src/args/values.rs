@@ -4,8 +4,9 @@ use anstream::ColorChoice;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command, ValueEnum};
 use grind_runtime::model::Strategy;
-use grind_runtime::schedule::STRATEGIES;
+use grind_runtime::schedule::{STRATEGIES, StrategyError};
 use std::ffi::OsStr;
+use std::str::FromStr;
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,6 +55,33 @@ impl TypedValueParser for Strategies {
     }
 }
 
+/// Several of them with commas between, which can be between parameters as well.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StrategyList(pub(crate) Vec<Strategy>);
+
+impl FromStr for StrategyList {
+    type Err = StrategyError;
+
+    fn from_str(text: &str) -> Result<StrategyList, StrategyError> {
+        let mut names: Vec<String> = Vec::new();
+        for piece in text.split(',') {
+            // No name begins with a digit, and no parameter with anything else.
+            let is_parameter = piece
+                .trim()
+                .starts_with(|first: char| first.is_ascii_digit());
+            match names.last_mut() {
+                Some(name) if is_parameter && name.contains(':') => {
+                    name.push(',');
+                    name.push_str(piece);
+                }
+                _ => names.push(piece.trim().to_owned()),
+            }
+        }
+        let strategies = names.iter().map(|name| name.parse());
+        strategies.collect::<Result<_, _>>().map(StrategyList)
+    }
+}
+
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
@@ -72,6 +100,24 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strategies_are_listed_with_their_parameters() {
+        let names = |text: &str| {
+            let list: StrategyList = text
+                .parse()
+                .map_err(|error: StrategyError| error.to_string())?;
+            Ok(list.0.iter().map(ToString::to_string).collect())
+        };
+        let is = |names: &[&str]| Ok(names.iter().map(|&name| name.to_owned()).collect());
+        let same: Result<Vec<String>, String> = is(&["pos", "pct:3,90", "random"]);
+        assert_eq!(names("pos,pct:3,90,random"), same);
+        assert_eq!(names("pos, pct:3, 90, random"), same);
+        assert_eq!(names("rff"), is(&["rff"]));
+        for bad in ["", "pos,", "pos,7", "7", "pos,,pct", "pos:3"] {
+            assert!(names(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn durations_and_sizes_read_as_people_write_them() {

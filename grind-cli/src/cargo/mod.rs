@@ -6,10 +6,12 @@ mod init;
 mod select;
 mod toolchain;
 
+use crate::args::check::{CheckArgs, CheckFlags};
 use crate::args::guest::GuestCommand;
 use crate::args::report::of_program;
 use crate::args::run::{RunArgs, RunFlags};
 use crate::args::values::Color;
+use crate::commands;
 use crate::output::say::{self, Shown as _};
 use crate::process::signals;
 use crate::settings::keys::Keys;
@@ -50,6 +52,9 @@ enum CargoCommand {
     /// test programs, `--report KIND=r.json` is written to `r.NAME.json` for each, and --trace-file likewise.
     #[command(after_help = TEST_EXAMPLES)]
     Test(CargoRunArgs),
+    /// Build a program of the crate, or its tests, and run them under many schedules
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CargoCheckArgs),
     /// Write grind.toml and a workflow for GitHub Actions, where there are none yet
     #[command(after_help = INIT_EXAMPLES)]
     Init(init::InitArgs),
@@ -70,6 +75,12 @@ Examples:
   cargo grind test --test stress --seeds 0..50
   cargo grind test -p my-crate --fail-on race,deadlock";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  cargo grind check                          the crate's program, until a schedule shows a finding
+  cargo grind check --tests --lib -- queue   unit tests that have `queue` in their names
+  cargo grind check --time 60s --keep-going  whatever a minute shows";
+
 const INIT_EXAMPLES: &str = "\
 Examples:
   cargo grind init    files that exist stay as they are";
@@ -85,6 +96,20 @@ struct CargoRunArgs {
     args: Vec<OsString>,
 }
 
+#[derive(Debug, Args)]
+struct CargoCheckArgs {
+    #[command(flatten)]
+    build: BuildArgs,
+    /// Check the tests, and not a program
+    #[arg(long)]
+    tests: bool,
+    #[command(flatten)]
+    flags: CheckFlags,
+    /// Arguments of the program, or of the tests
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<OsString>,
+}
+
 /// Reads the command line, whether cargo started the command or a person did.
 ///
 /// # Errors
@@ -93,12 +118,16 @@ pub(crate) fn parse(keys: &Keys, mut args: Vec<OsString>) -> Result<CargoCli> {
     if args.get(1).is_some_and(|first| first == "grind") {
         args.remove(1);
     }
-    settings::parse(keys, args, &["run", "test"], |cli: &CargoCli| {
-        match &cli.command {
+    settings::parse(
+        keys,
+        args,
+        &["run", "test", "check"],
+        |cli: &CargoCli| match &cli.command {
             CargoCommand::Run(args) | CargoCommand::Test(args) => manifest(keys, &args.build),
+            CargoCommand::Check(args) => manifest(keys, &args.build),
             CargoCommand::Init(_) => Ok(Layer::default()),
-        }
-    })
+        },
+    )
 }
 
 /// What the package says in its `[package.metadata.grind]`.
@@ -117,14 +146,68 @@ fn manifest(keys: &Keys, args: &BuildArgs) -> Result<Layer> {
 pub(crate) fn dispatch(cli: CargoCli) -> Result<u8> {
     cli.color.write_global();
     match cli.command {
-        CargoCommand::Run(args) => run(args, Wanted::Program),
-        CargoCommand::Test(args) => run(args, Wanted::Tests),
+        CargoCommand::Run(args) => run(&args, Wanted::Program),
+        CargoCommand::Test(args) => run(&args, Wanted::Tests),
+        CargoCommand::Check(args) => check(&args),
         CargoCommand::Init(args) => init::init(&args),
     }
 }
 
-fn run(args: CargoRunArgs, wanted: Wanted) -> Result<u8> {
-    let programs = match build::build(&args.build, wanted)? {
+fn run(args: &CargoRunArgs, wanted: Wanted) -> Result<u8> {
+    let quiet = args.flags.guest.report.quiet;
+    let how = How {
+        build: &args.build,
+        wanted,
+        args: &args.args,
+        quiet,
+    };
+    each(&how, |of_several, command| {
+        let mut flags = args.flags.clone();
+        if let Some(name) = of_several {
+            flags.guest.report = flags.guest.report.of_program(name);
+            flags.trace = flags.trace.of_program(name);
+            for path in [&mut flags.schedule, &mut flags.save_schedule] {
+                *path = path.as_deref().map(|path| of_program(path, name));
+            }
+        }
+        commands::run::run(&RunArgs { flags, command })
+    })
+}
+
+fn check(args: &CargoCheckArgs) -> Result<u8> {
+    let how = How {
+        build: &args.build,
+        wanted: match args.tests {
+            true => Wanted::Tests,
+            false => Wanted::Program,
+        },
+        args: &args.args,
+        quiet: args.flags.guest.report.quiet,
+    };
+    each(&how, |of_several, command| {
+        let mut flags = args.flags.clone();
+        if let Some(name) = of_several {
+            flags.guest.report = flags.guest.report.of_program(name);
+        }
+        commands::check::run(&CheckArgs { flags, command })
+    })
+}
+
+/// What is built, and what is said of it.
+struct How<'a> {
+    build: &'a BuildArgs,
+    wanted: Wanted,
+    /// Arguments of the guest.
+    args: &'a [OsString],
+    quiet: bool,
+}
+
+/// Does something with each program that is built. It is told the program's name if there are several, so that they do not write to the same files.
+fn each(
+    how: &How<'_>,
+    mut one: impl FnMut(Option<&str>, GuestCommand) -> Result<u8>,
+) -> Result<u8> {
+    let programs = match build::build(how.build, how.wanted)? {
         Built::Programs(programs) => programs,
         // Cargo has said why.
         Built::Failed(code) => return Ok(code),
@@ -132,29 +215,17 @@ fn run(args: CargoRunArgs, wanted: Wanted) -> Result<u8> {
     let several = programs.len() > 1;
     let mut code = 0;
     for program in programs {
-        let mut flags = args.flags.clone();
-        if several {
-            flags.guest.report = flags.guest.report.of_program(&program.name);
-            flags.trace = flags.trace.of_program(&program.name);
-            for path in [&mut flags.schedule, &mut flags.save_schedule] {
-                *path = path.as_deref().map(|path| of_program(path, &program.name));
-            }
-        }
-        let module = shown(&program.module);
-        if wanted == Wanted::Tests && !flags.guest.report.quiet {
-            let name = &program.name;
+        let (name, module) = (&program.name, shown(&program.module));
+        if how.wanted == Wanted::Tests && !how.quiet {
             let module = module.shown();
             say::err(&format!("grind: running {name} ({module})\n"))?;
         }
         let command = [module.as_os_str()].into_iter();
-        let command = command.chain(args.args.iter().map(OsString::as_os_str));
-        let run = RunArgs {
-            flags,
-            command: GuestCommand {
-                command: command.map(OsStr::to_owned).collect(),
-            },
+        let command = command.chain(how.args.iter().map(OsString::as_os_str));
+        let command = GuestCommand {
+            command: command.map(OsStr::to_owned).collect(),
         };
-        code = worse(code, crate::commands::run::run(&run)?);
+        code = worse(code, one(several.then_some(name), command)?);
         if signals::came().is_some() {
             break;
         }

@@ -9,6 +9,7 @@ use crate::process::signals;
 use crate::settings::file::Config;
 use anyhow::Result;
 use grind_runtime::explore::{Rotation, SeedRange};
+use grind_runtime::report::Command;
 use std::sync::Arc;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -45,8 +46,10 @@ pub(crate) fn run(args: &CheckArgs) -> Result<u8> {
         fail_fast: !flags.keep_going,
         time: flags.time,
     };
-    let mut explorer = Rotation::of(flags.strategy.clone(), seeds);
+    let strategies = flags.strategy.clone().unwrap_or_default();
+    let mut explorer = Rotation::of(strategies.0, seeds);
     let (mut report, code) = many::run(&job, &mut explorer, &mut suppressions, &policy)?;
+    report.command = Command::Check;
     if report.is_clean() && !flags.guest.config.file.trust_config {
         report.notes.extend(config.intercepts(&program));
     }

@@ -88,6 +88,12 @@ const PAGES: &[Page] = &[
         ends: &[("cargo grind test", 66), ("cargo run ", 66)],
     },
     Page {
+        path: "docs/check.md",
+        files: &[("app.wasm", CLEAN)],
+        before: &[],
+        ends: &[],
+    },
+    Page {
         path: "docs/cargo.md",
         files: &[("Cargo.toml", MANIFEST), ("src/lib.rs", TESTS)],
         before: &[],

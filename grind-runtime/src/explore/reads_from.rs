@@ -17,8 +17,8 @@ const MOST_LISTS: usize = 1024;
 const MOST_PAIRS: usize = 8;
 const MOST_KINDS: usize = 1 << 16;
 const MOST_KNOWN: usize = 1 << 16;
-/// How often a pair is drawn again that a run has seen.
-const TRIES: usize = 4;
+/// Pairs that are drawn, of which the one is taken that was asked for least.
+const DRAWN: usize = 8;
 
 /// A pair as the strategy takes it: wanted or not, one more than the site of the write, that of the read, the word.
 type Pair = [u32; 4];
@@ -28,6 +28,8 @@ type Pair = [u32; 4];
 pub(super) struct Corpus {
     lists: Vec<List>,
     seen: FxHashSet<ReadsFrom>,
+    /// How often each pair was asked for.
+    asked: FxHashMap<ReadsFrom, u32>,
     /// How many runs saw the same pairs as a whole.
     kinds: FxHashMap<u64, u32>,
     /// Where each word was read and written.
@@ -73,7 +75,7 @@ impl Corpus {
     }
 
     /// What to ask for next.
-    pub(super) fn next(&self, rng: &mut SplitMix64) -> Vec<u32> {
+    pub(super) fn next(&mut self, rng: &mut SplitMix64) -> Vec<u32> {
         let mut pairs = self
             .pick(rng)
             .map_or_else(Vec::new, |list| list.pairs.clone());
@@ -92,7 +94,7 @@ impl Corpus {
         rng.draw(self.lists.iter().map(|list| (list, energy(list))))
     }
 
-    fn change(&self, pairs: &mut Vec<Pair>, rng: &mut SplitMix64) {
+    fn change(&mut self, pairs: &mut Vec<Pair>, rng: &mut SplitMix64) {
         let place = |pairs: &[Pair], rng: &mut SplitMix64| rng.below(pairs.len() as u64) as usize;
         // What there is to change; a pair more is as likely as all other changes.
         match rng.below(6) {
@@ -116,26 +118,31 @@ impl Corpus {
     }
 
     /// A write and a read of one word, if possible such as no run has seen, and wanted then.
-    fn pair(&self, rng: &mut SplitMix64) -> Option<Pair> {
-        let mut drawn = None;
-        for _ in 0..TRIES {
-            let &word = nth(nth(self.alike.values(), rng)?.iter(), rng)?;
-            let shared = &self.words[&word];
-            let Some(&read) = nth(shared.reads.iter(), rng) else {
-                continue;
-            };
-            let writes = shared.writes.iter().copied().map(Some);
-            let write = nth(std::iter::once(None).chain(writes), rng)?;
-            let site = write.map_or(0, |site| site.0 + 1);
-            // Memory that was allocated is elsewhere in another schedule.
-            let place = if rng.below(2) == 0 { word } else { 0 };
-            if !self.seen.contains(&ReadsFrom { word, write, read }) {
-                return Some([1, site, read.0, place]);
-            }
-            let wanted = rng.below(2) as u32;
-            drawn = Some([wanted, site, read.0, place]);
+    fn pair(&mut self, rng: &mut SplitMix64) -> Option<Pair> {
+        let drawn: Vec<ReadsFrom> = (0..DRAWN).filter_map(|_| self.draw(rng)).collect();
+        let rank = |pair: &&ReadsFrom| {
+            let asked = self.asked.get(*pair).copied().unwrap_or(0);
+            (self.seen.contains(*pair), asked)
+        };
+        let pair = *drawn.iter().min_by_key(rank)?;
+        if self.asked.len() < MOST_KNOWN || self.asked.contains_key(&pair) {
+            *self.asked.entry(pair).or_default() += 1;
         }
-        drawn
+        let ReadsFrom { word, write, read } = pair;
+        let site = write.map_or(0, |site| site.0 + 1);
+        // Memory that was allocated is elsewhere in another schedule.
+        let place = if rng.below(2) == 0 { word } else { 0 };
+        let wanted = !self.seen.contains(&pair) || rng.below(2) == 1;
+        Some([wanted.into(), site, read.0, place])
+    }
+
+    fn draw(&self, rng: &mut SplitMix64) -> Option<ReadsFrom> {
+        let &word = nth(nth(self.alike.values(), rng)?.iter(), rng)?;
+        let shared = &self.words[&word];
+        let &read = nth(shared.reads.iter(), rng)?;
+        let writes = shared.writes.iter().copied().map(Some);
+        let write = nth(std::iter::once(None).chain(writes), rng)?;
+        Some(ReadsFrom { word, write, read })
     }
 }
 
@@ -143,4 +150,65 @@ fn nth<T>(all: impl Iterator<Item = T> + Clone, rng: &mut SplitMix64) -> Option<
     let count = all.clone().count() as u64;
     let mut all = all;
     (count > 0).then(|| all.nth(rng.below(count) as usize))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// A run that accessed a word, in which the read saw this write.
+    fn saw(write: Option<u32>) -> Profile {
+        let word = SharedWord {
+            accesses: [(0, 1), (1, 3)].into(),
+            reads: [SiteId(9)].into(),
+            writes: [SiteId(1), SiteId(2), SiteId(3)].into(),
+        };
+        let pair = ReadsFrom {
+            word: 16,
+            write: write.map(SiteId),
+            read: SiteId(9),
+        };
+        Profile {
+            shared: [(16, word)].into(),
+            reads_from: [pair].into(),
+            ..Profile::default()
+        }
+    }
+
+    #[test]
+    fn pairs_that_no_run_saw_are_asked_for() {
+        let mut corpus = Corpus::default();
+        let mut rng = SplitMix64::new(7);
+        assert_eq!(corpus.next(&mut rng), [] as [u32; 0]);
+        corpus.learn(&saw(None), &[]);
+        let asked: Vec<Vec<u32>> = (0..500).map(|_| corpus.next(&mut rng)).collect();
+        // All are of this word or any, and of its sites.
+        for pair in asked.iter().flat_map(|pairs| pairs.as_chunks::<4>().0) {
+            let &[wanted, write, read, word] = pair;
+            assert!(wanted <= 1 && read == 9 && (word == 0 || word == 16));
+            assert!([0, 2, 3, 4].contains(&write), "{pair:?}");
+        }
+        let wanted = |write: u32| {
+            let is_wanted = |pairs: &&Vec<u32>| pairs[..2] == [1, write];
+            asked.iter().filter(is_wanted).count()
+        };
+        assert!(wanted(2) > 60 && wanted(3) > 60 && wanted(4) > 60);
+        assert!(wanted(0) < 60, "a run has seen it");
+    }
+
+    #[test]
+    fn what_showed_news_is_changed_further() {
+        let mut corpus = Corpus::default();
+        let mut rng = SplitMix64::new(7);
+        corpus.learn(&saw(None), &[]);
+        corpus.learn(&saw(Some(2)), &[1, 3, 9, 16]);
+        // No news, so nothing to go on from.
+        corpus.learn(&saw(Some(2)), &[0, 1, 9, 16]);
+        let asked: BTreeSet<Vec<u32>> = (0..500).map(|_| corpus.next(&mut rng)).collect();
+        let begins = |with: &[u32]| asked.iter().any(|pairs| pairs.starts_with(with));
+        assert!(begins(&[1, 3, 9, 16, 1, 2, 9]) && begins(&[0, 3, 9, 16]));
+        assert!(!begins(&[0, 1, 9, 16, 1]));
+        assert!(asked.iter().all(|pairs| pairs.len() <= 4 * MOST_PAIRS));
+    }
 }

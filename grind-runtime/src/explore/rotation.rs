@@ -68,7 +68,7 @@ impl Rotation {
     }
 
     /// Whose turn it is, with parameters by what is known of the program.
-    fn turn(&self, seed: u64) -> Strategy {
+    fn turn(&mut self, seed: u64) -> Strategy {
         match self.given {
             0 if self.learns() => return named("round-robin".into()),
             1 if self.learns() => return Strategy::default(),
@@ -104,13 +104,28 @@ impl Rotation {
             .any(|turn| turn.parameters.is_empty() && ["rff", "surw", "pct"].contains(&&*turn.name))
     }
 
-    /// Parameters of `surw` for a word. The paper draws by how often a word is accessed; but most accesses are those of the locks and counters of
-    /// libraries, and each kind of these is one as likely as any other here.
+    /// Parameters of `surw` for a word, drawn by how often it is accessed, as in the paper, or by its kind: most accesses are those of locks
+    /// and counters of libraries.
     fn word(&self, rng: &mut SplitMix64) -> Vec<u32> {
-        let alike = self.profile.alike();
-        let kind = alike.values().nth(rng.below(alike.len() as u64) as usize);
-        let word = kind.map(|words| words[rng.below(words.len() as u64) as usize]);
-        word.map_or_else(Vec::new, |word| surw::parameters(&self.profile, word))
+        let shared = &self.profile.shared;
+        let word = match rng.below(2) {
+            0 => rng.draw(shared.iter().map(|(&word, shared)| {
+                let accesses = shared.accesses.values().map(|&count| u64::from(count));
+                (word, accesses.sum())
+            })),
+            _ => {
+                let alike = self.profile.alike();
+                let kind = alike.values().nth(rng.below(alike.len() as u64) as usize);
+                kind.map(|words| words[rng.below(words.len() as u64) as usize])
+            }
+        };
+        let Some(word) = word else { return Vec::new() };
+        // The run that is looked for may be one in which threads go on where they ended in the profile.
+        let more = match rng.below(2) {
+            0 => 0,
+            _ => 1 + rng.below(2) as u32,
+        };
+        surw::parameters(&self.profile, word, more)
     }
 }
 
@@ -146,5 +161,84 @@ impl Explorer for Rotation {
 
     fn profiles(&self) -> bool {
         self.learns()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Ending;
+
+    fn names(rotation: &mut Rotation) -> Vec<String> {
+        let given = std::iter::from_fn(|| rotation.next());
+        let name = |schedule: Schedule| match schedule {
+            Schedule::Strategy { strategy, .. } => strategy.to_string(),
+            Schedule::Decisions(_) => unreachable!("it gives out strategies"),
+        };
+        given.map(name).collect()
+    }
+
+    fn seeds(text: &str) -> SeedRange {
+        text.parse().expect("a range")
+    }
+
+    #[test]
+    fn strategies_take_turns_behind_two_profiles() {
+        let names = names(&mut Rotation::new(seeds("0..21")));
+        assert_eq!(names[..2], ["round-robin", "random"]);
+        // Nobody told it anything, so that there are no parameters but the shortest length.
+        let turn = |depth: u32| {
+            let pct = format!("pct:{depth},16");
+            ["rff", "surw", "rff", "surw", "pos", &pct].map(str::to_owned)
+        };
+        assert_eq!(names[2..8], turn(2));
+        assert_eq!(names[8..14], turn(3));
+        assert_eq!(names[14..20], turn(5));
+    }
+
+    #[test]
+    fn one_in_64_is_random_whichever_seed_it_begins_with() {
+        for range in ["0..200", "1000..1200"] {
+            let names = names(&mut Rotation::new(seeds(range)));
+            let random: Vec<usize> = (0..200).filter(|&at| names[at] == "random").collect();
+            assert_eq!(random, [1, 63, 127, 191]);
+        }
+    }
+
+    #[test]
+    fn those_that_are_given_are_taken_as_they_are() {
+        let of = |turns: &[&str]| {
+            let turns = turns.iter().map(|turn| turn.parse().expect("a strategy"));
+            names(&mut Rotation::of(turns.collect(), seeds("0..4")))
+        };
+        assert_eq!(of(&["pos"]), ["pos"; 4]);
+        assert_eq!(
+            of(&["pct:7,90", "pos"]),
+            ["pct:7,90", "pos", "pct:7,90", "pos"]
+        );
+        // One that has to be told its length is told.
+        assert_eq!(
+            of(&["pct"]),
+            ["round-robin", "random", "pct:2,16", "pct:3,16"]
+        );
+        assert_eq!(of(&[])[..2], ["round-robin", "random"]);
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_last_run() {
+        let mut rotation = Rotation::of(vec!["pct".parse().expect("a strategy")], seeds("0..4"));
+        for operations in [300, 400] {
+            let schedule = rotation.next().expect("more");
+            rotation.learn(&RunFeedback {
+                schedule,
+                ending: Ending::Returned,
+                findings: 0,
+                profile: Some(Profile {
+                    operations,
+                    ..Profile::default()
+                }),
+            });
+        }
+        assert_eq!(names(&mut rotation), ["pct:2,400", "pct:3,400"]);
     }
 }

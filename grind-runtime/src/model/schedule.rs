@@ -95,11 +95,21 @@ impl fmt::Display for ScheduleName {
             ScheduleName::Strategy { strategy, seed } if strategy == USUAL => {
                 write!(f, "seed {seed}")
             }
-            ScheduleName::Strategy { strategy, seed } => write!(f, "{strategy} seed {seed}"),
+            ScheduleName::Strategy { strategy, seed } => {
+                // What it was chosen by is of use to the command that repeats it only.
+                let shown = match strategy.split_once(':') {
+                    Some((name, _)) if strategy.len() > MOST_SHOWN => &format!("{name}:…"),
+                    _ => strategy,
+                };
+                write!(f, "{shown} seed {seed}")
+            }
             ScheduleName::Decisions { decisions } => write!(f, "schedule {decisions}"),
         }
     }
 }
+
+/// Bytes of a strategy with its parameters that are shown.
+const MOST_SHOWN: usize = 24;
 
 /// The strategy that is meant where none is named.
 const USUAL: &str = "random";

@@ -15,7 +15,9 @@ pub mod render;
 mod text;
 
 pub use filter::{baseline, merge, policy, suppress};
-pub use finding::summary::{Command, GuestExit, ProgramInfo, Report, Schedules, Suppressed};
+pub use finding::summary::{
+    Command, GuestExit, HowEnded, ProgramInfo, Report, Schedules, Suppressed,
+};
 pub use finding::{Finding, FindingKind, Fingerprint, fingerprint, history, identity, timeline};
 pub use render::{Kind, Options, github, human, json, markdown, paths, source};
 pub use text::log;

@@ -5,6 +5,7 @@
 
 mod access;
 pub(crate) mod decisions;
+mod looks;
 mod pct;
 mod pos;
 mod priorities;

@@ -79,8 +79,10 @@ impl Priorities {
             let idle = self.idle.entry(thread).or_default();
             match does {
                 Does::Access(_) => *idle = in_vain,
-                Does::Plain => *idle = idle.saturating_add(1),
-                Does::Other => {}
+                Does::Plain if point.kind == PointKind::Expired => {
+                    *idle = idle.saturating_add(1);
+                }
+                Does::Plain | Does::Other => {}
             }
         }
         if let (PointKind::Yield, Some(current)) = (point.kind, point.current) {
@@ -102,9 +104,11 @@ impl Priorities {
         self.of.insert(thread, self.lowest);
     }
 
-    /// A pending operation is drawn anew.
+    /// A pending operation is drawn anew, unless it fell.
     pub(super) fn draw_again(&mut self, thread: ThreadId) {
-        self.of.remove(&thread);
+        if self.of.get(&thread).is_some_and(|of| *of >= 0) {
+            self.of.remove(&thread);
+        }
     }
 
     fn of(&mut self, thread: ThreadId) -> i64 {
@@ -129,8 +133,9 @@ impl Priorities {
         let ranked = (point.runnable.iter()).filter_map(|&thread| {
             let band = band(thread)?;
             let priority = self.of(thread);
-            // Who waits does not go on before others because something is wanted of it.
-            Some((priority >= 0, band, priority, thread))
+            // Among those that wait each has its turn, whatever is wanted of them.
+            let band = (priority >= 0).then_some(band);
+            Some((band, priority, thread))
         });
         ranked.max().map(|(.., thread)| thread)
     }
@@ -153,5 +158,79 @@ impl Priorities {
             false => stretch(&mut self.rng),
         };
         Slice { thread, words }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SpawnPath;
+    use crate::schedule::{Threads, Unknown};
+
+    /// The first two threads wait for others.
+    #[derive(Debug)]
+    struct Waiting;
+
+    impl Threads for Waiting {
+        fn pending(&self, _: ThreadId) -> Operation<'_> {
+            Operation::Notify {
+                site: crate::model::sites::SiteId(0),
+                addr: 0,
+            }
+        }
+
+        fn path(&self, _: ThreadId) -> SpawnPath {
+            SpawnPath::default()
+        }
+
+        fn in_vain(&self, thread: ThreadId) -> u32 {
+            match thread.0 {
+                0 | 1 => PATIENCE,
+                _ => 0,
+            }
+        }
+    }
+
+    /// Who has how many of so many turns, each of which ends so.
+    fn turns(seed: u64, threads: &dyn Threads, ends: PointKind, count: usize) -> [usize; 3] {
+        let mut priorities = Priorities::new(seed);
+        let runnable = [ThreadId(0), ThreadId(1), ThreadId(2)];
+        let mut turns = [0; 3];
+        let mut current = None;
+        for _ in 0..count {
+            let point = Point {
+                kind: match current {
+                    Some(_) => ends,
+                    None => PointKind::Blocked,
+                },
+                current,
+                remaining: 10,
+                runnable: &runnable,
+                threads,
+            };
+            priorities.carried_out(&point);
+            let highest = priorities.highest(&point, |_| Some(0));
+            let slice = priorities.turn(&point, highest.expect("all take part"));
+            turns[slice.thread.0 as usize] += 1;
+            current = Some(slice.thread);
+        }
+        turns
+    }
+
+    #[test]
+    fn who_waits_for_others_lets_them_run() {
+        for seed in 0..200 {
+            // The first turn of each shows that it waits.
+            let [first, second, other] = turns(seed, &Waiting, PointKind::Sync, 100);
+            assert!(first <= 1 && second <= 1 && other >= 98, "{seed}");
+        }
+    }
+
+    #[test]
+    fn plain_accesses_without_end_let_others_run() {
+        for seed in 0..200 {
+            let turns = turns(seed, &Unknown, PointKind::Expired, 9 * PATIENCE as usize);
+            assert!(turns.iter().all(|turns| *turns > 30), "{seed}: {turns:?}");
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! Takes the [`Profile`] of a run from its events.
 //!
+//! Accesses of a thread that [looks again and again](super::looks) count once.
+//!
 //! **Limits**: 65,536 words, and 65,536 pairs of a write and a read; what comes behind is left out, so that a strategy does not choose it.
 
+use super::looks::Looks;
 use crate::model::sites::SiteId;
 use crate::model::{
     AtomicKind, Event, EventKind, EventSink, Flow, Profile, ReadsFrom, Records, SharedWord,
@@ -33,6 +36,7 @@ struct Seen {
 struct Word {
     word: SharedWord,
     last_write: Option<SiteId>,
+    looks: Looks,
 }
 
 impl Profiler {
@@ -53,12 +57,15 @@ impl Profiler {
     }
 
     fn access(&mut self, thread: ThreadId, site: SiteId, addr: u32, reads: bool, writes: bool) {
+        self.thread(thread);
         let word = Profile::word(addr);
         if self.words.len() >= MOST_WORDS && !self.words.contains_key(&word) {
             return;
         }
         let known = self.words.entry(word).or_default();
-        *known.word.accesses.entry(thread.0).or_default() += 1;
+        if !known.looks.again(thread, site, writes) {
+            *known.word.accesses.entry(thread.0).or_default() += 1;
+        }
         if reads {
             known.word.reads.insert(site);
             if self.reads_from.len() < MOST_PAIRS {
@@ -205,7 +212,8 @@ mod tests {
         ]);
         assert_eq!(profile.shared.keys().copied().collect::<Vec<_>>(), [16]);
         let word = &profile.shared[&16];
-        assert_eq!(word.accesses, [(0, 2), (1, 2)].into());
+        // The second load looked again.
+        assert_eq!(word.accesses, [(0, 2), (1, 1)].into());
         assert_eq!(word.reads, [SiteId(2), SiteId(3)].into());
         assert_eq!(word.writes, [SiteId(1), SiteId(3)].into());
         let pair = |write, read| ReadsFrom {

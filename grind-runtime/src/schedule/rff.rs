@@ -171,3 +171,72 @@ impl Scheduler for Rff {
         self.priorities.rng.next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sites::SiteId;
+    use crate::model::{AtomicKind, Operation, SpawnPath, ThreadId};
+    use crate::schedule::{PointKind, Threads};
+
+    /// The first thread reads once, at site 9; the others write, each at the site of its number.
+    #[derive(Debug)]
+    struct Race;
+
+    impl Threads for Race {
+        fn pending(&self, thread: ThreadId) -> Operation<'_> {
+            let (site, kind) = match thread.0 {
+                0 => (9, AtomicKind::Load),
+                nth => (nth, AtomicKind::Store),
+            };
+            Operation::Atomic {
+                site: SiteId(site),
+                addr: 16,
+                width: 4,
+                kind,
+            }
+        }
+
+        fn path(&self, _: ThreadId) -> SpawnPath {
+            SpawnPath::default()
+        }
+    }
+
+    /// Which write the read sees, of 20: the site, or 0; and whether something else was left to do.
+    fn seen(seed: u64, parameters: &[u32]) -> (u32, bool) {
+        let mut rff = Rff::new(seed, parameters);
+        let mut left: Vec<ThreadId> = (0..=20).map(ThreadId).collect();
+        let mut last = 0;
+        loop {
+            let slice = rff.next(&Point {
+                kind: PointKind::Blocked,
+                current: None,
+                remaining: 0,
+                runnable: &left,
+                threads: &Race,
+            });
+            if slice.thread == ThreadId(0) {
+                return (last, left.len() > 1);
+            }
+            last = slice.thread.0;
+            left.retain(|thread| *thread != slice.thread);
+        }
+    }
+
+    #[test]
+    fn a_read_sees_what_is_wanted_and_not_what_is_avoided() {
+        for seed in 0..200 {
+            for word in [16, 0] {
+                assert_eq!(seen(seed, &[1, 8, 9, word]).0, 7, "{seed}");
+                assert_ne!(seen(seed, &[0, 8, 9, word]), (7, true), "{seed}");
+            }
+            // To be there first, others have to be put off, which takes the word.
+            assert_eq!(seen(seed, &[1, 0, 9, 16]), (0, true), "{seed}");
+            // Of another word nothing was said.
+            assert_eq!(seen(seed, &[1, 8, 9, 32]), seen(seed, &[]), "{seed}");
+        }
+        // Without a wish it is one of many.
+        let by_itself = (0..200).filter(|&seed| seen(seed, &[]).0 == 7).count();
+        assert!(by_itself < 40, "{by_itself}");
+    }
+}

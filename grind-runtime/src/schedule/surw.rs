@@ -11,12 +11,13 @@
 //! for main, 1 for the first thread of these groups, ...), how many threads that one had created before them, how many there are of them,
 //! and how many accesses each makes. They come from a [`Profile`](crate::model::Profile); without them it is a walk by random priorities.
 //!
-//! **Deviates** from the paper where all that could run is held back, or waits for others as [`priorities`](super::priorities) says: then
+//! **Deviates** from the paper where a thread [looks again](super::looks) at what has not changed, which is no access of the profile, and where all that could run is held back, or waits for others as [`priorities`](super::priorities) says: then
 //! another thread is drawn among those that stand before an access to the word.
 //!
 //! **Cost**: that of random priorities, and a look at the pending operation of each runnable thread.
 
 use super::access::Access;
+use super::looks::Looks;
 use super::priorities::Priorities;
 use super::table::{Parameter, Row};
 use super::{Point, Scheduler};
@@ -65,13 +66,18 @@ pub(super) const ROW: Row = Row {
     make: |seed, parameters| Box::new(Surw::new(seed, parameters)),
 };
 
+/// Turns that a thread which is taken to wait has after the word was written, while others are held back: it may have waited for that.
+const PATIENCE: u32 = 64;
 /// Threads that parameters name.
 const MOST_THREADS: u32 = 1 << 16;
 
-/// The parameters for this word of a profile.
-pub(crate) fn parameters(profile: &Profile, word: u32) -> Vec<u32> {
+/// The parameters for this word of a profile. Threads that access it are taken to do so this many times more.
+pub(crate) fn parameters(profile: &Profile, word: u32, more: u32) -> Vec<u32> {
     let accesses = profile.shared.get(&word).map(|word| &word.accesses);
-    let count = |place: u32| accesses.and_then(|all| all.get(&place)).copied();
+    let count = |place: u32| {
+        let count = accesses.and_then(|all| all.get(&place));
+        count.map(|count| count.saturating_add(more))
+    };
     let mut parameters = vec![word, count(0).unwrap_or(0)];
     let mut places: BTreeMap<&[u32], u32> = BTreeMap::new();
     for (place, path) in (0..).zip(&profile.threads) {
@@ -128,6 +134,9 @@ struct Surw {
     left: BTreeMap<ThreadId, Left>,
     /// Who makes the next access.
     intended: Option<ThreadId>,
+    looks: Looks,
+    /// Turns of each thread since the word was written.
+    turns: BTreeMap<ThreadId, u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -146,6 +155,8 @@ impl Surw {
             unborn: threads(parameters).into_iter().collect(),
             left: BTreeMap::new(),
             intended: None,
+            looks: Looks::default(),
+            turns: BTreeMap::new(),
         }
     }
 
@@ -161,7 +172,7 @@ impl Surw {
                 news = true;
             }
         }
-        if news && !self.unborn.is_empty() {
+        if news {
             self.hand_out();
         }
     }
@@ -201,6 +212,30 @@ impl Surw {
             && access.addr().map(Profile::word) == Some(Profile::word(self.word))
     }
 
+    fn accessed(&mut self, point: &Point<'_>, thread: ThreadId, access: Access) {
+        // Whether a compare-exchange wrote is seen by what came of it.
+        let wrote = access.writes && point.threads.in_vain(thread) == 0;
+        if wrote {
+            self.turns.clear();
+        }
+        let again = self.looks.again(thread, access.site, wrote);
+        if let Some(left) = self.left.get_mut(&thread) {
+            left.own = left.own.saturating_sub(u64::from(!again));
+        }
+        if self.intended == Some(thread) {
+            self.intended = None;
+        }
+    }
+
+    /// Whether nothing is to be expected of a thread but that it looks again at what has not changed.
+    fn waits(&self, thread: ThreadId) -> bool {
+        self.priorities.waits(thread)
+            && self
+                .turns
+                .get(&thread)
+                .is_some_and(|turns| *turns >= PATIENCE)
+    }
+
     fn weight(&self, thread: ThreadId, at_least: u64) -> u64 {
         let left = (self.left.get(&thread)).map_or(0, |left| left.own + left.unborn);
         left.max(at_least)
@@ -209,14 +244,10 @@ impl Surw {
 
 impl Scheduler for Surw {
     fn next(&mut self, point: &Point<'_>) -> Slice {
-        if let Some(done) = self.priorities.carried_out(point)
-            && done.access().is_some_and(|access| self.is_of_word(access))
-        {
-            if let Some(left) = self.left.get_mut(&done.thread) {
-                left.own = left.own.saturating_sub(1);
-            }
-            if self.intended == Some(done.thread) {
-                self.intended = None;
+        if let Some(done) = self.priorities.carried_out(point) {
+            *self.turns.entry(done.thread).or_default() += 1;
+            if let Some(access) = done.access().filter(|access| self.is_of_word(*access)) {
+                self.accessed(point, done.thread, access);
             }
         }
         self.born(point);
@@ -238,7 +269,7 @@ impl Scheduler for Surw {
         }
         let held = |intended, thread| intended != Some(thread) && standing.contains(&thread);
         let somebody = (point.runnable.iter())
-            .any(|&thread| !held(self.intended, thread) && !self.priorities.waits(thread));
+            .any(|&thread| !held(self.intended, thread) && !self.waits(thread));
         if !somebody && !standing.is_empty() {
             let standing: Vec<(ThreadId, u64)> = (standing.iter())
                 .map(|&thread| (thread, self.weight(thread, 1)))
@@ -254,5 +285,128 @@ impl Scheduler for Surw {
 
     fn random(&mut self) -> u64 {
         self.priorities.rng.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sites::SiteId;
+    use crate::model::{AtomicKind, Operation, SharedWord};
+    use crate::schedule::{PointKind, Threads};
+
+    /// Each thread makes accesses to these addresses, one after the other.
+    #[derive(Debug)]
+    struct Programs {
+        accesses: Vec<Vec<u64>>,
+        at: Vec<usize>,
+    }
+
+    impl Threads for Programs {
+        fn pending(&self, thread: ThreadId) -> Operation<'_> {
+            let thread = thread.0 as usize;
+            Operation::Atomic {
+                site: SiteId(0),
+                addr: self.accesses[thread][self.at[thread]],
+                width: 4,
+                kind: AtomicKind::ReadModifyWrite,
+            }
+        }
+
+        fn path(&self, thread: ThreadId) -> SpawnPath {
+            SpawnPath(match thread.0 {
+                0 => Vec::new(),
+                nth => vec![nth - 1],
+            })
+        }
+    }
+
+    /// Lets threads run to their ends, and says who accessed the word in which order.
+    fn order(seed: u64, parameters: &[u32], accesses: &[Vec<u64>]) -> Vec<u32> {
+        let mut surw = Surw::new(seed, parameters);
+        let mut programs = Programs {
+            accesses: accesses.to_vec(),
+            at: vec![0; accesses.len()],
+        };
+        let (mut order, mut current) = (Vec::new(), None);
+        loop {
+            let runnable: Vec<ThreadId> = (0..accesses.len())
+                .filter(|&thread| programs.at[thread] < accesses[thread].len())
+                .map(|thread| ThreadId(thread as u32))
+                .collect();
+            if runnable.is_empty() {
+                return order;
+            }
+            let current_one = current.filter(|thread| runnable.contains(thread));
+            let slice = surw.next(&Point {
+                kind: match current_one {
+                    Some(_) => PointKind::Sync,
+                    None => PointKind::Blocked,
+                },
+                current: current_one,
+                remaining: 100,
+                runnable: &runnable,
+                threads: &programs,
+            });
+            let thread = slice.thread.0 as usize;
+            if programs.accesses[thread][programs.at[thread]] == u64::from(parameters[0]) {
+                order.push(slice.thread.0);
+            }
+            programs.at[thread] += 1;
+            current = Some(slice.thread);
+        }
+    }
+
+    #[test]
+    fn all_orders_of_accesses_to_the_word_occur_as_often() {
+        // Whatever lies between: the second thread makes 20 accesses elsewhere before each.
+        let elsewhere = |then: u64| std::iter::repeat_n(64, 20).chain([then]);
+        let slow = elsewhere(16).chain(elsewhere(16)).collect();
+        let accesses = [vec![16, 16], slow];
+        let mut counts: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
+        for seed in 0..3000 {
+            let order = order(seed, &[16, 2, 0, 0, 1, 2], &accesses);
+            *counts.entry(order).or_default() += 1;
+        }
+        // Of four accesses, two of them the first thread's, there are six orders.
+        assert_eq!(counts.len(), 6);
+        let even = counts.values().all(|count| (400..600).contains(count));
+        assert!(even, "{counts:?}");
+    }
+
+    #[test]
+    fn threads_that_the_profile_does_not_know_run_as_well() {
+        let accesses = [vec![16, 16], vec![16, 64, 16]];
+        for seed in 0..100 {
+            assert_eq!(order(seed, &[16, 0], &accesses).len(), 4);
+            assert_eq!(order(seed, &[16, 7, 0, 5, 3, 9], &accesses).len(), 4);
+        }
+    }
+
+    #[test]
+    fn parameters_say_what_the_profile_says() {
+        let paths = [&[][..], &[0], &[0, 0], &[0, 1], &[1], &[2], &[4]];
+        let counts = [(0, 1), (2, 3), (3, 3), (4, 8), (5, 8), (6, 8)];
+        let word = SharedWord {
+            accesses: counts.into(),
+            ..SharedWord::default()
+        };
+        let profile = Profile {
+            threads: paths.map(|path| SpawnPath(path.to_vec())).to_vec(),
+            shared: [(16, word)].into(),
+            ..Profile::default()
+        };
+        let said = parameters(&profile, 16, 0);
+        assert_eq!(
+            said,
+            [16, 1, 0, 0, 1, 0, 1, 0, 2, 3, 0, 1, 2, 8, 0, 4, 1, 8]
+        );
+        let heard: BTreeMap<SpawnPath, u64> = threads(&said).into_iter().collect();
+        for (place, path) in (0..).zip(&profile.threads) {
+            let count = counts.iter().find(|(of, _)| *of == place);
+            let count = count.map_or(0, |(_, count)| u64::from(*count));
+            assert_eq!(heard[path], count, "{path}");
+        }
+        assert_eq!(heard.len(), profile.threads.len());
     }
 }

@@ -51,6 +51,7 @@ fn merged() -> Report {
         run: 10,
         with_findings: 4,
         timed_out: 1,
+        outcomes: Vec::new(),
     });
     for (shown, finding) in (2..).zip(&mut report.findings) {
         finding.schedules = Some(ShownBy {

@@ -4,7 +4,7 @@ use crate::json::report;
 use crate::kinds::timeline;
 use grind_runtime::model::{Schedule, ScheduleName};
 use grind_runtime::report::finding::{BaselineState, ShownBy};
-use grind_runtime::report::{GuestExit, Report, Schedules, Suppressed, json};
+use grind_runtime::report::{GuestExit, HowEnded, Report, Schedules, Suppressed, json};
 use serde_json::Value;
 
 /// The schema; `strict` ones know no field beyond those listed, so that none is forgotten.
@@ -53,6 +53,11 @@ fn what_is_written_is_what_the_schema_says() {
         run: 7,
         with_findings: 3,
         timed_out: 1,
+        outcomes: vec![HowEnded {
+            how: "exit code 0".to_owned(),
+            count: 1,
+            first: Schedule::from(3).name(),
+        }],
     });
     for finding in &mut report.findings {
         finding.schedules = Some(ShownBy {

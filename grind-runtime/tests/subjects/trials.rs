@@ -1,9 +1,11 @@
 //! Runs subjects, and counts schedules.
 
 use crate::table::Row;
+use grind_runtime::explore::Rotation;
 use grind_runtime::session::{self, Outcome, RunOptions};
 use grind_runtime::{
-    Diagnosis, Entry, FindingKind, Limits, NullIo, Program, RunSpec, Schedule, Symbolizer,
+    Diagnosis, Entry, Explorer, FindingKind, Limits, NullIo, Program, RunFeedback, RunSpec,
+    Schedule, Symbolizer,
 };
 use std::fs;
 use std::path::Path;
@@ -42,7 +44,7 @@ pub(crate) fn spec(row: &Row, fixed: bool, schedule: Schedule) -> RunSpec {
 
 /// Makes it.
 pub(crate) fn run(row: &Row, fixed: bool, schedule: Schedule) -> Run {
-    let options = RunOptions::from(spec(row, fixed, schedule));
+    let options = RunOptions::from(spec(row, fixed, schedule)).profile(true);
     let outcome = session::run(&PROGRAM, options.clone(), NullIo).expect("the entry is there");
     Run { outcome, options }
 }
@@ -60,22 +62,39 @@ pub(crate) fn kinds(run: &Run) -> Vec<FindingKind> {
     report.findings.iter().map(|finding| finding.kind).collect()
 }
 
-/// By how many of these schedules the bug of a subject shows, the one that shows it included. `None` if it does in none of them.
-pub(crate) fn first_bug(row: &Row, schedules: impl Iterator<Item = Schedule>) -> Option<u64> {
-    (1..)
-        .zip(schedules)
-        .find(|(_, schedule)| kinds(&run(row, false, schedule.clone())).contains(&row.kind))
-        .map(|(number, _)| number)
+/// By how many schedules of an explorer the bug of a subject shows, the one that shows it included. `None` if it does in none of them.
+pub(crate) fn first_bug(row: &Row, explorer: &mut dyn Explorer) -> Option<u64> {
+    let mut number = 0;
+    while let Some(schedule) = explorer.next() {
+        number += 1;
+        let run = run(row, false, schedule.clone());
+        if kinds(&run).contains(&row.kind) {
+            return Some(number);
+        }
+        explorer.learn(&feedback(schedule, run));
+    }
+    None
 }
 
-/// The schedules of a strategy, from this seed on.
+pub(crate) fn feedback(schedule: Schedule, run: Run) -> RunFeedback {
+    RunFeedback {
+        schedule,
+        ending: run.outcome.ending,
+        findings: run.outcome.analysis.diagnoses.len(),
+        profile: run.outcome.profile,
+    }
+}
+
+/// So many schedules of these strategies in turns, from this seed on: `pos`, `rff+surw`, or `usual`.
 ///
 /// # Panics
 /// If there is no such strategy.
-pub(crate) fn schedules(strategy: &str, seed: u64) -> impl Iterator<Item = Schedule> {
-    let strategy: grind_runtime::Strategy = strategy.parse().expect("there is such a strategy");
-    (seed..).map(move |seed| Schedule::Strategy {
-        strategy: strategy.clone(),
-        seed,
-    })
+pub(crate) fn rotation(strategies: &str, seed: u64, count: u64) -> Rotation {
+    let of = |name: &str| name.parse().expect("there is such a strategy");
+    let turns = match strategies {
+        "usual" => Vec::new(),
+        names => names.split('+').map(of).collect(),
+    };
+    let seeds = format!("{seed}..{}", seed + count).parse();
+    Rotation::of(turns, seeds.expect("a range"))
 }

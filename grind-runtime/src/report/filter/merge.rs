@@ -3,13 +3,15 @@
 use crate::model::{Schedule, ScheduleName};
 use crate::report::finding::fingerprint::Fingerprint;
 use crate::report::finding::identity::{Identity, Index};
-use crate::report::finding::summary::{GuestExit, Report, Schedules, Suppressed};
+use crate::report::finding::summary::{GuestExit, HowEnded, Report, Schedules, Suppressed};
 use crate::report::finding::{Finding, ShownBy};
 use crate::report::text;
 use rustc_hash::FxHashSet;
 
 /// Findings kept. The rest is counted.
 const MAX_FINDINGS: usize = 1000;
+/// Ways to end that are kept.
+const MAX_OUTCOMES: usize = 64;
 /// Lines of limits, and of warnings, kept.
 const MAX_LINES: usize = 100;
 
@@ -41,10 +43,14 @@ impl Merge {
             run: 0,
             with_findings: 0,
             timed_out: 0,
+            outcomes: Vec::new(),
         });
         schedules.last = name.clone();
         schedules.run += 1;
         schedules.with_findings += u64::from(told);
+        if let Some(exit) = &report.exit {
+            ended(&mut schedules.outcomes, exit.to_string(), &name);
+        }
         let number = schedules.run;
         if number == 1 {
             into.command = report.command;
@@ -117,6 +123,19 @@ impl Merge {
             ));
         }
         self.report
+    }
+}
+
+/// Counts the end of a run.
+fn ended(outcomes: &mut Vec<HowEnded>, how: String, schedule: &ScheduleName) {
+    if let Some(known) = outcomes.iter_mut().find(|known| known.how == how) {
+        known.count += 1;
+    } else if outcomes.len() < MAX_OUTCOMES {
+        outcomes.push(HowEnded {
+            how,
+            count: 1,
+            first: schedule.clone(),
+        });
     }
 }
 

@@ -49,6 +49,8 @@ pub enum Command {
     /// A run, or several.
     #[default]
     Run,
+    /// Many runs, under schedules that were chosen by what the ones before them showed.
+    Check,
     /// A trace that was run again.
     Replay,
     /// An analysis of a trace.
@@ -61,6 +63,7 @@ impl Command {
     pub const fn name(self) -> &'static str {
         match self {
             Command::Run => "run",
+            Command::Check => "check",
             Command::Replay => "replay",
             Command::Analyze => "analyze",
         }
@@ -81,6 +84,20 @@ pub struct Schedules {
     /// How many of them their time-out ended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub timed_out: u64,
+    /// The ways in which they ended, as they were first seen; 64 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<HowEnded>,
+}
+
+/// A way in which runs ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HowEnded {
+    /// The end in words: `exit code 0`, `deadlock`.
+    pub how: String,
+    /// How many ended so.
+    pub count: u64,
+    /// The first of them.
+    pub first: ScheduleName,
 }
 
 #[expect(
@@ -99,6 +116,7 @@ impl fmt::Display for Schedules {
             run,
             with_findings,
             timed_out,
+            outcomes: _,
         } = self;
         write!(
             f,
@@ -150,6 +168,18 @@ pub enum GuestExit {
         /// Why.
         reason: String,
     },
+}
+
+impl fmt::Display for GuestExit {
+    /// Without which thread it was, and where.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GuestExit::Exited { code } => write!(f, "exit code {code}"),
+            GuestExit::Trapped { reason, .. } => write!(f, "trap: {reason}"),
+            GuestExit::Deadlocked => f.write_str("deadlock"),
+            GuestExit::Stopped { reason } => write!(f, "stopped: {reason}"),
+        }
+    }
 }
 
 impl Report {

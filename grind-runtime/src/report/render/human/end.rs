@@ -1,13 +1,14 @@
 //! What follows the findings.
 
 use crate::report::finding::frames::place;
-use crate::report::finding::summary::{GuestExit, Report};
+use crate::report::finding::summary::{Command, GuestExit, HowEnded, Report};
 use crate::report::finding::{Finding, FindingKind};
 use crate::report::render::human::page::{Ink, Page, Span, width};
 use crate::report::render::human::{Options, stack};
 use crate::report::render::limits::{SUMMARY_LINES, first};
 use crate::report::text;
 use crate::report::text::{clean, shorten};
+use std::cmp::Reverse;
 
 /// Missing sources named, unless verbose.
 const MAX_MISSING: usize = 4;
@@ -73,7 +74,13 @@ pub fn render_end(report: &Report, options: &Options) -> String {
     let told = !report.findings.is_empty();
     // What was refused is not why it ended.
     let ended = matches!(report.exit, Some(GuestExit::Stopped { .. })) && !report.limits.is_empty();
-    if (options.verbose || ended) && !told {
+    // Nobody looks at many runs to see nothing.
+    let many = report.command == Command::Check;
+    if (options.verbose || ended || many) && !told {
+        if outcomes(report).is_some() {
+            part(&mut page);
+        }
+        ends(&mut page, report);
         part(&mut page);
         summary(&mut page, report);
     }
@@ -82,6 +89,10 @@ pub fn render_end(report: &Report, options: &Options) -> String {
             part(&mut page);
             table(&mut page, report, options);
         }
+        if outcomes(report).is_some() {
+            part(&mut page);
+        }
+        ends(&mut page, report);
         part(&mut page);
         summary(&mut page, report);
         if let Some(command) = &report.reproduce {
@@ -90,6 +101,33 @@ pub fn render_end(report: &Report, options: &Options) -> String {
         }
     }
     page.finish()
+}
+
+/// The ways in which runs ended, if in more than one.
+fn outcomes(report: &Report) -> Option<&[HowEnded]> {
+    let outcomes = &*report.schedules.as_ref()?.outcomes;
+    (outcomes.len() > 1).then_some(outcomes)
+}
+
+/// A line for each of them, the usual one first.
+fn ends(page: &mut Page, report: &Report) {
+    let mut outcomes: Vec<&HowEnded> = outcomes(report).unwrap_or_default().iter().collect();
+    outcomes.sort_by_key(|outcome| Reverse(outcome.count));
+    let counts = outcomes.iter().map(|outcome| outcome.count.to_string());
+    let widest = counts.map(|count| count.len()).max().unwrap_or(0);
+    for outcome in outcomes {
+        let HowEnded { how, count, first } = outcome;
+        let count = text::count(*count, "schedule", "schedules");
+        let gap = " ".repeat((widest + " schedules".len()).saturating_sub(width(&count)));
+        page.line(
+            2,
+            4,
+            &[
+                (Ink::Plain, format!("{gap}{count}: {}", clean(how))),
+                (Ink::Faint, format!(", first {first}")),
+            ],
+        );
+    }
 }
 
 fn note_missing(page: &mut Page, missing: &[String], options: &Options) {
