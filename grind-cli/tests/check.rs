@@ -4,7 +4,9 @@
 
 use grind_runtime::report::{self, FindingKind, Report, json};
 use snapbox::cmd::{Command, OutputAssert};
+use std::fs;
 use std::path::Path;
+use tempfile::TempDir;
 
 const RACE: &str = "wasm/race_publish.wasm";
 const CLEAN: &str = "wasm/norace_publish.wasm";
@@ -115,6 +117,18 @@ fn time_ends_it_and_one_schedule_is_run_in_any_case() {
         .unwrap()
         .run;
     assert!((1..1000).contains(&run), "{run}");
+}
+
+#[test]
+fn a_program_that_never_ends_is_ended() {
+    let wat = "(module (memory 1) (func (export \"_start\") (loop (br 0))))";
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("for_ever.wat");
+    fs::write(&path, wat).unwrap();
+    let ended = report(&["--time", "300ms", path.to_str().unwrap()], 124);
+    let schedules = ended.schedules.unwrap();
+    assert_eq!(schedules.timed_out, schedules.run);
+    assert!(schedules.outcomes[0].how.starts_with("stopped: "));
 }
 
 #[test]

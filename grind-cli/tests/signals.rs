@@ -218,7 +218,7 @@ fn many_seeds_end_in_order() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(
-        said.contains("data race") && said.contains("of 1000000 seeds were run"),
+        said.contains("data race") && said.contains("of 1000000 schedules were run"),
         "{said}"
     );
     assert_eq!(place.files(), ["r.json"]);

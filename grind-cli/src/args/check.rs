@@ -19,6 +19,8 @@ pub(crate) struct CheckFlags {
     )]
     pub(crate) schedules: NonZeroU64,
     /// Begin no schedule after so much time (`60s`, `5m`; a bare number is seconds)
+    ///
+    /// A schedule that has not ended when twice the time, or a second more, has passed is ended, as by --timeout.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) time: Option<Duration>,
     /// Run a schedule for each of these seeds (`0..100`, `1..=8`), instead of 0..N

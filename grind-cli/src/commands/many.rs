@@ -23,6 +23,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// Time for what began in time to end, at least.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What to run, and how.
 pub(crate) struct Job<'a> {
     pub(crate) guest: Guest<'a>,
@@ -64,15 +67,15 @@ pub(crate) fn run(
     let mut stopped = 0;
     // What one run asked, the others need not.
     let symbolizer = Symbolizer::new(Arc::clone(job.program.original()));
-    let deadline = job.time.map(|time| Instant::now() + time);
-    let out_of_time = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    let start = Instant::now();
+    let out_of_time = || job.time.is_some_and(|time| start.elapsed() >= time);
     // At least one is run, however little time there is.
     let begun = AtomicBool::new(false);
     let cancelled =
         || signals::came().is_some() || (begun.load(Ordering::Relaxed) && out_of_time());
     let one = |task: Task| {
         begun.store(true, Ordering::Relaxed);
-        one(job, &symbolizer, &input, &task)
+        one(job, start, &symbolizer, &input, &task)
     };
     let run = explore(
         explorer,
@@ -114,6 +117,7 @@ pub(crate) fn run(
 /// Makes one run, on one of the cores.
 fn one(
     job: &Job<'_>,
+    start: Instant,
     symbolizer: &Symbolizer,
     input: &SharedInput,
     task: &Task,
@@ -122,7 +126,10 @@ fn one(
         .control(Arc::clone(&task.control))
         .profile(task.profile);
     options.spec.schedule = task.schedule.clone();
-    let watch = Watch::start(Arc::clone(&task.control), job.guest.flags.timeout, false);
+    // One that began in time may end behind it, but not never.
+    let rest = (job.time).map(|time| (time + time.max(GRACE)).saturating_sub(start.elapsed()));
+    let timeout = job.guest.flags.timeout.into_iter().chain(rest).min();
+    let watch = Watch::start(Arc::clone(&task.control), timeout, false);
     let streams = input.streams(task.number == 0, Arc::clone(&task.control));
     let outcome = session::run(job.program, options.clone(), streams);
     drop(watch);

@@ -258,6 +258,7 @@ macro_rules! pages {
 pages! {
     the_readme: "README.md",
     cargo_grind: "docs/cargo.md",
+    many_schedules: "docs/check.md",
     first_race: "docs/first-race.md",
     performance: "docs/performance.md",
     reports: "docs/reports.md",

@@ -25,6 +25,9 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
+/// Schedules that were given out and of which nothing came, at most.
+const MOST_AHEAD: u64 = 256;
+
 /// Decides which schedules of a program are run. It lives as long as the exploration.
 pub trait Explorer: Send {
     /// The next schedule, or `None` if there is none, for good.
@@ -36,11 +39,11 @@ pub trait Explorer: Send {
         let _ = feedback;
     }
 
-    /// How many schedules may have been given out of which nothing came yet; at least 1. An explorer that needs to know what came of one
+    /// How many schedules may have been given out of which nothing came yet; at least 1, and 256 at most. An explorer that needs to know what came of one
     /// before it gives out the next says 1, and is run on one core. It is asked before each, and the answer depends on nothing but what was given
     /// out.
     fn lookahead(&self) -> u64 {
-        256
+        MOST_AHEAD
     }
 
     /// Whether it is to be told the [`Profile`] of each run.
@@ -93,8 +96,10 @@ pub fn explore<T: Send, E: Send>(
     mut merge: impl FnMut(Schedule, T) -> ControlFlow<()>,
 ) -> Result<u64, E> {
     let profile = explorer.profiles();
+    // More workers than may run would only wait.
+    let jobs = jobs.get().min(MOST_AHEAD as usize);
     let queue = Queue::new(explorer, cancelled);
-    let controls: Vec<Mutex<Arc<Control>>> = (0..jobs.get()).map(|_| Mutex::default()).collect();
+    let controls: Vec<Mutex<Arc<Control>>> = (0..jobs).map(|_| Mutex::default()).collect();
     let (sender, results) = mpsc::channel::<(u64, Result<(RunFeedback, T), E>)>();
     let mut merged = 0;
     thread::scope(|scope| {

@@ -1,6 +1,6 @@
 //! Schedules to run, as the explorer gives them out.
 
-use super::{Explorer, RunFeedback, lock};
+use super::{Explorer, MOST_AHEAD, RunFeedback, lock};
 use crate::model::Schedule;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -59,7 +59,8 @@ impl<'a> Queue<'a> {
     pub(super) fn take(&self) -> Option<(u64, Schedule)> {
         let mut state = lock(&self.state);
         while !state.exhausted && !state.stopped && !(self.cancelled)() {
-            let (number, lookahead) = (state.given, state.explorer.lookahead().max(1));
+            let (number, lookahead) =
+                (state.given, state.explorer.lookahead().clamp(1, MOST_AHEAD));
             // No more than this, however much is known by now: else what it gives out would depend on how fast runs are.
             state.tell((number + 1).saturating_sub(lookahead));
             if number - state.told < lookahead {

@@ -155,7 +155,7 @@ impl Explorer for Rotation {
     fn lookahead(&self) -> u64 {
         match self.given {
             given if given < ONE_BY_ONE => 1,
-            given => (given / 4).min(256),
+            given => given / 4,
         }
     }
 

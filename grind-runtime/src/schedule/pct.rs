@@ -8,7 +8,7 @@
 //! **Misses** what needs more preemptions than `d - 1`, what happens behind operation `k`, where nobody is preempted any more, and orders of
 //! plain accesses between two operations.
 //!
-//! **Deviates** from the paper where a thread would run for ever: one that yields, whose last 64 atomic accesses gave memory no other value, or that
+//! **Deviates** from the paper where a thread would run for ever: one that yields, whose last 256 atomic accesses gave memory no other value, or that
 //! has run for 65,536 words while others could, falls below all others. So a thread that spins ends, and the bound does not hold for
 //! programs in which threads spin.
 //!
@@ -41,7 +41,7 @@ pub(super) const ROW: Row = Row {
 /// Words for which a thread runs at most before it falls below all others.
 const PATIENCE: u64 = 1 << 16;
 /// Atomic accesses that gave memory no other value, at most.
-const IN_VAIN: u32 = 64;
+const IN_VAIN: u32 = 256;
 /// Words that an operation counts as where it is patience that is counted.
 const WORDS: u64 = 2;
 

@@ -11,8 +11,9 @@ use super::{Point, PointKind, SplitMix64, stretch};
 use crate::model::{Operation, Slice, ThreadId};
 use std::collections::BTreeMap;
 
-/// Atomic accesses that gave memory no other value, and stretches of plain ones, before a thread is taken to wait.
-const PATIENCE: u32 = 64;
+/// Atomic accesses that gave memory no other value, and stretches of plain ones, before a thread is taken to wait. Locks
+/// look a hundred times (std) before they let the thread sleep, which others may have to see.
+const PATIENCE: u32 = 256;
 /// Operations of a thread while others could run, before it is taken to wait whatever it does.
 const LONG_PATIENCE: u32 = 4096;
 

@@ -67,7 +67,7 @@ pub(super) const ROW: Row = Row {
 };
 
 /// Turns that a thread which is taken to wait has after the word was written, while others are held back: it may have waited for that.
-const PATIENCE: u32 = 64;
+const PATIENCE: u32 = 256;
 /// Threads that parameters name.
 const MOST_THREADS: u32 = 1 << 16;
 
