@@ -307,7 +307,7 @@ fn a_wrong_value_in_a_table_says_where_it_is() {
             "[analyze]\ntimes = 3\n",
             "`analyze.times`; did you mean `analyze.time`?",
         ),
-        ("time = 3\n", "`time`; did you mean `analyze.time`?"),
+        ("time = 3\n", "`time`; did you mean `check.time`?"),
         (
             "[replay]\nconfirm = true\n",
             "`replay.confirm`; did you mean `analyze.confirm`?",

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// Operations that others can observe: atomic accesses, waits, notifications.
+    /// Atomic accesses, and comparisons of waits.
     pub operations: u64,
     /// Its threads, each behind its creator.
     pub threads: Vec<SpawnPath>,

@@ -5,10 +5,11 @@
 //! **Limits**: 65,536 words, and 65,536 pairs of a write and a read; what comes behind is left out, so that a strategy does not choose it.
 
 use super::looks::Looks;
+use crate::model::meaning::{Touched, TouchedBy};
 use crate::model::sites::SiteId;
 use crate::model::{
     AtomicKind, Event, EventKind, EventSink, Flow, Profile, ReadsFrom, Records, SharedWord,
-    SpawnPath, ThreadId, WaitOutcome,
+    SpawnPath, ThreadId,
 };
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -127,28 +128,23 @@ impl EventSink for Profiler {
 
     fn event(&mut self, event: &Event) -> Flow {
         let thread = event.thread;
-        match event.kind {
+        match &event.kind {
             EventKind::ThreadStart => drop(self.thread(thread)),
-            EventKind::ThreadCreate { child } => self.created(thread, child),
-            EventKind::Atomic {
-                site, addr, kind, ..
-            } => {
-                self.operations += 1;
-                let (reads, writes) = (kind != AtomicKind::Store, kind != AtomicKind::Load);
-                self.access(thread, site, addr, reads, writes);
+            EventKind::ThreadCreate { child } => self.created(thread, *child),
+            kind => {
+                let touched = kind.touches();
+                if let Some(Touched {
+                    by: TouchedBy::Atomic(kind),
+                    site: Some(site),
+                    addr,
+                    ..
+                }) = touched
+                {
+                    self.operations += 1;
+                    let (reads, writes) = (kind != AtomicKind::Store, kind != AtomicKind::Load);
+                    self.access(thread, site, addr, reads, writes);
+                }
             }
-            EventKind::WaitBegin { site, addr, .. }
-            | EventKind::WaitEnd {
-                site,
-                addr,
-                outcome: WaitOutcome::NotEqual,
-                ..
-            } => {
-                self.operations += 1;
-                self.access(thread, site, addr, true, false);
-            }
-            EventKind::Notify { .. } => self.operations += 1,
-            _ => {}
         }
         Flow::Continue
     }
