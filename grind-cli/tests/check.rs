@@ -2,27 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/guests.rs"]
+mod guests;
+
 use grind_runtime::report::{self, FindingKind, Report, json};
-use snapbox::cmd::{Command, OutputAssert};
+use guests::{grind, stderr};
 use std::fs;
-use std::path::Path;
 use tempfile::TempDir;
 
 const RACE: &str = "wasm/race_publish.wasm";
 const CLEAN: &str = "wasm/norace_publish.wasm";
 const SUBJECTS: &str = "wasm/subjects/subjects.wasm";
-
-fn grind(arguments: &[&str]) -> Command {
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
-    Command::new(snapbox::cmd::cargo_bin!("grind"))
-        .env_remove("NO_COLOR")
-        .current_dir(programs)
-        .args(arguments)
-}
-
-fn stderr(assert: &OutputAssert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
-}
 
 fn report(arguments: &[&str], code: i32) -> Report {
     let arguments = [&["check", "--format", "json"], arguments].concat();

@@ -2,26 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/guests.rs"]
+mod guests;
+
 use grind_runtime::model::ScheduleName;
 use grind_runtime::report::json;
-use snapbox::cmd::{Command, OutputAssert};
+use guests::{grind, stderr};
 use std::fs;
-use std::path::Path;
 use tempfile::TempDir;
 
 const RACE: &str = "wasm/race_publish.wasm";
-
-fn grind(arguments: &[&str]) -> Command {
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
-    Command::new(snapbox::cmd::cargo_bin!("grind"))
-        .env_remove("NO_COLOR")
-        .current_dir(programs)
-        .args(arguments)
-}
-
-fn stderr(assert: &OutputAssert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
-}
 
 /// The schedule of a seed that shows the race, in a file of this directory.
 fn saved(directory: &TempDir) -> String {

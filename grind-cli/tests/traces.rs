@@ -2,30 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/guests.rs"]
+mod guests;
+
 use grind_runtime::host::ThreadRuntime;
 use grind_runtime::report::json;
 use grind_runtime::{HostImport, NullIo, Program, ProgramOptions, RunOptions, Value};
-use snapbox::cmd::{Command, OutputAssert};
+use guests::{grind, stderr};
+use snapbox::cmd::OutputAssert;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
 
-fn grind(arguments: &[&str]) -> Command {
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test-programs");
-    Command::new(snapbox::cmd::cargo_bin!("grind"))
-        .env_remove("NO_COLOR")
-        .current_dir(programs)
-        .args(arguments)
-}
-
 fn stdout(assert: &OutputAssert) -> String {
     String::from_utf8(assert.get_output().stdout.clone()).unwrap()
-}
-
-fn stderr(assert: &OutputAssert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
 }
 
 /// A trace of a guest, in a directory that lives as long as the result.

@@ -29,7 +29,7 @@ pub(crate) struct CheckFlags {
     /// Strategies that make the schedules, in turns, with commas between [default: rff,surw,rff,surw,pos,pct]
     ///
     /// With the usual ones, and whenever `surw`, `rff` or `pct` are among them without parameters of their own, the first two schedules are
-    /// round-robin and random: they show what to choose the others by. Of the usual ones, one in 64 is random.
+    /// round-robin and random: they show what to choose the others by. Of several, one in 64 is random besides.
     #[arg(long, value_name = "NAME[:N][,NAME]")]
     pub(crate) strategy: Option<StrategyList>,
     /// End at the first schedule with a finding that makes the command fail [default]

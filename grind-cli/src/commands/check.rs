@@ -4,7 +4,6 @@ use crate::args::check::CheckArgs;
 use crate::args::report::{Always, Stream};
 use crate::commands::guest::Guest;
 use crate::commands::many;
-use crate::output::say;
 use crate::process::signals;
 use crate::settings::file::Config;
 use anyhow::Result;
@@ -50,15 +49,14 @@ pub(crate) fn run(args: &CheckArgs) -> Result<u8> {
     let mut explorer = Rotation::of(strategies.0, seeds);
     let (mut report, code) = many::run(&job, &mut explorer, &mut suppressions, &policy)?;
     report.command = Command::Check;
-    if report.is_clean() && !flags.guest.config.file.trust_config {
-        report.notes.extend(config.intercepts(&program));
-    }
-    let lines = guest.suppression_lines(&report);
-    outputs.write(report)?;
-    say::err(&lines)?;
-    // One that ends at its first finding, or early, does not show what they hide.
-    if flags.keep_going && signals::came().is_none() {
-        guest.deny_unused(&suppressions)?;
-    }
+    // One that ends at its first finding does not show what they hide.
+    let had_time = flags.keep_going;
+    guest.tell(
+        report,
+        outputs,
+        (&config, &program),
+        &suppressions,
+        had_time,
+    )?;
     Ok(code)
 }

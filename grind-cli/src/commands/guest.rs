@@ -2,9 +2,11 @@
 
 use crate::args::guest::{GuestCommand, GuestFlags};
 use crate::args::limits::name_options;
+use crate::args::report::Outputs;
 use crate::output::error::{NotFound, Usage};
 use crate::output::quote;
-use crate::output::say::Shown as _;
+use crate::output::say::{self, Shown as _};
+use crate::process::signals;
 use crate::settings::file::Config;
 use anyhow::{Context, Result};
 use grind_runtime::detect::{AnalysisOptions, Detect};
@@ -128,8 +130,30 @@ impl Guest<'_> {
         quote::joined(words.iter().map(OsString::as_os_str))
     }
 
-    /// What is said behind the report: lines for a suppression file, and that suppressions hid nothing.
-    pub(crate) fn suppression_lines(&self, report: &Report) -> String {
+    /// Writes the report, and lines for a suppression file if they were asked for; refuses suppressions that hid nothing, if that was, and the
+    /// runs had the time to show what they hide.
+    pub(crate) fn tell(
+        &self,
+        mut report: Report,
+        outputs: Outputs<'_>,
+        (config, program): (&Config, &Program),
+        suppressions: &Suppressions,
+        had_time: bool,
+    ) -> Result<()> {
+        // Otherwise a file could make all of it silent.
+        if report.is_clean() && !self.flags.config.file.trust_config {
+            report.notes.extend(config.intercepts(program));
+        }
+        let lines = self.suppression_lines(&report);
+        outputs.write(report)?;
+        say::err(&lines)?;
+        match had_time && signals::came().is_none() {
+            true => self.deny_unused(suppressions),
+            false => Ok(()),
+        }
+    }
+
+    fn suppression_lines(&self, report: &Report) -> String {
         if !self.flags.gen_suppressions {
             return String::new();
         }
@@ -141,8 +165,7 @@ impl Guest<'_> {
         lines.concat()
     }
 
-    /// Refuses suppressions that hid nothing, if that was asked for.
-    pub(crate) fn deny_unused(&self, suppressions: &Suppressions) -> Result<()> {
+    fn deny_unused(&self, suppressions: &Suppressions) -> Result<()> {
         let unused: Vec<String> = (suppressions.unused())
             .map(|one| format!("\n  {}: {one}", one.origin))
             .collect();

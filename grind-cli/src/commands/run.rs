@@ -8,7 +8,7 @@ use crate::args::trace::trace_with_a_blank;
 use crate::commands::guest::Guest;
 use crate::commands::timeline::add_timeline;
 use crate::commands::{many, schedule};
-use crate::output::say::{self, Shown as _};
+use crate::output::say::Shown as _;
 use crate::process::bound::Bound;
 use crate::process::set_up::SetUp;
 use crate::process::signals;
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     }
     let header = header(args, &wasm, &config, &options);
     let _orderly = signals::orderly();
-    let (mut report, code) = match flags.seeds {
+    let (report, code) = match flags.seeds {
         None => once(
             args,
             guest,
@@ -98,17 +98,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
             many::run(&job, &mut explorer, &mut suppressions, &policy)
         }
     }?;
-    // Otherwise a file could make all of it silent.
-    if report.is_clean() && !flags.guest.config.file.trust_config {
-        report.notes.extend(config.intercepts(&program));
-    }
-    let lines = guest.suppression_lines(&report);
-    outputs.write(report)?;
-    say::err(&lines)?;
-    // What was ended early did not have the time to show what they hide.
-    if signals::came().is_none() {
-        guest.deny_unused(&suppressions)?;
-    }
+    guest.tell(report, outputs, (&config, &program), &suppressions, true)?;
     Ok(code)
 }
 

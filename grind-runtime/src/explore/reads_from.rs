@@ -137,19 +137,14 @@ impl Corpus {
     }
 
     fn draw(&self, rng: &mut SplitMix64) -> Option<ReadsFrom> {
-        let &word = nth(nth(self.alike.values(), rng)?.iter(), rng)?;
+        let alike = rng.pick(self.alike.values())?;
+        let word = rng.pick(alike.iter().copied())?;
         let shared = &self.words[&word];
-        let &read = nth(shared.reads.iter(), rng)?;
+        let read = rng.pick(shared.reads.iter().copied())?;
         let writes = shared.writes.iter().copied().map(Some);
-        let write = nth(std::iter::once(None).chain(writes), rng)?;
+        let write = rng.pick(std::iter::once(None).chain(writes))?;
         Some(ReadsFrom { word, write, read })
     }
-}
-
-fn nth<T>(all: impl Iterator<Item = T> + Clone, rng: &mut SplitMix64) -> Option<T> {
-    let count = all.clone().count() as u64;
-    let mut all = all;
-    (count > 0).then(|| all.nth(rng.below(count) as usize))?
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{Explorer, RunFeedback, SeedRange};
 use crate::model::{Profile, Schedule, Strategy};
 use crate::schedule::{SplitMix64, surw};
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// The usual turns.
 const USUAL: [&str; 6] = ["rff", "surw", "rff", "surw", "pos", "pct"];
@@ -31,9 +32,8 @@ fn named(name: Cow<'static, str>) -> Strategy {
 #[derive(Debug)]
 pub struct Rotation {
     turns: Vec<Strategy>,
-    /// None if all seeds were given out.
-    next: Option<u64>,
-    last: u64,
+    /// Seeds that were not given out.
+    left: RangeInclusive<u64>,
     given: u64,
     profile: Profile,
     corpus: Corpus,
@@ -59,8 +59,7 @@ impl Rotation {
         });
         Rotation {
             turns: turns.collect(),
-            next: Some(seeds.first()),
-            last: seeds.last(),
+            left: seeds.seeds(),
             given: 0,
             profile: Profile::default(),
             corpus: Corpus::default(),
@@ -115,8 +114,8 @@ impl Rotation {
             })),
             _ => {
                 let alike = self.profile.alike();
-                let kind = alike.values().nth(rng.below(alike.len() as u64) as usize);
-                kind.map(|words| words[rng.below(words.len() as u64) as usize])
+                let kind = rng.pick(alike.values());
+                kind.and_then(|words| rng.pick(words.iter().copied()))
             }
         };
         let Some(word) = word else { return Vec::new() };
@@ -131,8 +130,7 @@ impl Rotation {
 
 impl Explorer for Rotation {
     fn next(&mut self) -> Option<Schedule> {
-        let seed = self.next?;
-        self.next = seed.checked_add(1).filter(|next| *next <= self.last);
+        let seed = self.left.next()?;
         let strategy = self.turn(seed);
         self.given += 1;
         Some(Schedule::Strategy { strategy, seed })

@@ -3,6 +3,7 @@
 use super::Explorer;
 use crate::model::{Schedule, Strategy};
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Seeds from `first` to `last`, both included. Written as in Rust: `0..10` or `0..=9`.
@@ -42,16 +43,9 @@ impl SeedRange {
         }
     }
 
-    /// The first.
-    #[must_use]
-    pub fn first(self) -> u64 {
-        self.first
-    }
-
-    /// The last, which is one of them.
-    #[must_use]
-    pub fn last(self) -> u64 {
-        self.last
+    /// One after the other.
+    pub(super) fn seeds(self) -> RangeInclusive<u64> {
+        self.first..=self.last
     }
 
     /// How many there are; one less if all are.
@@ -91,9 +85,8 @@ impl FromStr for SeedRange {
 /// Explores a range of seeds.
 #[derive(Clone, Debug)]
 pub struct Seeds {
-    /// None if all were given out.
-    next: Option<u64>,
-    last: u64,
+    /// Those that were not given out.
+    left: RangeInclusive<u64>,
     strategy: Strategy,
 }
 
@@ -102,8 +95,7 @@ impl Seeds {
     #[must_use]
     pub fn new(range: SeedRange, strategy: Strategy) -> Seeds {
         Seeds {
-            next: Some(range.first),
-            last: range.last,
+            left: range.seeds(),
             strategy,
         }
     }
@@ -118,8 +110,7 @@ impl From<SeedRange> for Seeds {
 
 impl Explorer for Seeds {
     fn next(&mut self) -> Option<Schedule> {
-        let seed = self.next?;
-        self.next = seed.checked_add(1).filter(|next| *next <= self.last);
+        let seed = self.left.next()?;
         let strategy = self.strategy.clone();
         Some(Schedule::Strategy { strategy, seed })
     }

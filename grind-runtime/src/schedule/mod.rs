@@ -124,6 +124,14 @@ impl SplitMix64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
+    /// One of these, as likely as any other; none if there are none.
+    pub(crate) fn pick<T>(&mut self, mut of: impl Iterator<Item = T> + Clone) -> Option<T> {
+        match of.clone().count() {
+            0 => None,
+            count => of.nth(self.below(count as u64) as usize),
+        }
+    }
+
     /// One of these, as likely as its weight says; none if no weight is above 0.
     pub(crate) fn draw<T>(
         &mut self,

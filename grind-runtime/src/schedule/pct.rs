@@ -15,7 +15,7 @@
 //! **Cost**: a priority looked up for each runnable thread at each point.
 
 use super::table::{Parameter, Row};
-use super::{Point, PointKind, Scheduler, SplitMix64};
+use super::{Point, PointKind, Scheduler, SplitMix64, priorities};
 use crate::model::{Slice, ThreadId};
 use std::collections::BTreeMap;
 
@@ -40,8 +40,6 @@ pub(super) const ROW: Row = Row {
 
 /// Words for which a thread runs at most before it falls below all others.
 const PATIENCE: u64 = 1 << 16;
-/// Atomic accesses that gave memory no other value, at most.
-const IN_VAIN: u32 = 256;
 /// Words that an operation counts as where it is patience that is counted.
 const WORDS: u64 = 2;
 
@@ -105,7 +103,7 @@ impl Pct {
 impl Scheduler for Pct {
     fn next(&mut self, point: &Point<'_>) -> Slice {
         self.count(point);
-        let in_vain = |current| point.threads.in_vain(current) >= IN_VAIN;
+        let in_vain = |current| point.threads.in_vain(current) >= priorities::PATIENCE;
         let mut falls = point.kind == PointKind::Yield
             || self.alone > PATIENCE
             || point.current.is_some_and(in_vain);

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// Atomic accesses that gave memory no other value, and stretches of plain ones, before a thread is taken to wait. Locks
 /// look a hundred times (std) before they let the thread sleep, which others may have to see.
-const PATIENCE: u32 = 256;
+pub(super) const PATIENCE: u32 = 256;
 /// Operations of a thread while others could run, before it is taken to wait whatever it does.
 const LONG_PATIENCE: u32 = 4096;
 

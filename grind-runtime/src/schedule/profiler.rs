@@ -95,19 +95,12 @@ impl Profiler {
         let words_of = &self.words;
         self.reads_from
             .retain(|pair| words_of.contains_key(&pair.word));
-        let shared = self.words.into_iter().map(|(addr, known)| {
-            let by_place = |(thread, count): (u32, u32)| {
-                places.get(thread as usize).map(|&place| (place, count))
-            };
-            let accesses = known.word.accesses.into_iter().filter_map(by_place);
-            let accesses = accesses.collect();
-            (
-                addr,
-                SharedWord {
-                    accesses,
-                    ..known.word
-                },
-            )
+        let shared = self.words.into_iter().map(|(addr, Word { mut word, .. })| {
+            let accesses = word.accesses.into_iter();
+            word.accesses = accesses
+                .map(|(thread, count)| (places[thread as usize], count))
+                .collect();
+            (addr, word)
         });
         Profile {
             operations: self.operations,
@@ -129,7 +122,6 @@ impl EventSink for Profiler {
     fn event(&mut self, event: &Event) -> Flow {
         let thread = event.thread;
         match &event.kind {
-            EventKind::ThreadStart => drop(self.thread(thread)),
             EventKind::ThreadCreate { child } => self.created(thread, *child),
             kind => {
                 let touched = kind.touches();
@@ -153,8 +145,6 @@ impl EventSink for Profiler {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MAIN: ThreadId = ThreadId(0);
 
     fn profile(events: &[(u32, EventKind)]) -> Profile {
         let mut profiler = Profiler::default();
@@ -190,7 +180,6 @@ mod tests {
         ]);
         let paths: Vec<_> = (profile.threads.iter()).map(|path| &*path.0).collect();
         assert_eq!(paths, [&[][..], &[0], &[0, 0], &[1], &[1, 0]]);
-        assert_eq!(MAIN.0, 0);
     }
 
     #[test]

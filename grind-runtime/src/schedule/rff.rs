@@ -22,8 +22,6 @@ use super::{Point, Scheduler};
 use crate::model::{Profile, Slice};
 use rustc_hash::FxHashMap;
 
-const ANY: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
-
 pub(super) const ROW: Row = Row {
     name: "rff",
     about: "Random priorities, towards reads that see what no run saw",
@@ -34,21 +32,9 @@ pub(super) const ROW: Row = Row {
             default: 1,
             range: 0..=1,
         },
-        Parameter {
-            name: "write",
-            default: 0,
-            range: ANY,
-        },
-        Parameter {
-            name: "read",
-            default: 0,
-            range: ANY,
-        },
-        Parameter {
-            name: "word",
-            default: 0,
-            range: ANY,
-        },
+        Parameter::any("write"),
+        Parameter::any("read"),
+        Parameter::any("word"),
     ],
     make: |seed, parameters| Box::new(Rff::new(seed, parameters)),
 };

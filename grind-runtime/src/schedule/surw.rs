@@ -24,44 +24,19 @@ use super::{Point, Scheduler};
 use crate::model::{Profile, Slice, SpawnPath, ThreadId};
 use std::collections::BTreeMap;
 
-const ANY: std::ops::RangeInclusive<u32> = 0..=u32::MAX;
-
 pub(super) const ROW: Row = Row {
     name: "surw",
     about: "Random orders of the accesses to one word, chosen after a profile",
-    parameters: &[
-        Parameter {
-            name: "word",
-            default: 0,
-            range: ANY,
-        },
-        Parameter {
-            name: "accesses",
-            default: 0,
-            range: ANY,
-        },
-    ],
+    parameters: &[Parameter::any("word"), Parameter::any("accesses")],
     repeated: &[
-        Parameter {
-            name: "creator",
-            default: 0,
-            range: ANY,
-        },
-        Parameter {
-            name: "first",
-            default: 0,
-            range: ANY,
-        },
+        Parameter::any("creator"),
+        Parameter::any("first"),
         Parameter {
             name: "threads",
             default: 1,
             range: 1..=MOST_THREADS,
         },
-        Parameter {
-            name: "accesses",
-            default: 0,
-            range: ANY,
-        },
+        Parameter::any("accesses"),
     ],
     make: |seed, parameters| Box::new(Surw::new(seed, parameters)),
 };
@@ -236,9 +211,15 @@ impl Surw {
                 .is_some_and(|turns| *turns >= PATIENCE)
     }
 
-    fn weight(&self, thread: ThreadId, at_least: u64) -> u64 {
-        let left = (self.left.get(&thread)).map_or(0, |left| left.own + left.unborn);
-        left.max(at_least)
+    /// One of these, by how many accesses it has left: one at least, if it stands before one. None if nobody has any.
+    fn draw(&mut self, among: &[ThreadId], standing: &[ThreadId]) -> Option<ThreadId> {
+        let left = &self.left;
+        let weighted = among.iter().map(|&thread| {
+            let left = (left.get(&thread)).map_or(0, |left| left.own + left.unborn);
+            let stands = standing.binary_search(&thread).is_ok();
+            (thread, left.max(stands.into()))
+        });
+        self.priorities.rng.draw(weighted)
     }
 }
 
@@ -257,24 +238,14 @@ impl Scheduler for Surw {
         let alive = |intended: &ThreadId| point.runnable.contains(intended);
         self.intended = self.intended.filter(alive);
         if self.intended.is_none() {
-            let all: Vec<(ThreadId, u64)> = (point.runnable.iter())
-                .map(|&thread| {
-                    (
-                        thread,
-                        self.weight(thread, standing.contains(&thread).into()),
-                    )
-                })
-                .collect();
-            self.intended = self.priorities.rng.draw(all.into_iter());
+            self.intended = self.draw(point.runnable, &standing);
         }
-        let held = |intended, thread| intended != Some(thread) && standing.contains(&thread);
+        let stands = |thread| standing.binary_search(&thread).is_ok();
+        let held = |intended, thread| intended != Some(thread) && stands(thread);
         let somebody = (point.runnable.iter())
             .any(|&thread| !held(self.intended, thread) && !self.waits(thread));
         if !somebody && !standing.is_empty() {
-            let standing: Vec<(ThreadId, u64)> = (standing.iter())
-                .map(|&thread| (thread, self.weight(thread, 1)))
-                .collect();
-            self.intended = self.priorities.rng.draw(standing.into_iter());
+            self.intended = self.draw(&standing, &standing);
         }
         let intended = self.intended;
         let highest =

@@ -41,6 +41,17 @@ pub struct Parameter {
     pub range: RangeInclusive<u32>,
 }
 
+impl Parameter {
+    /// Any number; 0 where none is given.
+    pub(super) const fn any(name: &'static str) -> Parameter {
+        Parameter {
+            name,
+            default: 0,
+            range: 0..=u32::MAX,
+        }
+    }
+}
+
 /// Why a text names no strategy, or a strategy cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

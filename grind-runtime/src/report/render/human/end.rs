@@ -76,29 +76,21 @@ pub fn render_end(report: &Report, options: &Options) -> String {
     let ended = matches!(report.exit, Some(GuestExit::Stopped { .. })) && !report.limits.is_empty();
     // Nobody looks at many runs to see nothing.
     let many = report.command == Command::Check;
-    if (options.verbose || ended || many) && !told {
-        if outcomes(report).is_some() {
+    if report.findings.len() > 1 {
+        part(&mut page);
+        table(&mut page, report, options);
+    }
+    if told || options.verbose || ended || many {
+        if let Some(outcomes) = outcomes(report) {
             part(&mut page);
+            ends(&mut page, outcomes);
         }
-        ends(&mut page, report);
         part(&mut page);
         summary(&mut page, report);
     }
-    if told {
-        if report.findings.len() > 1 {
-            part(&mut page);
-            table(&mut page, report, options);
-        }
-        if outcomes(report).is_some() {
-            part(&mut page);
-        }
-        ends(&mut page, report);
-        part(&mut page);
-        summary(&mut page, report);
-        if let Some(command) = &report.reproduce {
-            // One line whatever its length, so that it can be copied.
-            page.raw(&format!("reproduce: {}", clean(command)));
-        }
+    if let (true, Some(command)) = (told, &report.reproduce) {
+        // One line whatever its length, so that it can be copied.
+        page.raw(&format!("reproduce: {}", clean(command)));
     }
     page.finish()
 }
@@ -110,8 +102,8 @@ fn outcomes(report: &Report) -> Option<&[HowEnded]> {
 }
 
 /// A line for each of them, the usual one first.
-fn ends(page: &mut Page, report: &Report) {
-    let mut outcomes: Vec<&HowEnded> = outcomes(report).unwrap_or_default().iter().collect();
+fn ends(page: &mut Page, outcomes: &[HowEnded]) {
+    let mut outcomes: Vec<&HowEnded> = outcomes.iter().collect();
     outcomes.sort_by_key(|outcome| Reverse(outcome.count));
     let counts = outcomes.iter().map(|outcome| outcome.count.to_string());
     let widest = counts.map(|count| count.len()).max().unwrap_or(0);
